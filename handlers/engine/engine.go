@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// The modes in which an agent takes up a workflow.
+const (
+	ModeStart  = "start"
+	ModeResume = "resume"
+	ModeRetry  = "retry"
+)
+
+// Start is everything an engine needs to start one run. Two Starts of one RunID
+// start one workload.
+type Start struct {
+	Tenant   domain.Tenant
+	Workflow uuid.UUID
+	// Number is the workflow's number for people and for wires that need integers.
+	Number int64
+	RunID  uuid.UUID
+	// Epoch is the run's place among the runs of its workflow, from 1.
+	Epoch int
+	// Mode is start, resume or retry.
+	Mode string
+	// Env is the complete environment of the run, tokens included: an engine
+	// never logs it and never writes it to disk.
+	Env map[string]string
+}
+
+// Validate says what is missing before anything is started.
+func (s Start) Validate() error {
+	switch {
+	case !s.Tenant.Valid():
+		return errors.New("engine start: tenant is not valid")
+	case s.Workflow == uuid.Nil:
+		return errors.New("engine start: workflow is missing")
+	case s.RunID == uuid.Nil:
+		return errors.New("engine start: run id is missing")
+	case s.Mode != ModeStart && s.Mode != ModeResume && s.Mode != ModeRetry:
+		return errors.New("engine start: mode must be start, resume or retry")
+	}
+	return nil
+}
+
+// Workload is the engine's own handle for a run.
+type Workload struct {
+	// ID is what people look the run up by: "pid 4711@node", a pipeline, a stream.
+	ID string
+	// Detail is one line for people: where the log is, why it did not start.
+	Detail string
+}
+
+// State is what an engine knows of a run.
+type State string
+
+// The states of a run as its engine sees it.
+const (
+	// StateUnknown: no trace of the run; it is safe to start it.
+	StateUnknown State = "unknown"
+	// StateRunning: the workload has been started and has not ended.
+	StateRunning State = "running"
+	// StateFinished: the workload has ended; its outcome has been or will be reported.
+	StateFinished State = "finished"
+)
+
+// The ways a run can end.
+const (
+	StatusSuccess = "success"
+	StatusFailed  = "failed"
+	StatusStopped = "stopped"
+)
+
+// Why a run did not succeed.
+const (
+	ReasonExitCode    = "exit_code"
+	ReasonKilled      = "killed"
+	ReasonLost        = "lost"
+	ReasonStartFailed = "start_failed"
+	ReasonStopped     = "stopped"
+)
+
+// Finished is the outcome of a run.
+type Finished struct {
+	Tenant     domain.Tenant
+	Workflow   uuid.UUID
+	RunID      uuid.UUID
+	Epoch      int
+	WorkloadID string
+	// Status is success, failed or stopped.
+	Status string
+	// Reason is empty for a success, else one of the Reason constants.
+	Reason string
+	// ExitCode is nil where the workload gave none: it was killed, lost or
+	// never started.
+	ExitCode *int
+	// LogTail is the end of what the workload wrote: valid UTF-8, at most 4 KiB.
+	LogTail string
+}
