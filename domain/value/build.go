@@ -1,0 +1,79 @@
+package value
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Blob is bytes to store under their address.
+type Blob struct {
+	Address Address
+	Bytes   []byte
+}
+
+func newBlob(b []byte) Blob { return Blob{Address: AddressOf(b), Bytes: b} }
+
+// Build describes raw, and gives every piece and node that does not stand
+// inline, in order: a node after all that it lists. Blobs alias raw; the
+// manifest does not, so it may be kept.
+func Build(typ string, raw []byte) (Manifest, []Blob) {
+	pieces := Cut(typ, raw)
+	limit := InlineLimit
+	if len(raw) <= InlineValue {
+		limit = InlineValue
+	}
+	var t tree
+	t.blobs = make([]Blob, 0, len(pieces.Body)+len(pieces.Body)/(fanout-1))
+	for _, piece := range pieces.Body {
+		t.add(piece, limit)
+	}
+	m := Manifest{
+		Type: typ, Head: bytes.Clone(pieces.Head),
+		Entries: slices.Clone(t.entries), Tail: bytes.Clone(pieces.Tail), Size: int64(len(raw)),
+	}
+	for i := range m.Entries {
+		m.Entries[i].Inline = bytes.Clone(m.Entries[i].Inline)
+	}
+	return m, t.blobs
+}
+
+// tree is a value while it is built.
+type tree struct {
+	entries []Entry
+	blobs   []Blob
+}
+
+func (t *tree) add(piece []byte, limit int) {
+	e := Entry{Size: int64(len(piece))}
+	if len(piece) <= limit {
+		e.Inline = piece
+	} else {
+		e.Address = t.store(piece)
+	}
+	t.entries = append(t.entries, e)
+	t.fold()
+}
+
+// fold makes a node of the last entries of one level when they are 64, and of
+// nodes likewise, as a counter carries. No entry of the level is left, so
+// levels never rise along the list.
+func (t *tree) fold() {
+	for {
+		first := len(t.entries) - fanout
+		if first < 0 || t.entries[first].Level != t.entries[len(t.entries)-1].Level {
+			return
+		}
+		full := t.entries[first:]
+		node := Entry{Address: t.store(encodeNode(full)), Level: full[0].Level + 1}
+		for _, e := range full {
+			node.Size += e.Size
+		}
+		t.entries = append(t.entries[:first], node)
+	}
+}
+
+func (t *tree) store(b []byte) Address {
+	blob := newBlob(b)
+	t.blobs = append(t.blobs, blob)
+	return blob.Address
+}

@@ -1,0 +1,180 @@
+package value
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Value is what an event says about a value: its manifest as the difference to
+// that of an earlier value of the same stream, in full, or, where even that is
+// too much for the commit, by address.
+type Value struct {
+	Type string `json:"type"`
+	Key  string `json:"key,omitempty"`
+	// Base is the ID of the manifest whose first Keep entries come first; zero
+	// where the value stands alone.
+	Base Address `json:"base,omitzero"`
+	Keep int     `json:"keep,omitempty"`
+	Head []byte  `json:"head,omitempty"`
+	// Add are the entries after those kept.
+	Add  []Entry `json:"add,omitempty"`
+	Tail string  `json:"tail,omitempty"`
+	// Manifest is the ID and the address of a manifest that is a blob itself.
+	// Base, Keep, Head, Add and Tail are then empty.
+	Manifest Address `json:"manifest,omitzero"`
+	Size     int64   `json:"size"`
+}
+
+// Diff writes next as its difference to base. Base may be nil, and is left out
+// where nothing of it is kept.
+func Diff(next Manifest, base *Manifest) Value {
+	v := Value{Type: next.Type, Key: next.Key, Head: next.Head, Tail: string(next.Tail), Size: next.Size}
+	if base != nil && base.Type == next.Type && base.Key == next.Key {
+		v.Keep = commonPrefix(next.Entries, base.Entries)
+	}
+	if v.Keep > 0 {
+		v.Base = base.ID()
+	}
+	v.Add = next.Entries[v.Keep:]
+	return v
+}
+
+func commonPrefix(a, b []Entry) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n].equal(b[n]) {
+		n++
+	}
+	return n
+}
+
+// Spill writes m by address, for a commit that has no room for its entries. The
+// manifest is then a blob among the new ones that the commit needs.
+func Spill(m Manifest) (Value, Blob) {
+	blob := newBlob(m.appendJSON(nil))
+	return Value{Type: m.Type, Key: m.Key, Manifest: blob.Address, Size: m.Size}, blob
+}
+
+// BaseID is the ID of the manifest that Resolve needs, if it needs one.
+func (v Value) BaseID() (Address, bool) { return v.Base, !v.Base.IsZero() }
+
+// Named are the addresses that v brings: they must be stored with the commit or
+// before it. What nodes list, and what v keeps, are not among them.
+func (v Value) Named() []Address {
+	if !v.Manifest.IsZero() {
+		return []Address{v.Manifest}
+	}
+	return named(v.Add)
+}
+
+// EncodedSize is how many bytes v takes in the JSON of a commit.
+func (v Value) EncodedSize() int {
+	b, err := json.Marshal(v)
+	if err != nil { // no field of v can fail
+		return 0
+	}
+	return len(b)
+}
+
+// Resolve gives the manifest that v stands for. Base is the manifest of BaseID;
+// fetch reads the one blob of a spilled manifest; each may be nil where v needs
+// none. It refuses whatever Diff or Spill cannot have made.
+func (v Value) Resolve(base *Manifest, fetch func(Address) ([]byte, error)) (Manifest, error) {
+	if !v.Manifest.IsZero() {
+		return v.unspill(fetch)
+	}
+	kept, err := v.kept(base)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m := Manifest{
+		Type: v.Type, Key: v.Key, Head: some(v.Head),
+		Entries: slices.Concat(kept, v.Add), Tail: some([]byte(v.Tail)), Size: v.Size,
+	}
+	if err := m.check(); err != nil {
+		return Manifest{}, fmt.Errorf("value: %w", err)
+	}
+	return m, nil
+}
+
+func (v Value) kept(base *Manifest) ([]Entry, error) {
+	id, based := v.BaseID()
+	switch {
+	case !based && v.Keep == 0:
+		return nil, nil
+	case !based || v.Keep <= 0:
+		return nil, fmt.Errorf("value: keep %d does not go with base %s", v.Keep, id)
+	case base == nil:
+		return nil, fmt.Errorf("value: base %s is not there", id)
+	case base.ID() != id:
+		return nil, fmt.Errorf("value: base %s was given as %s", id, base.ID())
+	case base.Type != v.Type || base.Key != v.Key:
+		return nil, fmt.Errorf("value: base %s has type %q and key %q, not %q and %q", id, base.Type, base.Key, v.Type, v.Key)
+	case v.Keep > len(base.Entries):
+		return nil, fmt.Errorf("value: keep %d of the %d entries of base %s", v.Keep, len(base.Entries), id)
+	}
+	return base.Entries[:v.Keep], nil
+}
+
+func (v Value) unspill(fetch func(Address) ([]byte, error)) (Manifest, error) {
+	if v.Keep != 0 || !v.Base.IsZero() || len(v.Head)+len(v.Add)+len(v.Tail) > 0 {
+		return Manifest{}, fmt.Errorf("value: manifest %s does not go with entries", v.Manifest)
+	}
+	if fetch == nil {
+		return Manifest{}, fmt.Errorf("value: manifest %s: no way to read it", v.Manifest)
+	}
+	b, err := fetch(v.Manifest)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("value: manifest %s: %w", v.Manifest, err)
+	}
+	var m Manifest
+	if err := m.UnmarshalJSON(b); err != nil {
+		return Manifest{}, fmt.Errorf("value: manifest %s: %w", v.Manifest, err)
+	}
+	if m.ID() != v.Manifest {
+		return Manifest{}, fmt.Errorf("value: manifest %s has other bytes", v.Manifest)
+	}
+	if m.Type != v.Type || m.Key != v.Key || m.Size != v.Size {
+		return Manifest{}, fmt.Errorf("value: manifest %s has another type, key or size", v.Manifest)
+	}
+	return m, nil
+}
+
+// NewBlobs are those of built that a commit with v must bring: what its added
+// entries reach, save what base names, which is stored already. Built is what
+// Build gave for the manifest, v what Diff made of it and base, also where the
+// commit then carries a spilled form. The order is that of built; nothing comes
+// twice. A caller that knows of more stored blobs may leave those out as well.
+func NewBlobs(built []Blob, v Value, base *Manifest) []Blob {
+	byAddress := make(map[Address][]byte, len(built))
+	for _, b := range built {
+		byAddress[b.Address] = b.Bytes
+	}
+	if base != nil {
+		for _, a := range base.Refs() {
+			delete(byAddress, a)
+		}
+	}
+	need := make(map[Address]bool)
+	for open := slices.Clone(v.Add); len(open) > 0; {
+		e := open[len(open)-1]
+		open = open[:len(open)-1]
+		b, ok := byAddress[e.Address]
+		if !ok || need[e.Address] {
+			continue
+		}
+		need[e.Address] = true
+		if e.Level > 0 {
+			below, _ := decodeNode(e, b) // Build made it: it cannot fail
+			open = append(open, below...)
+		}
+	}
+	var out []Blob
+	for _, b := range built {
+		if need[b.Address] {
+			out = append(out, b)
+			delete(need, b.Address)
+		}
+	}
+	return out
+}
