@@ -1,0 +1,261 @@
+package conversation
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
+)
+
+// Limits of a message, in bytes.
+const (
+	MaxText  = 16384
+	MaxIDs   = 255
+	MaxShort = 1024
+)
+
+// State is what Decide must know of a conversation beyond its facts.
+type State struct {
+	Place     *Place    `json:"place,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	// Workflow is where the latest message went.
+	Workflow uuid.UUID `json:"workflow,omitzero"`
+	Messages int       `json:"messages"`
+}
+
+// Message is what became of one message.
+type Message struct {
+	ID       string
+	Author   string
+	Flow     string
+	Text     value.Value
+	At       time.Time
+	Workflow uuid.UUID
+	Mode     Mode
+	Refused  *MessageRefused
+}
+
+// Want says which facts a command needs.
+type Want struct{ Messages []string }
+
+// Facts are the messages that were looked up.
+type Facts struct{ Messages map[string]Message }
+
+// NewFacts is a Facts without any.
+func NewFacts() *Facts { return &Facts{Messages: map[string]Message{}} }
+
+// Apply is the state after one event.
+func Apply(s State, r Recorded) State {
+	if s.CreatedAt.IsZero() {
+		s.CreatedAt = r.Time
+	}
+	s.UpdatedAt = r.Time
+	switch e := r.Event.(type) {
+	case MessageReceived:
+		s.Place = &e.Place
+		s.Messages++
+	case WorkflowAssigned:
+		s.Workflow = e.Workflow
+	case MessageRefused:
+	}
+	return s
+}
+
+// ApplyMessage is a message after one event that names it.
+func ApplyMessage(m Message, r Recorded) Message {
+	switch e := r.Event.(type) {
+	case MessageReceived:
+		m.ID, m.Author, m.Text, m.Flow, m.At = e.MessageID, e.Author, e.Text, e.Flow, r.Time
+	case WorkflowAssigned:
+		m.Workflow, m.Mode, m.Refused = e.Workflow, e.Mode, nil
+	case MessageRefused:
+		m.Refused = &e
+	}
+	return m
+}
+
+// MessageOf is the message an event names.
+func MessageOf(e Event) string {
+	switch e := e.(type) {
+	case MessageReceived:
+		return e.MessageID
+	case MessageRefused:
+		return e.MessageID
+	case WorkflowAssigned:
+		return e.MessageID
+	}
+	return ""
+}
+
+// Apply changes the facts by one event of the stream.
+func (f *Facts) Apply(r Recorded) {
+	id := MessageOf(r.Event)
+	f.Messages[id] = ApplyMessage(f.Messages[id], r)
+}
+
+// Outcome is what a command comes to. No events means that it was so already.
+type Outcome struct {
+	Events []Event
+	Blobs  []value.Blob
+}
+
+// Command is a request to change one conversation.
+type Command interface {
+	CommandType() string
+	Want() Want
+	// Decide is pure. Its error is a *domain.Error: the refusal.
+	Decide(s State, f *Facts, conversation uuid.UUID) (Outcome, error)
+}
+
+// CommandRow is the registry entry of one command version.
+type CommandRow struct {
+	Type string
+	V    int
+	New  func() Command
+}
+
+// Commands is the registry: every command type of the stream, once.
+func Commands() []CommandRow {
+	return []CommandRow{
+		{"conversation.receive_message", 1, func() Command { return &ReceiveMessage{} }},
+		{"conversation.start_anew", 1, func() Command { return &StartAnew{} }},
+		{"conversation.refuse_message", 1, func() Command { return &RefuseMessage{} }},
+	}
+}
+
+// ReceiveMessage records a message and says which workflow it goes to.
+type ReceiveMessage struct {
+	Place     Place  `json:"place"`
+	MessageID string `json:"message_id"`
+	Author    string `json:"author"`
+	Text      string `json:"text"`
+	Flow      string `json:"flow,omitempty"`
+}
+
+// CommandType names the command.
+func (*ReceiveMessage) CommandType() string { return "conversation.receive_message" }
+
+// Want asks for the message itself.
+func (c *ReceiveMessage) Want() Want { return Want{Messages: []string{c.MessageID}} }
+
+// Decide records the message once. The first message of a thread starts a
+// workflow; a later one goes to the workflow the thread has.
+func (c *ReceiveMessage) Decide(s State, f *Facts, conversation uuid.UUID) (Outcome, error) {
+	if err := c.Validate(); err != nil {
+		return Outcome{}, err
+	}
+	if m, ok := f.Messages[c.MessageID]; ok && m.ID != "" {
+		return Outcome{}, nil
+	}
+	text, blobs := value.Build("text", []byte(c.Text))
+	assigned := WorkflowAssigned{MessageID: c.MessageID, Workflow: s.Workflow, Mode: ModeContinue}
+	if s.Workflow == uuid.Nil {
+		assigned.Workflow, assigned.Mode = WorkflowFor(conversation, c.MessageID), ModeStart
+	}
+	return Outcome{
+		Events: []Event{
+			MessageReceived{Place: c.Place, MessageID: c.MessageID, Author: c.Author, Text: value.Diff(text, nil), Flow: c.Flow},
+			assigned,
+		},
+		Blobs: blobs,
+	}, nil
+}
+
+// Validate checks the limits, so that a caller can refuse before anything is
+// promised.
+func (c *ReceiveMessage) Validate() error {
+	for _, check := range []struct {
+		field, got string
+		most       int
+		empty      bool
+	}{
+		{"text", c.Text, MaxText, false},
+		{"message_id", c.MessageID, MaxIDs, false},
+		{"author", c.Author, MaxIDs, false},
+		{"place.adapter", c.Place.Adapter, 64, false},
+		{"place.team", c.Place.Team, MaxIDs, true},
+		{"place.channel", c.Place.Channel, MaxIDs, false},
+		{"place.thread", c.Place.Thread, MaxIDs, false},
+		{"flow", c.Flow, MaxIDs, true},
+	} {
+		if check.got == "" && !check.empty {
+			return domain.InvalidField(check.field, check.field+" must not be empty", "send it")
+		}
+		if len(check.got) > check.most {
+			return &domain.Error{Code: domain.CodeTooLarge, Field: check.field, Message: check.field + " is too long", Fix: "send less"}
+		}
+	}
+	return nil
+}
+
+// WorkflowFor is the id of the workflow that a message starts.
+func WorkflowFor(conversation uuid.UUID, messageID string) uuid.UUID {
+	return uuid.NewSHA1(conversation, []byte("workflow:"+messageID))
+}
+
+// StartAnew gives a message a workflow of its own because the one it was sent
+// to has ended.
+type StartAnew struct {
+	MessageID string    `json:"message_id"`
+	Ended     uuid.UUID `json:"ended"`
+}
+
+// CommandType names the command.
+func (*StartAnew) CommandType() string { return "conversation.start_anew" }
+
+// Want asks for the message.
+func (c *StartAnew) Want() Want { return Want{Messages: []string{c.MessageID}} }
+
+// Decide assigns the new workflow once.
+func (c *StartAnew) Decide(_ State, f *Facts, conversation uuid.UUID) (Outcome, error) {
+	m, ok := f.Messages[c.MessageID]
+	if !ok {
+		return Outcome{}, noMessage()
+	}
+	if m.Workflow != c.Ended {
+		return Outcome{}, nil
+	}
+	return Outcome{Events: []Event{WorkflowAssigned{
+		MessageID: c.MessageID, Workflow: WorkflowFor(conversation, c.MessageID), Mode: ModeStart,
+	}}}, nil
+}
+
+// RefuseMessage records why a message starts nothing.
+type RefuseMessage struct {
+	MessageID string      `json:"message_id"`
+	Code      domain.Code `json:"code"`
+	Message   string      `json:"message"`
+	Fix       string      `json:"fix,omitempty"`
+}
+
+// CommandType names the command.
+func (*RefuseMessage) CommandType() string { return "conversation.refuse_message" }
+
+// Want asks for the message.
+func (c *RefuseMessage) Want() Want { return Want{Messages: []string{c.MessageID}} }
+
+// Decide records the refusal once.
+func (c *RefuseMessage) Decide(_ State, f *Facts, _ uuid.UUID) (Outcome, error) {
+	m, ok := f.Messages[c.MessageID]
+	if !ok {
+		return Outcome{}, noMessage()
+	}
+	if m.Refused != nil {
+		return Outcome{}, nil
+	}
+	return Outcome{Events: []Event{MessageRefused{MessageID: c.MessageID, Code: c.Code, Message: clip(c.Message), Fix: clip(c.Fix)}}}, nil
+}
+
+func clip(s string) string {
+	if len(s) > MaxShort {
+		return s[:MaxShort]
+	}
+	return s
+}
+
+func noMessage() error {
+	return &domain.Error{Code: domain.CodeNotFound, Message: "the conversation has no such message", Fix: "send the message first"}
+}

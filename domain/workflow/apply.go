@@ -1,0 +1,117 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Apply is the state after one event. It copies what it changes: a live state
+// and a replayed one never share memory.
+func Apply(s State, r Recorded) (State, error) {
+	s.UpdatedAt = r.Time
+	if _, creates := r.Event.(Created); creates == s.Exists() {
+		return s, fmt.Errorf("%s: the workflow exists: %t", r.Event.EventType(), s.Exists())
+	}
+	switch e := r.Event.(type) {
+	case Created:
+		s.Created, s.CreatedAt, s.Owner, s.Status = &e, r.Time, e.Principal, StatusCreated
+	case RunRequested, RunAttempted, RunStarted, WorkloadFinished, StopRequested, StopAttempted:
+		return applyRun(s, r)
+	case DeliveryRequested, DeliveryAttempted, Delivered, DeliveryFailed, DeliveryGivenUp:
+		return applyDelivery(s, r)
+	case Checkpointed:
+		s.Checkpoints++
+		if s.FlowMeta == "" {
+			s.FlowMeta = e.FlowMetadata
+		}
+	case ModelSelected:
+		s.Model = e.Metadata
+	case StatusChanged:
+		s.Status, s.Reason = e.To, e.Reason
+	case WritesRecorded, MessageReceived:
+		// Facts: rows of their own.
+	}
+	return s, nil
+}
+
+func applyRun(s State, r Recorded) (State, error) {
+	if e, ok := r.Event.(RunRequested); ok {
+		s.Epoch = e.Epoch
+		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time}
+		return s, nil
+	}
+	if e, ok := r.Event.(WorkloadFinished); ok && e.Stale {
+		return s, nil
+	}
+	if s.Run == nil {
+		return s, fmt.Errorf("%s without a run", r.Event.EventType())
+	}
+	run := *s.Run
+	switch e := r.Event.(type) {
+	case RunAttempted:
+		run.Phase, run.Attempt = RunPhaseAttempted, Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}
+	case RunStarted:
+		run.Phase, run.Workload, run.Attempt.Open = RunPhaseStarted, e.Workload, false
+	case StopRequested:
+		run.Stop = &Stop{RequestedAt: r.Time}
+	case StopAttempted:
+		run.Stop = &Stop{RequestedAt: stopRequestedAt(run, r.Time), Attempt: Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}}
+	case WorkloadFinished:
+		run.Phase, run.Result, run.Attempt.Open, run.Stop = RunPhaseFinished, &e, false, nil
+	}
+	s.Run = &run
+	return s, nil
+}
+
+func stopRequestedAt(run Run, fallback time.Time) time.Time {
+	if run.Stop != nil {
+		return run.Stop.RequestedAt
+	}
+	return fallback
+}
+
+func applyDelivery(s State, r Recorded) (State, error) {
+	if e, ok := r.Event.(DeliveryRequested); ok {
+		s.Answered = e.Run
+		s.Deliveries = append(slices.Clone(s.Deliveries), Delivery{
+			ID: e.Delivery, Run: e.Run, Adapter: e.Adapter, Kind: e.Kind, Error: e.Error,
+			Message: e.Message, RequestedAt: r.Time, Status: "requested",
+		})
+		return s, nil
+	}
+	id, _ := DeliveryOf(r.Event)
+	i := slices.IndexFunc(s.Deliveries, func(d Delivery) bool { return d.ID == id })
+	if i < 0 {
+		return s, fmt.Errorf("%s of a delivery that is not owed", r.Event.EventType())
+	}
+	d, owed := ApplyDelivery(s.Deliveries[i], r)
+	s.Deliveries = slices.Clone(s.Deliveries)
+	if owed {
+		s.Deliveries[i] = d
+	} else {
+		s.Deliveries = slices.Delete(s.Deliveries, i, i+1)
+	}
+	return s, nil
+}
+
+// ApplyDelivery is one delivery after one of its events, and whether it is
+// still owed.
+func ApplyDelivery(d Delivery, r Recorded) (after Delivery, owed bool) {
+	switch e := r.Event.(type) {
+	case DeliveryAttempted:
+		d.Attempt = Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}
+	case DeliveryFailed:
+		d.Attempt.Open, d.LastError = false, e.Error
+	case Delivered:
+		d.Attempt.Open, d.Status, d.Receipt, d.EndedAt = false, "delivered", e.Receipt, r.Time
+		return d, false
+	case DeliveryGivenUp:
+		d.Attempt.Open, d.Status, d.LastError, d.EndedAt = false, "given_up", e.Reason, r.Time
+		if e.Error != "" {
+			d.LastError = e.Error
+		}
+		return d, false
+	}
+	return d, true
+}

@@ -1,0 +1,40 @@
+package workflow
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// ReceiveMessage hands a later message of the conversation to the workflow.
+type ReceiveMessage struct {
+	noFacts
+
+	Conversation uuid.UUID `json:"conversation"`
+	MessageID    string    `json:"message_id"`
+	Author       string    `json:"author"`
+	Text         string    `json:"text"`
+}
+
+// CommandType names the command.
+func (*ReceiveMessage) CommandType() string { return "workflow.receive_message" }
+
+// Decide takes the message while the workflow lives. A workflow that waits for
+// a person goes on with it: the run is requested in the same commit, so two
+// messages never start two runs.
+func (c *ReceiveMessage) Decide(s State, _ *Facts, env Env) (Outcome, error) {
+	if !s.Exists() {
+		return Outcome{}, notFound()
+	}
+	if s.Status.Terminal() {
+		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has ended", Fix: "start a new one with this message"}
+	}
+	var out Outcome
+	out.Events = []Event{MessageReceived{
+		Conversation: c.Conversation, MessageID: c.MessageID, Author: c.Author, Text: out.whole("text", []byte(c.Text)),
+	}}
+	if s.ActiveRun() == nil && (s.Status.AwaitsHuman() || s.Status == StatusPaused) {
+		out.Events = append(out.Events, requestRun(s, s.Created.Engine, RunResume, "message", env))
+	}
+	return out, nil
+}

@@ -1,0 +1,139 @@
+package workflow
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// requestRun is the intent of the next run: a new epoch, an id that derives
+// from the command.
+func requestRun(s State, engine string, kind RunKind, reason string, env Env) RunRequested {
+	return RunRequested{Run: env.derive("run"), Epoch: s.Epoch + 1, Engine: engine, Kind: kind, Reason: reason}
+}
+
+// RequestRun asks for another run of the workflow.
+type RequestRun struct {
+	noFacts
+
+	Kind   RunKind `json:"kind"`
+	Reason string  `json:"reason,omitempty"`
+}
+
+// CommandType names the command.
+func (*RequestRun) CommandType() string { return "workflow.request_run" }
+
+// Decide starts one run at a time: a workflow that runs is left alone.
+func (c *RequestRun) Decide(s State, _ *Facts, env Env) (Outcome, error) {
+	if !s.Exists() {
+		return Outcome{}, notFound()
+	}
+	if s.ActiveRun() != nil {
+		return alreadySo()
+	}
+	if s.Status == StatusFinished {
+		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has finished", Fix: "start a new one"}
+	}
+	kind := c.Kind
+	if kind == "" {
+		kind = s.nextKind()
+	}
+	return events(requestRun(s, s.Created.Engine, kind, c.Reason, env))
+}
+
+// nextKind says how a further run begins.
+func (s State) nextKind() RunKind {
+	switch {
+	case s.Status == StatusCreated:
+		return RunStart
+	case s.Status == StatusPaused || s.Status.AwaitsHuman():
+		return RunResume
+	}
+	return RunRetry
+}
+
+// AttemptRun claims the right to call the engine for a run.
+type AttemptRun struct {
+	noFacts
+
+	Run uuid.UUID `json:"run"`
+	By  string    `json:"by"`
+	// Attempt is the number the caller makes it; a repeat finds it taken.
+	Attempt int `json:"attempt"`
+}
+
+// CommandType names the command.
+func (*AttemptRun) CommandType() string { return "workflow.attempt_run" }
+
+// Decide gives the claim to one caller.
+func (c *AttemptRun) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
+	run := s.ActiveRun()
+	if run == nil || run.ID != c.Run || run.Phase == RunPhaseStarted || run.Attempt.Count != c.Attempt-1 {
+		return Outcome{}, claimed()
+	}
+	return events(RunAttempted{Run: c.Run, Attempt: c.Attempt, By: c.By})
+}
+
+// claimed is the refusal of an attempt that is not the caller's to make.
+func claimed() error {
+	return &domain.Error{Code: domain.CodeConflict, Message: "the effect is done, or somebody else is at it", Fix: "nothing: look at the workflow"}
+}
+
+// ConfirmRun records the engine's handle for a run.
+type ConfirmRun struct {
+	noFacts
+
+	Run      uuid.UUID `json:"run"`
+	Workload string    `json:"workload"`
+}
+
+// CommandType names the command.
+func (*ConfirmRun) CommandType() string { return "workflow.confirm_run" }
+
+// Decide records it once; a run that ended meanwhile stays ended.
+func (c *ConfirmRun) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
+	run := s.ActiveRun()
+	if run == nil || run.ID != c.Run || run.Phase == RunPhaseStarted {
+		return alreadySo()
+	}
+	return events(RunStarted{Run: c.Run, Workload: c.Workload})
+}
+
+// FinishWorkload records the end of a run.
+type FinishWorkload struct {
+	noFacts
+
+	Run        uuid.UUID      `json:"run"`
+	Epoch      int            `json:"epoch"`
+	WorkloadID string         `json:"workload_id,omitempty"`
+	Status     WorkloadStatus `json:"status"`
+	Reason     string         `json:"reason,omitempty"`
+	ExitCode   *int           `json:"exit_code,omitempty"`
+	Log        string         `json:"log,omitempty"`
+}
+
+// CommandType names the command.
+func (*FinishWorkload) CommandType() string { return "workflow.finish_workload" }
+
+// Decide records the end of the current run once. The end of an older run is
+// a fact too: it is recorded as stale and changes nothing.
+func (c *FinishWorkload) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
+	if !s.Exists() {
+		return Outcome{}, notFound()
+	}
+	current := s.Run != nil && s.Run.ID == c.Run
+	if current && s.Run.Phase == RunPhaseFinished {
+		return alreadySo()
+	}
+	e := WorkloadFinished{
+		Run: c.Run, Epoch: c.Epoch, WorkloadID: c.WorkloadID, Status: c.Status,
+		Reason: c.Reason, ExitCode: c.ExitCode, Stale: !current,
+	}
+	var out Outcome
+	if c.Log != "" {
+		log := out.whole("text", []byte(c.Log))
+		e.Log = &log
+	}
+	out.Events = []Event{e}
+	return out, nil
+}

@@ -1,0 +1,149 @@
+package workflow
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
+)
+
+// Limits of what a client may say at creation, in bytes.
+const (
+	MaxGoal            = 16384
+	MaxCallbackContext = 16 << 10
+	MaxContext         = 1 << 20
+	MaxShortText       = 1024
+	MaxImage           = 2048
+)
+
+// Start creates a workflow and, if Run is set, asks for its first run in the
+// same commit. The caller has resolved everything that is pinned.
+type Start struct {
+	noFacts
+
+	Goal                    string          `json:"goal"`
+	Flow                    Flow            `json:"flow"`
+	Engine                  string          `json:"engine"`
+	Environment             string          `json:"environment,omitempty"`
+	Namespace               *Container      `json:"namespace,omitempty"`
+	Project                 *Container      `json:"project,omitempty"`
+	Privileges              []int           `json:"agent_privileges,omitempty"`
+	PreApproved             []int           `json:"pre_approved_agent_privileges,omitempty"`
+	AllowAgentToRequestUser bool            `json:"allow_agent_to_request_user,omitempty"`
+	ServiceAccount          string          `json:"service_account,omitempty"`
+	Trigger                 Trigger         `json:"trigger"`
+	CallbackContext         json.RawMessage `json:"messaging_callback_context,omitempty"`
+	AdditionalContext       json.RawMessage `json:"additional_context,omitempty"`
+	Image                   string          `json:"image,omitempty"`
+	SourceBranch            string          `json:"source_branch,omitempty"`
+	ClientReference         string          `json:"client_reference,omitempty"`
+	Run                     bool            `json:"run,omitempty"`
+}
+
+// CommandType names the command.
+func (*Start) CommandType() string { return "workflow.start" }
+
+// Decide creates the workflow once.
+func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
+	if s.Exists() {
+		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the workflow exists already", Fix: "read it, or use another idempotency key"}
+	}
+	if err := c.validate(); err != nil {
+		return Outcome{}, err
+	}
+	var out Outcome
+	created := Created{
+		Flow: c.Flow, Engine: c.Engine, Environment: c.Environment, Namespace: c.Namespace, Project: c.Project,
+		Privileges: c.Privileges, PreApproved: c.PreApproved, AllowAgentToRequestUser: c.AllowAgentToRequestUser,
+		Principal: domain.Principal{User: env.Principal.User, ServiceAccount: c.ServiceAccount},
+		Trigger:   c.Trigger, Title: title(c.Goal), Image: c.Image, SourceBranch: c.SourceBranch, ClientReference: c.ClientReference,
+		Goal: out.whole("text", []byte(c.Goal)),
+	}
+	created.CallbackContext = out.optional(c.CallbackContext)
+	created.AdditionalContext = out.optional(c.AdditionalContext)
+	out.Events = append(out.Events, created)
+	if c.Run {
+		out.Events = append(out.Events, requestRun(s, c.Engine, RunStart, "", env))
+	}
+	return out, nil
+}
+
+func (c *Start) validate() error {
+	for _, check := range []struct {
+		field     string
+		got, most int
+	}{
+		{"goal", len(c.Goal), MaxGoal},
+		{"messaging_callback_context", len(c.CallbackContext), MaxCallbackContext},
+		{"additional_context", len(c.AdditionalContext), MaxContext},
+		{"image", len(c.Image), MaxImage},
+		{"source_branch", len(c.SourceBranch), MaxShortText},
+		{"client_reference", len(c.ClientReference), 255},
+		{"environment", len(c.Environment), 64},
+		{"workflow_definition", len(c.Flow.Definition), 256},
+		{"source", len(c.Trigger.Source), 64},
+	} {
+		if err := TooLong(check.field, check.got, check.most); err != nil {
+			return err
+		}
+	}
+	if c.Flow.Definition == "" {
+		return domain.InvalidField("workflow_definition", "workflow_definition must not be empty", "name a flow, such as developer/v1")
+	}
+	if len(c.CallbackContext) > 0 && c.CallbackContext[0] != '{' {
+		return domain.InvalidField("messaging_callback_context", "messaging_callback_context must be an object", `send an object with at least {"adapter": "…"}`)
+	}
+	return c.validatePrivileges()
+}
+
+func (c *Start) validatePrivileges() error {
+	for _, p := range c.Privileges {
+		if p < 1 || p > 8 {
+			return domain.InvalidField("agent_privileges", fmt.Sprintf("agent_privileges has %d, which is none", p), "send numbers from 1 to 8")
+		}
+	}
+	for _, p := range c.PreApproved {
+		if !slices.Contains(c.Privileges, p) {
+			return domain.InvalidField("pre_approved_agent_privileges", fmt.Sprintf("privilege %d is pre-approved but not granted", p), "grant it in agent_privileges, or leave it out")
+		}
+	}
+	return nil
+}
+
+// TooLong is the refusal of a field above its limit, or nil.
+func TooLong(field string, got, most int) error {
+	if got <= most {
+		return nil
+	}
+	return &domain.Error{
+		Code: domain.CodeTooLarge, Field: field,
+		Message: fmt.Sprintf("%s has %d bytes; the limit is %d", field, got, most), Fix: "send less",
+	}
+}
+
+// title is the first line of the goal, at most 40 characters.
+func title(goal string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(goal), "\n")
+	if r := []rune(line); len(r) > 40 {
+		return string(r[:39]) + "…"
+	}
+	return line
+}
+
+// whole makes a value that stands alone and keeps its bytes for the commit.
+func (o *Outcome) whole(typ string, raw []byte) value.Value {
+	m, blobs := value.Build(typ, raw)
+	o.Blobs = append(o.Blobs, blobs...)
+	return value.Diff(m, nil)
+}
+
+func (o *Outcome) optional(raw json.RawMessage) *value.Value {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	v := o.whole("json", raw)
+	return &v
+}

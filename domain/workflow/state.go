@@ -1,0 +1,114 @@
+package workflow
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
+)
+
+// State is what Decide must know of a workflow beyond the facts it looks up.
+// It is small whatever the age of the workflow, so that a cold stream costs one
+// row: histories (checkpoints, writes, ended deliveries) are facts.
+type State struct {
+	Created   *Created         `json:"created,omitempty"`
+	CreatedAt time.Time        `json:"created_at,omitzero"`
+	UpdatedAt time.Time        `json:"updated_at,omitzero"`
+	Owner     domain.Principal `json:"owner"`
+	Status    Status           `json:"status,omitempty"`
+	// Epoch numbers the latest run; 0 before the first.
+	Epoch int  `json:"epoch"`
+	Run   *Run `json:"run,omitempty"`
+	// Checkpoints counts checkpointed events.
+	Checkpoints int    `json:"checkpoints"`
+	Model       string `json:"model,omitempty"`
+	FlowMeta    string `json:"flow_metadata,omitempty"`
+	// Reason is why the status is what it is, where one was given.
+	Reason string `json:"reason,omitempty"`
+	// Answered is the run whose answer was asked to be delivered last.
+	Answered uuid.UUID `json:"answered,omitzero"`
+	// Deliveries are the ones still owed.
+	Deliveries []Delivery `json:"deliveries,omitempty"`
+}
+
+// Exists says whether the workflow was created.
+func (s State) Exists() bool { return s.Created != nil }
+
+// RunPhase says how far a run is.
+type RunPhase string
+
+// The phases of a run.
+const (
+	RunPhaseRequested RunPhase = "requested"
+	RunPhaseAttempted RunPhase = "attempted"
+	RunPhaseStarted   RunPhase = "started"
+	RunPhaseFinished  RunPhase = "finished"
+)
+
+// Run is the latest run.
+type Run struct {
+	ID          uuid.UUID         `json:"id"`
+	Epoch       int               `json:"epoch"`
+	Engine      string            `json:"engine"`
+	Kind        RunKind           `json:"kind"`
+	Phase       RunPhase          `json:"phase"`
+	RequestedAt time.Time         `json:"requested_at"`
+	Attempt     Attempt           `json:"attempt"`
+	Workload    string            `json:"workload,omitempty"`
+	Stop        *Stop             `json:"stop,omitempty"`
+	Result      *WorkloadFinished `json:"result,omitempty"`
+}
+
+// Attempt is the latest attempt of an effect.
+type Attempt struct {
+	Count int       `json:"count,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+	// By is the instance of the process that made it.
+	By string `json:"by,omitempty"`
+	// Open says that its outcome is not known.
+	Open bool `json:"open,omitempty"`
+}
+
+// Stop is the intent to stop the run's workload.
+type Stop struct {
+	RequestedAt time.Time `json:"requested_at"`
+	Attempt     Attempt   `json:"attempt"`
+}
+
+// Delivery is one delivery that is still owed, or, in the read model, how it
+// ended.
+type Delivery struct {
+	ID          uuid.UUID    `json:"id"`
+	Run         uuid.UUID    `json:"run"`
+	Adapter     string       `json:"adapter"`
+	Kind        DeliveryKind `json:"kind"`
+	Error       string       `json:"error,omitempty"`
+	Message     value.Value  `json:"message"`
+	RequestedAt time.Time    `json:"requested_at"`
+	Attempt     Attempt      `json:"attempt"`
+	// Status is requested, delivered or given_up.
+	Status    string    `json:"status"`
+	Receipt   string    `json:"receipt,omitempty"`
+	LastError string    `json:"last_error,omitempty"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+}
+
+// ActiveRun is the latest run when it has not ended, or nil.
+func (s State) ActiveRun() *Run {
+	if s.Run == nil || s.Run.Phase == RunPhaseFinished {
+		return nil
+	}
+	return s.Run
+}
+
+// Delivery finds an owed delivery.
+func (s State) Delivery(id uuid.UUID) (Delivery, bool) {
+	for _, d := range s.Deliveries {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	return Delivery{}, false
+}

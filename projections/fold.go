@@ -1,0 +1,299 @@
+package projections
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// folder turns accepted commits into rows.
+type folder struct {
+	partitions    int32
+	workflows     workflow.Decoder
+	conversations conversation.Decoder
+}
+
+func newFolder(partitions int32) *folder {
+	return &folder{partitions: partitions, workflows: workflow.NewDecoder(), conversations: conversation.NewDecoder()}
+}
+
+// decoded is a commit with its events read.
+type decoded struct {
+	commit        journal.Commit
+	position      domain.Position
+	workflow      []workflow.Event
+	conversation  []conversation.Event
+	blobs         map[value.Address][]byte
+	readFromStore workflow.Fetch
+}
+
+// decode reads the events of a commit. Its error is kept with the commit: it
+// matters only if the commit is accepted.
+func (f *folder) decode(p journal.Parsed) (*decoded, error) {
+	d := &decoded{commit: p.Commit, position: p.Record.Position, blobs: map[value.Address][]byte{}}
+	for _, b := range p.Blobs {
+		d.blobs[b.Address] = b.Bytes
+	}
+	for _, e := range p.Commit.Events {
+		switch p.Stream.Kind {
+		case domain.KindWorkflow:
+			event, err := f.workflows.Decode(e)
+			if err != nil {
+				return d, err
+			}
+			d.workflow = append(d.workflow, event)
+		case domain.KindConversation:
+			event, err := f.conversations.Decode(e)
+			if err != nil {
+				return d, err
+			}
+			d.conversation = append(d.conversation, event)
+		default:
+			return d, fmt.Errorf("streams of kind %q are unknown to this build", p.Stream.Kind)
+		}
+	}
+	return d, nil
+}
+
+// wants adds what folding the commit needs and the stream does not have.
+func (d *decoded) wants(s *stream, w *wanted) {
+	for _, event := range d.workflow {
+		e, ok := event.(workflow.Checkpointed)
+		if !ok {
+			continue
+		}
+		if e.Inherits && e.ParentTS != nil {
+			key := workflow.CheckpointKey{NS: e.NS, TS: *e.ParentTS}
+			if _, has := s.facts.Checkpoints[key]; !has {
+				w.checkpoints = append(w.checkpoints, checkpointKey{s.key, key})
+			}
+		}
+		for _, c := range e.Channels {
+			id, ok := c.Value.BaseID()
+			if _, has := s.facts.Values[id]; ok && !has {
+				w.manifests = append(w.manifests, manifestKey{s.key, id})
+			}
+		}
+	}
+	for _, event := range d.conversation {
+		if id := conversation.MessageOf(event); storable(id) {
+			w.messages = append(w.messages, messageKey{s.key, id})
+		}
+	}
+}
+
+// storable says whether Postgres takes the text as a parameter.
+func storable(s string) bool { return !slices.Contains([]byte(s), 0) }
+
+// fetch reads the bytes a fold needs: those of the commit first.
+func (d *decoded) fetch(a value.Address) ([]byte, error) {
+	if b, ok := d.blobs[a]; ok {
+		return b, nil
+	}
+	if d.readFromStore == nil {
+		return nil, fmt.Errorf("bytes %s are not in the commit", a)
+	}
+	return d.readFromStore(a)
+}
+
+// fold applies one accepted commit to the stream and adds its rows. On an error
+// nothing of the stream has changed and the rows of the commit are not added:
+// state and rows are worked out first.
+func (f *folder) fold(s *stream, d *decoded, r *rows) error {
+	switch s.id.Kind {
+	case domain.KindWorkflow:
+		return f.foldWorkflow(s, d, r)
+	case domain.KindConversation:
+		return f.foldConversation(s, d, r)
+	}
+	return fmt.Errorf("streams of kind %q are unknown to this build", s.id.Kind)
+}
+
+func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
+	state := s.workflow
+	var later []func(*rows)
+	for i, event := range d.workflow {
+		recorded := workflow.Recorded{Event: event, Time: d.commit.Time, Principal: d.commit.Principal}
+		next, err := workflow.Apply(state, recorded)
+		if err != nil {
+			return err
+		}
+		number := d.position.ItemNumber(f.partitions, i)
+		switch e := event.(type) {
+		case workflow.Checkpointed:
+			st, err := s.facts.Store(e, d.fetch)
+			if err != nil {
+				return err
+			}
+			st.Checkpoint.Number = number
+			s.facts.Add(st)
+			epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
+			later = append(later, func(r *rows) { r.addCheckpoint(s.key, st, epoch) })
+		case workflow.WritesRecorded:
+			later = append(later, func(r *rows) { r.addWrites(s.key, e, number) })
+		default:
+			if row, ok := deliveryAfter(state, next, recorded); ok {
+				later = append(later, func(r *rows) { r.addDelivery(s.key, row) })
+			}
+		}
+		state = next
+	}
+	s.workflow = state
+	for _, add := range later {
+		add(r)
+	}
+	return nil
+}
+
+// deliveryAfter is the delivery that the event changed, as it is afterwards.
+func deliveryAfter(before, after workflow.State, r workflow.Recorded) (workflow.Delivery, bool) {
+	id, ok := workflow.DeliveryOf(r.Event)
+	if !ok {
+		return workflow.Delivery{}, false
+	}
+	if d, owed := after.Delivery(id); owed {
+		return d, true
+	}
+	d, was := before.Delivery(id)
+	d, _ = workflow.ApplyDelivery(d, r)
+	return d, was
+}
+
+func (f *folder) foldConversation(s *stream, d *decoded, r *rows) error {
+	for _, event := range d.conversation {
+		recorded := conversation.Recorded{Event: event, Time: d.commit.Time, Principal: d.commit.Principal}
+		s.conversation = conversation.Apply(s.conversation, recorded)
+		s.messages.Apply(recorded)
+		id := conversation.MessageOf(event)
+		if err := r.addMessage(s.key, s.messages.Messages[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish adds the rows that hold one state per stream.
+func (f *folder) finish(s *stream, r *rows) error {
+	state, err := s.encodeState()
+	if err != nil {
+		return fmt.Errorf("encode the state of %s: %w", s.key, err)
+	}
+	r.heads.put(s.key, headRow{
+		stream: s.key, partition: journal.PartitionOf([]byte(s.key), f.partitions), offset: s.offset,
+		number: s.number, hash: s.hash[:], time: s.time, state: state,
+	})
+	switch {
+	case s.id.Kind == domain.KindWorkflow && s.workflow.Exists():
+		r.addWorkflow(s, journal.PartitionOf([]byte(s.key), f.partitions))
+	case s.id.Kind == domain.KindConversation && s.conversation.Place != nil:
+		r.addConversation(s)
+	}
+	return nil
+}
+
+func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32) {
+	c := st.Checkpoint
+	r.checkpoints.put(checkpointKey{key, c.Key}, checkpointRow{
+		stream: key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
+		header: mustJSON(c.Header), metadata: mustJSON(c.Metadata), channels: mustJSON(c.Channels),
+		currentThread: int32(c.Thread), epoch: epoch, //nolint:gosec // bounded at the API
+	})
+	for id, m := range st.Values {
+		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: mustJSON(m)})
+	}
+}
+
+func (r *rows) addWrites(key string, e workflow.WritesRecorded, number int64) {
+	for i, w := range e.Writes {
+		at := workflow.WriteKey{Checkpoint: workflow.CheckpointKey{NS: e.NS, TS: e.ThreadTS}, Task: w.Task, Idx: w.Idx}
+		r.writes.put(writeKey{key, at}, writeRow{
+			stream: key, nsHash: NSHash(e.NS), threadTS: e.ThreadTS, task: []byte(w.Task), idx: int32(w.Idx), //nolint:gosec // bounded at the API
+			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: mustJSON(w.Value), number: number + int64(i),
+		})
+	}
+}
+
+func (r *rows) addDelivery(key string, d workflow.Delivery) {
+	row := deliveryRow{
+		stream: key, id: d.ID, run: d.Run, adapter: d.Adapter, kind: string(d.Kind), status: d.Status,
+		attempts: int32(d.Attempt.Count), body: mustJSON(d), requestedAt: d.RequestedAt, //nolint:gosec // at most MaxDeliveryAttempts
+	}
+	r.deliveries.put(deliveryKey{key, d.ID}, row)
+}
+
+func (r *rows) addMessage(key string, m conversation.Message) error {
+	row := messageRow{stream: key, messageID: m.ID, author: m.Author, text: mustJSON(m.Text), flow: m.Flow, at: m.At, mode: string(m.Mode)}
+	if m.Workflow != uuid.Nil {
+		row.workflow = &m.Workflow
+	}
+	if m.ID == "" {
+		return fmt.Errorf("an event names a message that was not received")
+	}
+	if m.Refused != nil {
+		row.refused = mustJSON(m.Refused)
+	}
+	r.messages.put(messageKey{key, m.ID}, row)
+	return nil
+}
+
+func (r *rows) addConversation(s *stream) {
+	c := s.conversation
+	row := conversationRow{
+		stream: s.key, tenant: string(s.id.Tenant), id: s.id.ID, adapter: c.Place.Adapter, team: c.Place.Team,
+		channel: c.Place.Channel, thread: c.Place.Thread, messages: int32(c.Messages), updatedAt: c.UpdatedAt, //nolint:gosec // counts messages
+	}
+	if c.Workflow != uuid.Nil {
+		row.workflow = &c.Workflow
+	}
+	r.conversations.put(s.key, row)
+}
+
+func (r *rows) addWorkflow(s *stream, partition int32) {
+	w := s.workflow
+	row := workflowRow{
+		stream: s.key, tenant: string(s.id.Tenant), id: s.id.ID, number: s.number, status: string(w.Status),
+		definition: w.Created.Flow.Definition, source: w.Created.Trigger.Source, owner: w.Owner.User,
+		engine: w.Created.Engine, createdAt: w.CreatedAt,
+	}
+	if w.Created.Project != nil {
+		row.project = w.Created.Project.Path
+	}
+	if w.Run != nil {
+		row.run, row.active, row.workload = &w.Run.ID, w.ActiveRun() != nil, w.Run.Workload
+	}
+	r.workflows.put(s.key, row)
+	r.touched = append(r.touched, s.key)
+	for _, i := range w.Intents() {
+		r.intents = append(r.intents, intentRow{
+			stream: s.key, kind: string(i.Kind), id: i.ID, partition: partition, due: i.Due,
+			attempt: int32(i.Attempt.Count), open: i.Attempt.Open, by: i.Attempt.By, lane: i.Lane, //nolint:gosec // counts attempts
+		})
+	}
+}
+
+// mustJSON encodes what domain types made: it cannot fail.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	return b
+}
+
+// stoppedAt lists a stream whose accepted commit could not be folded.
+func stoppedAt(s *stream, at domain.Position, why error, build string, since time.Time) stoppedRow {
+	reason := why.Error()
+	if len(reason) > 1024 {
+		reason = reason[:1024]
+	}
+	return stoppedRow{stream: s.key, partition: at.Partition, offset: at.Offset, reason: reason, build: build, since: since}
+}

@@ -1,0 +1,239 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain/journal"
+)
+
+// Limits of one batch.
+const (
+	batchRecords = 500
+	batchBytes   = 8 << 20
+)
+
+// Log is what the projector reads. Implementations must return records of one
+// partition in order, each once, from the offset asked for, and an error when
+// that offset does not exist.
+type Log interface {
+	OpenReader(ctx context.Context, partition int32, from int64) (Reader, error)
+}
+
+// Reader follows one partition.
+type Reader interface {
+	// Next blocks for a record and takes what is there, without linger.
+	Next(ctx context.Context, maxRecords, maxBytes int) ([]journal.Record, error)
+	Close() error
+}
+
+// Config is what a projector is made of.
+type Config struct {
+	Log  Log
+	Pool *pgxpool.Pool
+	// Partitions is the count of the genesis record.
+	Partitions int32
+	// Build names this build: streams that another one stopped are tried again.
+	Build   string
+	Visible *Visible
+	Logger  *slog.Logger
+	// Observe is told of each written batch; nil to leave it out.
+	Observe func(partition int32, records, ignored int, took time.Duration)
+	Now     func() time.Time
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
+}
+
+// Projector derives the read models of the partitions it is given.
+type Projector struct {
+	cfg   Config
+	codec *Codec
+	fold  *folder
+}
+
+// New makes a Projector. It starts nothing.
+func New(cfg Config) (*Projector, error) {
+	codec, err := NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(int32, int, int, time.Duration) {}
+	}
+	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions)}, nil
+}
+
+// Run projects one partition until ctx ends. Two at once are safe: the offset
+// swap lets one of them write. An error means that the log or Postgres cannot
+// be used right now; the caller runs it again.
+func (p *Projector) Run(ctx context.Context, partition int32) error {
+	next, err := p.offset(ctx, partition)
+	if err != nil {
+		return err
+	}
+	p.cfg.Visible.Advance(partition, next, nil)
+	if err := p.retryStopped(ctx, partition, next); err != nil {
+		return err
+	}
+	reader, err := p.cfg.Log.OpenReader(ctx, partition, next)
+	if err != nil {
+		return fmt.Errorf("read partition %d from %d: %w", partition, next, err)
+	}
+	defer reader.Close() //nolint:errcheck // nothing to lose: the offset is in Postgres
+	set, err := newWorkingSet(p.codec)
+	if err != nil {
+		return err
+	}
+	for {
+		records, err := reader.Next(ctx, batchRecords, batchBytes)
+		if err != nil {
+			return fmt.Errorf("read partition %d at %d: %w", partition, next, err)
+		}
+		if next, err = p.project(ctx, partition, next, set, records); err != nil {
+			return err
+		}
+	}
+}
+
+// project writes one batch and says what is visible.
+func (p *Projector) project(ctx context.Context, partition int32, from int64, set *workingSet, records []journal.Record) (int64, error) {
+	began := p.cfg.Now()
+	b := p.builder(partition, set)
+	out, err := b.make(ctx, from, records)
+	if err != nil {
+		return from, err
+	}
+	p.cfg.Point("projector.before_commit")
+	err = write(ctx, p.cfg.Pool, out)
+	if isBadData(err) {
+		out, err = p.withoutBadStreams(ctx, partition, from, records, err)
+		set.streams.Purge()
+	}
+	if err != nil {
+		return from, fmt.Errorf("write partition %d from %d: %w", partition, from, err)
+	}
+	p.cfg.Point("projector.after_commit")
+	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
+	p.cfg.Observe(partition, len(records), len(out.rows.ignored), p.cfg.Now().Sub(began))
+	for _, s := range out.rows.stopped.rows {
+		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),
+			slog.Int64("offset", s.offset), slog.Int("partition", int(partition)))
+	}
+	return out.next, nil
+}
+
+func (p *Projector) builder(partition int32, set *workingSet) *builder {
+	return &builder{partition: partition, build: p.cfg.Build, fold: p.fold, set: set, db: p.cfg.Pool}
+}
+
+// withoutBadStreams finds, by bisection, the streams whose rows Postgres
+// refuses, stops them and writes the rest: bad data of one tenant delays nobody.
+func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from int64, records []journal.Record, cause error) (*batch, error) {
+	bad := map[string]error{}
+	for {
+		stream, why, err := p.findBad(ctx, partition, from, records, bad, cause)
+		if err != nil {
+			return nil, err
+		}
+		bad[stream] = why
+		out, err := p.makeAnew(ctx, partition, from, records, bad)
+		if err != nil {
+			return nil, err
+		}
+		if err = write(ctx, p.cfg.Pool, out); !isBadData(err) {
+			return out, err
+		}
+		cause = err
+	}
+}
+
+// findBad finds one stream more that Postgres refuses.
+func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error, cause error) (string, error, error) { //nolint:revive // the first error is data
+	suspects := p.streamsOf(records, bad)
+	for len(suspects) > 1 {
+		half := suspects[:len(suspects)/2]
+		refused := map[string]error{}
+		for stream, why := range bad {
+			refused[stream] = why
+		}
+		for _, stream := range p.streamsOf(records, bad) {
+			if !contains(half, stream) {
+				refused[stream] = errSetAside
+			}
+		}
+		out, err := p.makeAnew(ctx, partition, from, records, refused)
+		if err != nil {
+			return "", nil, err
+		}
+		err = try(ctx, p.cfg.Pool, out)
+		switch {
+		case isBadData(err):
+			suspects, cause = half, err
+		case err != nil:
+			return "", nil, err
+		default:
+			suspects = suspects[len(suspects)/2:]
+		}
+	}
+	if len(suspects) == 0 {
+		return "", nil, fmt.Errorf("postgres refuses a batch that no stream is to blame for: %w", cause)
+	}
+	return suspects[0], cause, nil
+}
+
+var errSetAside = errors.New("set aside while looking for bad data") //nolint:gochecknoglobals // an error value
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// streamsOf lists the streams of the records that are not known to be bad.
+func (p *Projector) streamsOf(records []journal.Record, bad map[string]error) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, r := range records {
+		parsed := journal.Parse(r, p.cfg.Partitions)
+		key := parsed.Stream.String()
+		if parsed.What != journal.WhatCommit || seen[key] || bad[key] != nil {
+			continue
+		}
+		seen[key] = true
+		out = append(out, key)
+	}
+	return out
+}
+
+func (p *Projector) makeAnew(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error) (*batch, error) {
+	set, err := newWorkingSet(p.codec)
+	if err != nil {
+		return nil, err
+	}
+	b := p.builder(partition, set)
+	b.unfoldable = bad
+	return b.make(ctx, from, records)
+}
+
+// offset is the next record to take.
+func (p *Projector) offset(ctx context.Context, partition int32) (int64, error) {
+	var next int64
+	err := p.cfg.Pool.QueryRow(ctx, `INSERT INTO offsets (partition, next) VALUES ($1, 0)
+		ON CONFLICT (partition) DO UPDATE SET partition = EXCLUDED.partition RETURNING next`, partition).Scan(&next)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("read the offset of partition %d: %w", partition, err)
+	}
+	return next, nil
+}

@@ -1,0 +1,202 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// The rows that one batch writes, table by table.
+type (
+	commitRow struct {
+		partition   int32
+		offset      int64
+		stream      string
+		hash        []byte
+		commandID   uuid.UUID
+		commandHash []byte
+		time        time.Time
+		events      int32
+		record      []byte
+	}
+	ignoredRow struct {
+		partition int32
+		offset    int64
+		stream    *string
+		key       []byte
+		reason    string
+		detail    string
+		size      int32
+	}
+	headRow struct {
+		stream    string
+		partition int32
+		offset    int64
+		number    int64
+		hash      []byte
+		time      time.Time
+		state     []byte
+	}
+	stoppedRow struct {
+		stream    string
+		partition int32
+		offset    int64
+		reason    string
+		build     string
+		since     time.Time
+	}
+	blobRow struct {
+		stream  string
+		address []byte
+		codec   int16
+		data    []byte
+	}
+	manifestRow struct {
+		stream   string
+		id       []byte
+		manifest []byte
+	}
+	workflowRow struct {
+		stream     string
+		tenant     string
+		id         uuid.UUID
+		number     int64
+		status     string
+		definition string
+		project    string
+		source     string
+		owner      string
+		run        *uuid.UUID
+		engine     string
+		active     bool
+		workload   string
+		createdAt  time.Time
+	}
+	checkpointRow struct {
+		stream        string
+		nsHash        []byte
+		threadTS      uuid.UUID
+		ns            []byte
+		parentTS      *uuid.UUID
+		number        int64
+		header        []byte
+		metadata      []byte
+		channels      []byte
+		currentThread int32
+		epoch         int32
+	}
+	writeRow struct {
+		stream   string
+		nsHash   []byte
+		threadTS uuid.UUID
+		task     []byte
+		idx      int32
+		taskPath []byte
+		channel  []byte
+		value    []byte
+		number   int64
+	}
+	conversationRow struct {
+		stream    string
+		tenant    string
+		id        uuid.UUID
+		adapter   string
+		team      string
+		channel   string
+		thread    string
+		workflow  *uuid.UUID
+		messages  int32
+		updatedAt time.Time
+	}
+	messageRow struct {
+		stream    string
+		messageID string
+		author    string
+		text      []byte
+		flow      string
+		at        time.Time
+		workflow  *uuid.UUID
+		mode      string
+		refused   []byte
+	}
+	deliveryRow struct {
+		stream      string
+		id          uuid.UUID
+		run         uuid.UUID
+		adapter     string
+		kind        string
+		status      string
+		attempts    int32
+		body        []byte
+		requestedAt time.Time
+	}
+	intentRow struct {
+		stream    string
+		kind      string
+		id        uuid.UUID
+		partition int32
+		due       time.Time
+		attempt   int32
+		open      bool
+		by        string
+		lane      string
+	}
+)
+
+// queue adds the statements of a batch's rows, one per table that has any.
+func (r *rows) queue(b *pgx.Batch) {
+	for _, s := range r.statements() {
+		b.Queue(s.sql, s.args...)
+	}
+}
+
+type statement struct {
+	sql  string
+	args []any
+}
+
+// col is one column of rows, as an array parameter.
+func col[R, T any](rows []R, of func(*R) T) []T {
+	out := make([]T, len(rows))
+	for i := range rows {
+		out[i] = of(&rows[i])
+	}
+	return out
+}
+
+// keyed holds the last row of each key, in the order the keys came.
+type keyed[K comparable, R any] struct {
+	rows []R
+	at   map[K]int
+}
+
+func (k *keyed[K, R]) put(key K, row R) {
+	if i, ok := k.at[key]; ok {
+		k.rows[i] = row
+		return
+	}
+	if k.at == nil {
+		k.at = map[K]int{}
+	}
+	k.at[key] = len(k.rows)
+	k.rows = append(k.rows, row)
+}
+
+type (
+	checkpointKey struct {
+		stream string
+		key    workflow.CheckpointKey
+	}
+	writeKey struct {
+		stream string
+		key    workflow.WriteKey
+	}
+	messageKey  struct{ stream, message string }
+	deliveryKey struct {
+		stream string
+		id     uuid.UUID
+	}
+)

@@ -1,0 +1,302 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// rows collects what one batch writes. Tables with one row per key hold the
+// last state of the key, so that a batch never writes a row twice.
+type rows struct {
+	commits       []commitRow
+	ignored       []ignoredRow
+	blobs         []blobRow
+	manifests     []manifestRow
+	checkpoints   keyed[checkpointKey, checkpointRow]
+	writes        keyed[writeKey, writeRow]
+	heads         keyed[string, headRow]
+	stopped       keyed[string, stoppedRow]
+	workflows     keyed[string, workflowRow]
+	conversations keyed[string, conversationRow]
+	messages      keyed[messageKey, messageRow]
+	deliveries    keyed[deliveryKey, deliveryRow]
+	intents       []intentRow
+	// touched are the streams whose intents are written anew.
+	touched []string
+}
+
+// statements are the inserts of the tables that have rows, in a fixed order.
+func (r *rows) statements() []statement {
+	var out []statement
+	if len(r.touched) > 0 {
+		out = append(out, statement{`DELETE FROM intents WHERE stream = ANY($1)`, []any{r.touched}})
+	}
+	for _, s := range []statement{
+		r.insertCommits(),
+		r.insertIgnored(),
+		r.insertBlobs(),
+		r.insertManifests(),
+		r.insertCheckpoints(),
+		r.insertWrites(),
+		r.insertHeads(),
+		r.insertStopped(),
+		r.insertWorkflows(),
+		r.insertConversations(),
+		r.insertMessages(),
+		r.insertDeliveries(),
+		r.insertIntents(),
+	} {
+		if s.sql != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *rows) insertCommits() statement {
+	if len(r.commits) == 0 {
+		return statement{}
+	}
+	rows := r.commits
+	return statement{`INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record)
+		SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::int[], $9::bytea[])`, []any{
+		col(rows, func(r *commitRow) int32 { return r.partition }),
+		col(rows, func(r *commitRow) int64 { return r.offset }),
+		col(rows, func(r *commitRow) string { return r.stream }),
+		col(rows, func(r *commitRow) []byte { return r.hash }),
+		col(rows, func(r *commitRow) uuid.UUID { return r.commandID }),
+		col(rows, func(r *commitRow) []byte { return r.commandHash }),
+		col(rows, func(r *commitRow) time.Time { return r.time }),
+		col(rows, func(r *commitRow) int32 { return r.events }),
+		col(rows, func(r *commitRow) []byte { return r.record }),
+	}}
+}
+
+func (r *rows) insertIgnored() statement {
+	if len(r.ignored) == 0 {
+		return statement{}
+	}
+	rows := r.ignored
+	return statement{`INSERT INTO ignored (partition, "offset", stream, key, reason, detail, size)
+		SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::int[])`, []any{
+		col(rows, func(r *ignoredRow) int32 { return r.partition }),
+		col(rows, func(r *ignoredRow) int64 { return r.offset }),
+		col(rows, func(r *ignoredRow) *string { return r.stream }),
+		col(rows, func(r *ignoredRow) []byte { return r.key }),
+		col(rows, func(r *ignoredRow) string { return r.reason }),
+		col(rows, func(r *ignoredRow) string { return r.detail }),
+		col(rows, func(r *ignoredRow) int32 { return r.size }),
+	}}
+}
+
+func (r *rows) insertBlobs() statement {
+	if len(r.blobs) == 0 {
+		return statement{}
+	}
+	rows := r.blobs
+	return statement{`INSERT INTO blobs (stream, address, codec, data)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[])
+		ON CONFLICT DO NOTHING`, []any{
+		col(rows, func(r *blobRow) string { return r.stream }),
+		col(rows, func(r *blobRow) []byte { return r.address }),
+		col(rows, func(r *blobRow) int16 { return r.codec }),
+		col(rows, func(r *blobRow) []byte { return r.data }),
+	}}
+}
+
+func (r *rows) insertManifests() statement {
+	if len(r.manifests) == 0 {
+		return statement{}
+	}
+	rows := r.manifests
+	return statement{`INSERT INTO manifests (stream, id, manifest)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
+		ON CONFLICT DO NOTHING`, []any{
+		col(rows, func(r *manifestRow) string { return r.stream }),
+		col(rows, func(r *manifestRow) []byte { return r.id }),
+		col(rows, func(r *manifestRow) []byte { return r.manifest }),
+	}}
+}
+
+func (r *rows) insertCheckpoints() statement {
+	if len(r.checkpoints.rows) == 0 {
+		return statement{}
+	}
+	rows := r.checkpoints.rows
+	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, current_thread, epoch)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::int[], $11::int[])
+		ON CONFLICT (stream, ns_hash, thread_ts) DO UPDATE SET ns = EXCLUDED.ns, parent_ts = EXCLUDED.parent_ts, number = EXCLUDED.number, header = EXCLUDED.header, metadata = EXCLUDED.metadata, channels = EXCLUDED.channels, current_thread = EXCLUDED.current_thread, epoch = EXCLUDED.epoch`, []any{
+		col(rows, func(r *checkpointRow) string { return r.stream }),
+		col(rows, func(r *checkpointRow) []byte { return r.nsHash }),
+		col(rows, func(r *checkpointRow) uuid.UUID { return r.threadTS }),
+		col(rows, func(r *checkpointRow) []byte { return r.ns }),
+		col(rows, func(r *checkpointRow) *uuid.UUID { return r.parentTS }),
+		col(rows, func(r *checkpointRow) int64 { return r.number }),
+		col(rows, func(r *checkpointRow) []byte { return r.header }),
+		col(rows, func(r *checkpointRow) []byte { return r.metadata }),
+		col(rows, func(r *checkpointRow) []byte { return r.channels }),
+		col(rows, func(r *checkpointRow) int32 { return r.currentThread }),
+		col(rows, func(r *checkpointRow) int32 { return r.epoch }),
+	}}
+}
+
+func (r *rows) insertWrites() statement {
+	if len(r.writes.rows) == 0 {
+		return statement{}
+	}
+	rows := r.writes.rows
+	return statement{`INSERT INTO writes (stream, ns_hash, thread_ts, task, idx, task_path, channel, value, number)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[])
+		ON CONFLICT (stream, ns_hash, thread_ts, task, idx) DO UPDATE SET task_path = EXCLUDED.task_path, channel = EXCLUDED.channel, value = EXCLUDED.value, number = EXCLUDED.number`, []any{
+		col(rows, func(r *writeRow) string { return r.stream }),
+		col(rows, func(r *writeRow) []byte { return r.nsHash }),
+		col(rows, func(r *writeRow) uuid.UUID { return r.threadTS }),
+		col(rows, func(r *writeRow) []byte { return r.task }),
+		col(rows, func(r *writeRow) int32 { return r.idx }),
+		col(rows, func(r *writeRow) []byte { return r.taskPath }),
+		col(rows, func(r *writeRow) []byte { return r.channel }),
+		col(rows, func(r *writeRow) []byte { return r.value }),
+		col(rows, func(r *writeRow) int64 { return r.number }),
+	}}
+}
+
+func (r *rows) insertHeads() statement {
+	if len(r.heads.rows) == 0 {
+		return statement{}
+	}
+	rows := r.heads.rows
+	return statement{`INSERT INTO heads (stream, partition, "offset", number, hash, time, state)
+		SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[], $7::bytea[])
+		ON CONFLICT (stream) DO UPDATE SET partition = EXCLUDED.partition, "offset" = EXCLUDED."offset", number = EXCLUDED.number, hash = EXCLUDED.hash, time = EXCLUDED.time, state = EXCLUDED.state`, []any{
+		col(rows, func(r *headRow) string { return r.stream }),
+		col(rows, func(r *headRow) int32 { return r.partition }),
+		col(rows, func(r *headRow) int64 { return r.offset }),
+		col(rows, func(r *headRow) int64 { return r.number }),
+		col(rows, func(r *headRow) []byte { return r.hash }),
+		col(rows, func(r *headRow) time.Time { return r.time }),
+		col(rows, func(r *headRow) []byte { return r.state }),
+	}}
+}
+
+func (r *rows) insertStopped() statement {
+	if len(r.stopped.rows) == 0 {
+		return statement{}
+	}
+	rows := r.stopped.rows
+	return statement{`INSERT INTO stopped (stream, partition, "offset", reason, build, since)
+		SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+		ON CONFLICT (stream) DO UPDATE SET partition = EXCLUDED.partition, "offset" = EXCLUDED."offset", reason = EXCLUDED.reason, build = EXCLUDED.build, since = EXCLUDED.since`, []any{
+		col(rows, func(r *stoppedRow) string { return r.stream }),
+		col(rows, func(r *stoppedRow) int32 { return r.partition }),
+		col(rows, func(r *stoppedRow) int64 { return r.offset }),
+		col(rows, func(r *stoppedRow) string { return r.reason }),
+		col(rows, func(r *stoppedRow) string { return r.build }),
+		col(rows, func(r *stoppedRow) time.Time { return r.since }),
+	}}
+}
+
+func (r *rows) insertWorkflows() statement {
+	if len(r.workflows.rows) == 0 {
+		return statement{}
+	}
+	rows := r.workflows.rows
+	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, created_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::timestamptz[])
+		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, created_at = EXCLUDED.created_at`, []any{
+		col(rows, func(r *workflowRow) string { return r.stream }),
+		col(rows, func(r *workflowRow) string { return r.tenant }),
+		col(rows, func(r *workflowRow) uuid.UUID { return r.id }),
+		col(rows, func(r *workflowRow) int64 { return r.number }),
+		col(rows, func(r *workflowRow) string { return r.status }),
+		col(rows, func(r *workflowRow) string { return r.definition }),
+		col(rows, func(r *workflowRow) string { return r.project }),
+		col(rows, func(r *workflowRow) string { return r.source }),
+		col(rows, func(r *workflowRow) string { return r.owner }),
+		col(rows, func(r *workflowRow) *uuid.UUID { return r.run }),
+		col(rows, func(r *workflowRow) string { return r.engine }),
+		col(rows, func(r *workflowRow) bool { return r.active }),
+		col(rows, func(r *workflowRow) string { return r.workload }),
+		col(rows, func(r *workflowRow) time.Time { return r.createdAt }),
+	}}
+}
+
+func (r *rows) insertConversations() statement {
+	if len(r.conversations.rows) == 0 {
+		return statement{}
+	}
+	rows := r.conversations.rows
+	return statement{`INSERT INTO conversations (stream, tenant, id, adapter, team, channel, thread, workflow, messages, updated_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::int[], $10::timestamptz[])
+		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, adapter = EXCLUDED.adapter, team = EXCLUDED.team, channel = EXCLUDED.channel, thread = EXCLUDED.thread, workflow = EXCLUDED.workflow, messages = EXCLUDED.messages, updated_at = EXCLUDED.updated_at`, []any{
+		col(rows, func(r *conversationRow) string { return r.stream }),
+		col(rows, func(r *conversationRow) string { return r.tenant }),
+		col(rows, func(r *conversationRow) uuid.UUID { return r.id }),
+		col(rows, func(r *conversationRow) string { return r.adapter }),
+		col(rows, func(r *conversationRow) string { return r.team }),
+		col(rows, func(r *conversationRow) string { return r.channel }),
+		col(rows, func(r *conversationRow) string { return r.thread }),
+		col(rows, func(r *conversationRow) *uuid.UUID { return r.workflow }),
+		col(rows, func(r *conversationRow) int32 { return r.messages }),
+		col(rows, func(r *conversationRow) time.Time { return r.updatedAt }),
+	}}
+}
+
+func (r *rows) insertMessages() statement {
+	if len(r.messages.rows) == 0 {
+		return statement{}
+	}
+	rows := r.messages.rows
+	return statement{`INSERT INTO messages (stream, message_id, author, text, flow, at, workflow, mode, refused)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[], $9::bytea[])
+		ON CONFLICT (stream, message_id) DO UPDATE SET author = EXCLUDED.author, text = EXCLUDED.text, flow = EXCLUDED.flow, at = EXCLUDED.at, workflow = EXCLUDED.workflow, mode = EXCLUDED.mode, refused = EXCLUDED.refused`, []any{
+		col(rows, func(r *messageRow) string { return r.stream }),
+		col(rows, func(r *messageRow) string { return r.messageID }),
+		col(rows, func(r *messageRow) string { return r.author }),
+		col(rows, func(r *messageRow) []byte { return r.text }),
+		col(rows, func(r *messageRow) string { return r.flow }),
+		col(rows, func(r *messageRow) time.Time { return r.at }),
+		col(rows, func(r *messageRow) *uuid.UUID { return r.workflow }),
+		col(rows, func(r *messageRow) string { return r.mode }),
+		col(rows, func(r *messageRow) []byte { return r.refused }),
+	}}
+}
+
+func (r *rows) insertDeliveries() statement {
+	if len(r.deliveries.rows) == 0 {
+		return statement{}
+	}
+	rows := r.deliveries.rows
+	return statement{`INSERT INTO deliveries (stream, id, run, adapter, kind, status, attempts, body, requested_at)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[], $9::timestamptz[])
+		ON CONFLICT (stream, id) DO UPDATE SET run = EXCLUDED.run, adapter = EXCLUDED.adapter, kind = EXCLUDED.kind, status = EXCLUDED.status, attempts = EXCLUDED.attempts, body = EXCLUDED.body, requested_at = EXCLUDED.requested_at`, []any{
+		col(rows, func(r *deliveryRow) string { return r.stream }),
+		col(rows, func(r *deliveryRow) uuid.UUID { return r.id }),
+		col(rows, func(r *deliveryRow) uuid.UUID { return r.run }),
+		col(rows, func(r *deliveryRow) string { return r.adapter }),
+		col(rows, func(r *deliveryRow) string { return r.kind }),
+		col(rows, func(r *deliveryRow) string { return r.status }),
+		col(rows, func(r *deliveryRow) int32 { return r.attempts }),
+		col(rows, func(r *deliveryRow) []byte { return r.body }),
+		col(rows, func(r *deliveryRow) time.Time { return r.requestedAt }),
+	}}
+}
+
+func (r *rows) insertIntents() statement {
+	if len(r.intents) == 0 {
+		return statement{}
+	}
+	rows := r.intents
+	return statement{`INSERT INTO intents (stream, kind, id, partition, due, attempt, open, by, lane)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::timestamptz[], $6::int[], $7::bool[], $8::text[], $9::text[])`, []any{
+		col(rows, func(r *intentRow) string { return r.stream }),
+		col(rows, func(r *intentRow) string { return r.kind }),
+		col(rows, func(r *intentRow) uuid.UUID { return r.id }),
+		col(rows, func(r *intentRow) int32 { return r.partition }),
+		col(rows, func(r *intentRow) time.Time { return r.due }),
+		col(rows, func(r *intentRow) int32 { return r.attempt }),
+		col(rows, func(r *intentRow) bool { return r.open }),
+		col(rows, func(r *intentRow) string { return r.by }),
+		col(rows, func(r *intentRow) string { return r.lane }),
+	}}
+}

@@ -1,0 +1,315 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// stream is what the projector knows of one stream: its head, its state, and
+// the facts its folds stand on.
+type stream struct {
+	id      domain.StreamID
+	key     string
+	hash    journal.Hash
+	offset  int64
+	number  int64
+	time    time.Time
+	stopped bool
+
+	workflow     workflow.State
+	facts        *workflow.Facts
+	conversation conversation.State
+	messages     *conversation.Facts
+}
+
+func newStream(id domain.StreamID) *stream {
+	return &stream{id: id, key: id.String(), number: -1, facts: workflow.NewFacts(), messages: conversation.NewFacts()}
+}
+
+// workingSet is what one partition's projector holds between batches. It is
+// true as long as this projector's own swaps succeed: rows of the partition's
+// streams have no other writer. After any failure it is thrown away.
+type workingSet struct {
+	streams *lru.Cache[string, *stream]
+	codec   *Codec
+}
+
+// streamsKept bounds the streams a partition remembers between batches.
+const streamsKept = 256
+
+func newWorkingSet(codec *Codec) (*workingSet, error) {
+	cache, err := lru.New[string, *stream](streamsKept)
+	if err != nil {
+		return nil, fmt.Errorf("make the stream cache: %w", err)
+	}
+	return &workingSet{streams: cache, codec: codec}, nil
+}
+
+// trim drops what is not needed to fold the next step: all but the newest
+// checkpoint of each namespace, and all if a workflow has many namespaces.
+func (s *stream) trim() {
+	old := s.facts
+	s.facts, s.messages = workflow.NewFacts(), conversation.NewFacts()
+	if len(old.Latest) > 4 {
+		return
+	}
+	for ns, key := range old.Latest {
+		c, ok := old.Checkpoints[key]
+		if !ok {
+			continue
+		}
+		s.facts.Latest[ns], s.facts.Checkpoints[key] = key, c
+		for _, id := range c.Channels {
+			if m, ok := old.Values[id]; ok {
+				s.facts.Values[id] = m
+			}
+		}
+	}
+}
+
+// querier reads; a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// loadStreams reads the heads of streams.
+func loadStreams(ctx context.Context, q querier, ids []domain.StreamID) ([]*stream, error) {
+	byKey := make(map[string]*stream, len(ids))
+	keys := make([]string, len(ids))
+	out := make([]*stream, len(ids))
+	for i, id := range ids {
+		out[i] = newStream(id)
+		keys[i] = out[i].key
+		byKey[keys[i]] = out[i]
+	}
+	found, err := q.Query(ctx, `SELECT h.stream, h."offset", h.number, h.hash, h.time, h.state, s.stream IS NOT NULL
+		FROM heads h LEFT JOIN stopped s USING (stream) WHERE h.stream = ANY($1)`, keys)
+	if err != nil {
+		return nil, fmt.Errorf("load %d heads: %w", len(ids), err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var key string
+		var head headRow
+		var stopped bool
+		if err := found.Scan(&key, &head.offset, &head.number, &head.hash, &head.time, &head.state, &stopped); err != nil {
+			return nil, fmt.Errorf("read a head: %w", err)
+		}
+		s := byKey[key]
+		s.offset, s.number, s.time, s.stopped = head.offset, head.number, head.time.UTC(), stopped
+		copy(s.hash[:], head.hash)
+		if err := s.readState(head.state); err != nil {
+			return nil, err
+		}
+	}
+	return out, found.Err()
+}
+
+func (s *stream) readState(state []byte) error {
+	var into any
+	switch s.id.Kind {
+	case domain.KindWorkflow:
+		into = &s.workflow
+	case domain.KindConversation:
+		into = &s.conversation
+	default:
+		return nil
+	}
+	if err := json.Unmarshal(state, into); err != nil {
+		return fmt.Errorf("read the state of %s: %w", s.key, err)
+	}
+	return nil
+}
+
+func (s *stream) encodeState() ([]byte, error) {
+	switch s.id.Kind {
+	case domain.KindWorkflow:
+		return json.Marshal(s.workflow)
+	case domain.KindConversation:
+		return json.Marshal(s.conversation)
+	}
+	return []byte("{}"), nil
+}
+
+// wanted is what the folds of a batch need from the tables.
+type wanted struct {
+	checkpoints []checkpointKey
+	manifests   []manifestKey
+	blobs       []manifestKey
+	messages    []messageKey
+}
+
+// manifestKey addresses a manifest or a blob of a stream.
+type manifestKey struct {
+	stream string
+	id     value.Address
+}
+
+// found is what was there of wanted.
+type found struct {
+	checkpoints map[checkpointKey]workflow.Checkpoint
+	manifests   map[manifestKey]value.Manifest
+	blobs       map[manifestKey]bool
+	messages    map[messageKey]conversation.Message
+}
+
+// load reads what is wanted in one round trip.
+func load(ctx context.Context, q querier, w wanted) (found, error) {
+	f := found{
+		checkpoints: map[checkpointKey]workflow.Checkpoint{}, manifests: map[manifestKey]value.Manifest{},
+		blobs: map[manifestKey]bool{}, messages: map[messageKey]conversation.Message{},
+	}
+	b := &pgx.Batch{}
+	if len(w.checkpoints) > 0 {
+		queueCheckpoints(b, w.checkpoints, f.checkpoints)
+	}
+	if len(w.manifests) > 0 {
+		queueManifests(b, w.manifests, f.manifests)
+	}
+	if len(w.blobs) > 0 {
+		queueBlobs(b, w.blobs, f.blobs)
+	}
+	if len(w.messages) > 0 {
+		queueMessages(b, w.messages, f.messages)
+	}
+	if b.Len() == 0 {
+		return f, nil
+	}
+	if err := q.SendBatch(ctx, b).Close(); err != nil {
+		return f, fmt.Errorf("load facts: %w", err)
+	}
+	return f, nil
+}
+
+func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
+	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.current_thread
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) JOIN checkpoints c USING (stream, ns_hash, thread_ts)`,
+		col(keys, func(k *checkpointKey) string { return k.stream }),
+		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+	).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var stream string
+			c, err := scanCheckpoint(r, &stream)
+			if err != nil {
+				return err
+			}
+			into[checkpointKey{stream, c.Key}] = c
+		}
+		return r.Err()
+	})
+}
+
+func scanCheckpoint(r pgx.Rows, stream *string) (workflow.Checkpoint, error) {
+	var c workflow.Checkpoint
+	var ns, header, metadata, channels []byte
+	var thread int32
+	if err := r.Scan(stream, &ns, &c.Key.TS, &c.Parent, &c.Number, &header, &metadata, &channels, &thread); err != nil {
+		return c, fmt.Errorf("read a checkpoint: %w", err)
+	}
+	c.Key.NS, c.Thread = string(ns), int(thread)
+	for _, part := range []struct {
+		raw  []byte
+		into any
+	}{{header, &c.Header}, {metadata, &c.Metadata}, {channels, &c.Channels}} {
+		if err := json.Unmarshal(part.raw, part.into); err != nil {
+			return c, fmt.Errorf("read checkpoint %s: %w", c.Key.TS, err)
+		}
+	}
+	return c, nil
+}
+
+func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value.Manifest) {
+	b.Queue(`SELECT m.stream, m.id, m.manifest FROM unnest($1::text[], $2::bytea[]) AS k(stream, id) JOIN manifests m USING (stream, id)`,
+		col(keys, func(k *manifestKey) string { return k.stream }),
+		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
+	).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var key manifestKey
+			var id, raw []byte
+			var m value.Manifest
+			if err := r.Scan(&key.stream, &id, &raw); err != nil {
+				return fmt.Errorf("read a manifest: %w", err)
+			}
+			copy(key.id[:], id)
+			if err := json.Unmarshal(raw, &m); err != nil {
+				return fmt.Errorf("read manifest %s: %w", key.id, err)
+			}
+			into[key] = m
+		}
+		return r.Err()
+	})
+}
+
+func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {
+	b.Queue(`SELECT x.stream, x.address FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN blobs x USING (stream, address)`,
+		col(keys, func(k *manifestKey) string { return k.stream }),
+		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
+	).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var key manifestKey
+			var id []byte
+			if err := r.Scan(&key.stream, &id); err != nil {
+				return fmt.Errorf("read a blob's address: %w", err)
+			}
+			copy(key.id[:], id)
+			into[key] = true
+		}
+		return r.Err()
+	})
+}
+
+func queueMessages(b *pgx.Batch, keys []messageKey, into map[messageKey]conversation.Message) {
+	b.Queue(`SELECT m.stream, m.message_id, m.author, m.text, m.flow, m.at, m.workflow, m.mode, m.refused
+		FROM unnest($1::text[], $2::text[]) AS k(stream, message_id) JOIN messages m USING (stream, message_id)`,
+		col(keys, func(k *messageKey) string { return k.stream }),
+		col(keys, func(k *messageKey) string { return k.message }),
+	).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var stream string
+			m, err := ScanMessage(r, &stream)
+			if err != nil {
+				return err
+			}
+			into[messageKey{stream, m.ID}] = m
+		}
+		return r.Err()
+	})
+}
+
+// ScanMessage reads one row of messages, stream first.
+func ScanMessage(r pgx.Rows, stream *string) (conversation.Message, error) {
+	var m conversation.Message
+	var text, refused []byte
+	var workflow *uuid.UUID
+	var mode string
+	if err := r.Scan(stream, &m.ID, &m.Author, &text, &m.Flow, &m.At, &workflow, &mode, &refused); err != nil {
+		return m, fmt.Errorf("read a message: %w", err)
+	}
+	m.At, m.Mode = m.At.UTC(), conversation.Mode(mode)
+	if workflow != nil {
+		m.Workflow = *workflow
+	}
+	if err := json.Unmarshal(text, &m.Text); err != nil {
+		return m, fmt.Errorf("read the text of message %s: %w", m.ID, err)
+	}
+	if refused != nil {
+		if err := json.Unmarshal(refused, &m.Refused); err != nil {
+			return m, fmt.Errorf("read the refusal of message %s: %w", m.ID, err)
+		}
+	}
+	return m, nil
+}
