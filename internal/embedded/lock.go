@@ -1,0 +1,91 @@
+package embedded
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// InUseError says that another process holds a directory.
+type InUseError struct {
+	// Dir is the directory that is held.
+	Dir string
+	// PID is the process that holds it, 0 if it has not written itself down yet.
+	PID int
+}
+
+// Error names the directory, the process and the way out.
+func (e *InUseError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%s is in use by another process: stop it, or choose another directory", e.Dir)
+	}
+	return fmt.Sprintf("%s is in use by process %d: stop it (kill %d), or choose another directory", e.Dir, e.PID, e.PID)
+}
+
+// DirLock is this process's claim on a directory. The kernel drops it when the process ends, so a
+// crash or kill -9 never leaves a directory locked.
+type DirLock struct {
+	flock *flock.Flock
+}
+
+// Lock takes the state directory for this process, creating it if needed. It returns an *InUseError
+// when another process, or another part of this one, holds it.
+func Lock(dir string) (*DirLock, error) {
+	return lockFile(dir, "lock")
+}
+
+// lockFile claims dir by the file of that name in it. The file stays: removing it would let two
+// processes hold locks on two files of one name.
+func lockFile(dir, name string) (*DirLock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create directory %s: %w", dir, err)
+	}
+	path := filepath.Join(dir, name)
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if !held {
+		return nil, &InUseError{Dir: dir, PID: readPID(path)}
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("write pid to %s: %w", path, err)
+	}
+	return &DirLock{flock: lock}, nil
+}
+
+// Close gives the directory back. Closing twice is harmless.
+func (l *DirLock) Close() error {
+	if !l.flock.Locked() {
+		return nil
+	}
+	// The file is gone when its directory was removed under the lock.
+	if err := ignoreNotExist(os.Truncate(l.flock.Path(), 0)); err != nil {
+		_ = l.flock.Close()
+		return fmt.Errorf("clear pid in %s: %w", l.flock.Path(), err)
+	}
+	if err := l.flock.Close(); err != nil {
+		return fmt.Errorf("unlock %s: %w", l.flock.Path(), err)
+	}
+	return nil
+}
+
+// readPID returns the first line of a file as a process id, 0 if it holds none.
+func readPID(path string) int {
+	data, err := os.ReadFile(path) //nolint:gosec // our own lock or pid file below the state directory
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(data), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
