@@ -1,0 +1,119 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+
+	"github.com/duolog/duolog/domain/journal"
+)
+
+// Check looks at everything that doctor wants to know. It returns what it could
+// see; a broker that does not answer is the last finding.
+func Check(ctx context.Context, cfg Config) []Finding {
+	c, err := dial(ctx, cfg)
+	if err != nil {
+		return []Finding{unreachable(err)}
+	}
+	defer func() { _ = c.close() }()
+	findings := []Finding{good("kafka brokers")}
+	_, seen, err := c.inspect(ctx)
+	findings = append(findings, seen...)
+	if err != nil {
+		findings = append(findings, unreachable(err))
+	}
+	return findings
+}
+
+func unreachable(err error) Finding {
+	return Finding{
+		Name: "kafka brokers", Problem: "Kafka does not answer: " + err.Error(),
+		Fix: "start the brokers, or name the right ones",
+	}
+}
+
+// inspect looks at topics, genesis records, starts and settings, in an order in
+// which each step needs the one before it. It ends early where a step fails.
+func (c *conn) inspect(ctx context.Context) (journal.Genesis, []Finding, error) {
+	var g journal.Genesis
+	counts, err := c.counts(ctx, c.cfg.topics())
+	if err != nil {
+		return g, nil, err
+	}
+	findings := c.checkTopics(counts)
+	if firstProblem(findings) != nil {
+		return g, findings, nil
+	}
+	g, err = c.allGenesis(ctx, counts[c.cfg.JournalTopic()])
+	if unsafe, ok := errors.AsType[*SafetyError](err); ok {
+		return g, append(findings, bad("genesis", unsafe)), nil
+	}
+	if err != nil {
+		return g, findings, err
+	}
+	findings = append(findings, good("genesis"))
+	rest, err := c.checkLog(ctx, g, counts)
+	return g, append(findings, rest...), err
+}
+
+// checkLog is the part that can go wrong under a running process.
+func (c *conn) checkLog(ctx context.Context, g journal.Genesis, counts map[string]int32) ([]Finding, error) {
+	starts, err := c.checkStarts(ctx, g.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	findings := []Finding{starts, c.checkEvents(g.Partitions, counts[c.cfg.EventsTopic()])}
+	for _, t := range []struct{ what, topic string }{
+		{"journal", c.cfg.JournalTopic()}, {"commands", c.cfg.CommandsTopic()},
+	} {
+		seen, err := c.settingsOf(ctx, t.what, t.topic)
+		if err != nil {
+			return findings, err
+		}
+		findings = append(findings, seen...)
+	}
+	return findings, nil
+}
+
+func (c *conn) checkTopics(counts map[string]int32) []Finding {
+	var out []Finding
+	for _, topic := range c.cfg.topics() {
+		if name := "topic " + topic; counts[topic] > 0 {
+			out = append(out, good(name))
+		} else {
+			out = append(out, bad(name, &SafetyError{
+				Problem: fmt.Sprintf("the topic %s does not exist.", topic), Fix: "duolog journal init",
+			}))
+		}
+	}
+	return out
+}
+
+// checkEvents: the owner of a journal partition publishes to the same one.
+func (c *conn) checkEvents(journalCount, eventsCount int32) Finding {
+	const name = "events partitions"
+	if journalCount == eventsCount {
+		return good(name)
+	}
+	return bad(name, &SafetyError{
+		Problem: fmt.Sprintf("the events topic %s has %d partitions, the journal has %d; they must be the same.",
+			c.cfg.EventsTopic(), eventsCount, journalCount),
+		Fix: "delete the events topic and run duolog journal init; it is published again from the journal.",
+	})
+}
+
+func (c *conn) checkStarts(ctx context.Context, partitions int32) (Finding, error) {
+	const name = "start of the log"
+	starts, err := c.offsets(ctx, c.cfg.JournalTopic(), partitions, sarama.OffsetOldest)
+	if err != nil {
+		return Finding{}, err
+	}
+	for p := range partitions {
+		if starts[p] != 0 {
+			return bad(name, c.truncated(p, 0)), nil
+		}
+	}
+	return good(name), nil
+}

@@ -1,0 +1,140 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/IBM/sarama"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+)
+
+// Log is an open journal with its events topic. It is safe for concurrent use.
+type Log struct {
+	conn    *conn
+	genesis journal.Genesis
+	journal []*appender
+	events  []*appender
+	unsafe  atomic.Pointer[SafetyError]
+}
+
+// Open checks that the topics are a complete, safe Duolog log and writes
+// nothing. It fails with a *SafetyError that says what is wrong and what to do.
+// Close it when all its readers are closed.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	c, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	g, findings, err := c.inspect(ctx)
+	if err == nil {
+		if unsafe := firstProblem(findings); unsafe != nil {
+			err = unsafe
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", cfg.JournalTopic(), err), c.close())
+	}
+	l := &Log{conn: c, genesis: g}
+	for p := range g.Partitions {
+		l.journal = append(l.journal, l.appender(cfg.JournalTopic(), p))
+		l.events = append(l.events, l.appender(cfg.EventsTopic(), p))
+	}
+	return l, nil
+}
+
+func (l *Log) appender(topic string, partition int32) *appender {
+	cfg := l.conn.cfg
+	return &appender{
+		topic: topic, partition: partition, allowed: l.allowed,
+		connect: func() (sarama.SyncProducer, error) { return sarama.NewSyncProducer(cfg.Brokers, cfg.saramaBase()) },
+	}
+}
+
+// Close waits for appends on their way and disconnects.
+func (l *Log) Close() error {
+	var errs []error
+	for p := range l.journal {
+		errs = append(errs, l.journal[p].close(), l.events[p].close())
+	}
+	return errors.Join(append(errs, l.conn.close())...)
+}
+
+// Genesis is what record 0:0 says: the log's id and its partition count.
+func (l *Log) Genesis() journal.Genesis { return l.genesis }
+
+// Append writes messages of one partition, in order and adjacent, and returns
+// their positions when all in-sync replicas have them.
+//
+// Refused before anything is written: CodeLogUnsafe while the log is unsafe,
+// CodeTooLarge for a record that does not fit, and a message outside the
+// partition that its key says. After any other error, ctx's included, the
+// outcome is unknown: send the same bytes again, and let the chain decide.
+func (l *Log) Append(ctx context.Context, msgs []journal.Message) ([]domain.Position, error) {
+	if len(msgs) == 0 {
+		return nil, nil
+	}
+	for _, m := range msgs {
+		switch want := journal.PartitionOf(m.Key, l.genesis.Partitions); {
+		case m.Partition != want:
+			return nil, fmt.Errorf("append %q: partition %d is not %d, which its key says", m.Key, m.Partition, want)
+		case m.Partition != msgs[0].Partition:
+			return nil, fmt.Errorf("append %q: partition %d is not %d like the first message", m.Key, m.Partition, msgs[0].Partition)
+		}
+	}
+	return l.appendTo(ctx, l.journal[msgs[0].Partition], msgs)
+}
+
+func (l *Log) appendTo(ctx context.Context, a *appender, msgs []journal.Message) ([]domain.Position, error) {
+	if err := l.allowed(); err != nil {
+		return nil, err
+	}
+	for _, m := range msgs {
+		if err := checkSize(m); err != nil {
+			return nil, err
+		}
+	}
+	return a.append(ctx, msgs)
+}
+
+// allowed says whether anything may be written.
+func (l *Log) allowed() error {
+	if unsafe := l.unsafe.Load(); unsafe != nil {
+		return unsafe.refusal()
+	}
+	return nil
+}
+
+// Starts is the offset of the first record of each partition of the journal: 0,
+// or the log is not whole.
+func (l *Log) Starts(ctx context.Context) (map[int32]int64, error) {
+	return l.conn.offsets(ctx, l.conn.cfg.JournalTopic(), l.genesis.Partitions, sarama.OffsetOldest)
+}
+
+// Ends is the offset that the next record of each partition of the journal
+// gets. The offset before it need not hold a record: a stranger's transaction
+// leaves a marker there.
+func (l *Log) Ends(ctx context.Context) (map[int32]int64, error) {
+	return l.conn.offsets(ctx, l.conn.cfg.JournalTopic(), l.genesis.Partitions, sarama.OffsetNewest)
+}
+
+// ReadAt reads one record. CodeNotFound says that none stands there.
+func (l *Log) ReadAt(ctx context.Context, pos domain.Position) (journal.Record, error) {
+	none := &domain.Error{Code: domain.CodeNotFound, Message: "no record stands at " + pos.String()}
+	if pos.Partition < 0 || pos.Partition >= l.genesis.Partitions || pos.Offset < 0 {
+		return journal.Record{}, none
+	}
+	got, err := l.conn.fetch(ctx, place{l.conn.cfg.JournalTopic(), pos.Partition, pos.Offset}, fewBytes)
+	switch {
+	case errors.Is(err, sarama.ErrOffsetOutOfRange):
+		return journal.Record{}, none
+	case err != nil:
+		return journal.Record{}, fmt.Errorf("read %s: %w", pos, err)
+	case len(got.records) == 0 || got.records[0].Position != pos:
+		return journal.Record{}, none
+	}
+	return got.records[0], nil
+}

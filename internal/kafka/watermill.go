@@ -1,0 +1,80 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/ThreeDotsLabs/watermill"
+	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// NewCommandSubscriber reads the inbox as a member of a consumer group:
+// Subscribe(ctx, cfg.CommandsTopic()).
+//
+// At least once, in order within a partition, one message at a time: the next
+// one comes after Ack. Nack brings the same one again and holds its partition,
+// and after a rebalance the whole group, so a handler retries a few times,
+// parks and acknowledges. After a rebalance the old owner's context lives on
+// and its Ack does nothing: only what the journal accepts counts. A group
+// begins at the oldest record, and an offset that is gone is an error.
+func NewCommandSubscriber(cfg Config, group string) (message.Subscriber, error) {
+	return newSubscriber(cfg, group)
+}
+
+// NewEventSubscriber reads the events topic for a saga, as NewCommandSubscriber
+// reads the inbox: Subscribe(ctx, cfg.EventsTopic()).
+func NewEventSubscriber(cfg Config, group string) (message.Subscriber, error) {
+	return newSubscriber(cfg, group)
+}
+
+func newSubscriber(cfg Config, group string) (message.Subscriber, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if group == "" {
+		return nil, errors.New("subscribe: a consumer group is needed")
+	}
+	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
+		Brokers: cfg.Brokers, ConsumerGroup: group, Unmarshaler: unmarshaler{}, OverwriteSaramaConfig: cfg.saramaGroup(),
+	}, cfg.watermillLogger())
+	if err != nil {
+		return nil, fmt.Errorf("subscribe group %s: %w", group, err)
+	}
+	return sub, nil
+}
+
+// NewCommandPublisher writes keyed messages with the partitioner that other
+// languages have too. The key is MetadataKey and must be there. Publish sends
+// one message at a time and returns when all in-sync replicas have it; after an
+// error the outcome is unknown. It connects at once.
+func NewCommandPublisher(cfg Config) (message.Publisher, error) {
+	return newPublisher(cfg, marshaler{})
+}
+
+// NewRefusedPublisher is for a poison queue: it takes messages without a key
+// and adds where each was read, in headers that begin with MetadataSource.
+func NewRefusedPublisher(cfg Config) (message.Publisher, error) {
+	return newPublisher(cfg, marshaler{refused: true})
+}
+
+func newPublisher(cfg Config, m marshaler) (message.Publisher, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	pub, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{
+		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: cfg.saramaCommands(),
+	}, cfg.watermillLogger())
+	if err != nil {
+		return nil, fmt.Errorf("connect publisher: %w", err)
+	}
+	return pub, nil
+}
+
+// watermillLogger turns Watermill's chatter about connections down.
+func (c Config) watermillLogger() watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(c.logger(), map[slog.Level]slog.Level{
+		slog.LevelInfo: slog.LevelDebug, slog.LevelDebug: watermill.LevelTrace,
+	})
+}
