@@ -46,7 +46,7 @@ func produce(t *testing.T, b *embedded.Broker, value string, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	if _, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Value: sarama.StringEncoder(value), Timestamp: at}); err != nil {
 		t.Fatal(err)
 	}
@@ -58,12 +58,12 @@ func consume(t *testing.T, b *embedded.Broker, count int) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	partition, err := c.ConsumePartition(topic, 0, sarama.OffsetOldest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer partition.Close()
+	defer func() { _ = partition.Close() }()
 	var values []string
 	for len(values) < count {
 		select {
@@ -136,12 +136,15 @@ func TestBrokerReportsTheRetentionOfATopic(t *testing.T) {
 // setting returns the value of one setting, and fails the test when it is reported with two.
 func setting(t *testing.T, a sarama.ClusterAdmin, of sarama.ConfigResource, name string) string {
 	t.Helper()
-	entries, err := a.DescribeConfig(of)
+	results, err := a.DescribeConfigs([]*sarama.ConfigResource{&of}, sarama.DescribeConfigsOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(results) != 1 || results[0].ErrorCode != sarama.ErrNoError {
+		t.Fatalf("describe %s: %+v", of.Name, results)
+	}
 	var values []string
-	for _, entry := range entries {
+	for _, entry := range results[0].Configs {
 		if entry.Name == name {
 			values = append(values, entry.Value)
 		}
@@ -157,8 +160,7 @@ func TestBrokerSharesNoDirectory(t *testing.T) {
 	dir := t.TempDir()
 	startBroker(t, dir)
 	_, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: dir})
-	var inUse *embedded.InUseError
-	if !errors.As(err, &inUse) {
+	if _, ok := errors.AsType[*embedded.InUseError](err); !ok {
 		t.Errorf("second StartBroker = %v; want in use", err)
 	}
 }

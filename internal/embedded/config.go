@@ -22,15 +22,15 @@ type PostgresConfig struct {
 	// Logger receives what a person may want to know: a download, a leftover ended, a server that died.
 	// Default: discarded.
 	Logger *slog.Logger
-	// CacheDir keeps a downloaded server for the next start. Default: Dir/cache.
+	// CacheDir keeps a downloaded server for other directories; see DefaultCacheDir. Default: Dir/cache.
 	CacheDir string
 	// DownloadOnly passes over installed servers.
 	DownloadOnly bool
 	// MavenURL is where a server is downloaded from when none is installed: Maven Central or a mirror of
-	// it. A wrong one delays nothing else. Default https://repo1.maven.org/maven2.
+	// it. Default MavenCentral.
 	MavenURL string
 	// RunAs names the user that runs the server when this process is root, which Postgres refuses to be.
-	// That user gets Dir. Default: an unprivileged user namespace, and where the system refuses those
+	// That user gets the database in Dir. Default: an unprivileged user namespace, and where the system refuses those
 	// the user postgres or nobody. Ignored when this process is not root.
 	RunAs string
 }

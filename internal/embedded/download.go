@@ -21,9 +21,11 @@ import (
 const (
 	downloadVersion = "18.4.0"
 	downloadMajor   = 18
-	mavenCentral    = "https://repo1.maven.org/maven2"
 	mostBytes       = 256 << 20
 )
+
+// MavenCentral is where servers are downloaded from unless the configuration names a mirror.
+const MavenCentral = "https://repo1.maven.org/maven2"
 
 // downloadSum returns the published SHA-256 of the server for a platform, "" if none is published. It
 // stands here, not only beside the download, so that a mirror cannot exchange both.
@@ -51,10 +53,23 @@ func platform() string {
 		arch = "arm64v8"
 	}
 	name := runtime.GOOS + "-" + arch
-	if musl, _ := filepath.Glob("/lib/ld-musl-*"); len(musl) > 0 { //nolint:errcheck // only a malformed pattern fails
+	if musl, _ := filepath.Glob("/lib/ld-musl-*"); len(musl) > 0 { // only a malformed pattern fails
 		name += "-alpine"
 	}
 	return name
+}
+
+// DefaultCacheDir is where this user's downloads are kept between directories. Root's own cache lies
+// where the user that may have to run the server for root cannot reach it.
+func DefaultCacheDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/cache/duolog", nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the cache directory: %w", err)
+	}
+	return filepath.Join(dir, "duolog"), nil
 }
 
 // downloadedServer returns the server in the cache, downloading it first if it is not there. Processes
@@ -87,7 +102,7 @@ func (p *Postgres) download(ctx context.Context, home string) error {
 	if sum == "" {
 		return fmt.Errorf("none is published for %s", platform())
 	}
-	source, err := downloadURL(cmp.Or(p.cfg.MavenURL, mavenCentral))
+	source, err := downloadURL(cmp.Or(p.cfg.MavenURL, MavenCentral))
 	if err != nil {
 		return err
 	}
@@ -112,7 +127,7 @@ func (p *Postgres) download(ctx context.Context, home string) error {
 func downloadURL(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" {
-		return nil, errors.New("the Maven URL is not one: want something like " + mavenCentral)
+		return nil, errors.New("the Maven URL is not one: want something like " + MavenCentral)
 	}
 	artifact := "embedded-postgres-binaries-" + platform()
 	return u.JoinPath("io/zonky/test/postgres", artifact, downloadVersion, artifact+"-"+downloadVersion+".jar"), nil

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +16,7 @@ func mavenURL() string { return os.Getenv("DUOLOG_MAVEN_URL") }
 
 func TestPostgresIsDownloadedWhereNoneIsInstalled(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
+	if testing.Short() && !servicesRequired() {
 		t.Skip("-short: unpacking a server takes a minute under the race detector")
 	}
 	needRegistry(t)
@@ -28,20 +29,18 @@ func TestPostgresIsDownloadedWhereNoneIsInstalled(t *testing.T) {
 	startPostgres(t, cfg)
 }
 
+func servicesRequired() bool { return os.Getenv("REQUIRE_SERVICES") == "1" }
+
 // needRegistry skips only where the registry cannot be reached, and never where services are required.
 func needRegistry(t *testing.T) {
 	t.Helper()
-	base := mavenURL()
-	if base == "" {
-		base = "https://repo1.maven.org/maven2"
-	}
-	response, err := http.DefaultClient.Do(newHead(t, base))
+	response, err := http.DefaultClient.Do(newHead(t, cmp.Or(mavenURL(), embedded.MavenCentral)))
 	http.DefaultClient.CloseIdleConnections()
 	if err == nil {
 		_ = response.Body.Close()
 		return
 	}
-	if os.Getenv("REQUIRE_SERVICES") == "1" {
+	if servicesRequired() {
 		t.Fatalf("Maven Central cannot be reached: %v", err)
 	}
 	t.Skipf("Maven Central cannot be reached, so the download is not tested: %v", err)

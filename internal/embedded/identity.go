@@ -37,7 +37,7 @@ func chooseIdentity(ctx context.Context, p *Postgres) (identity, error) {
 		return identity{}, err
 	}
 	if owner != nil {
-		return otherUser(p, owner)
+		return otherUser(p, owner) // and finds nothing left to hand over
 	}
 	if p.cfg.RunAs == "" {
 		err := tryNamespace(ctx, p.server)
@@ -90,19 +90,13 @@ func lookupUser(name string) (*credential, error) {
 	return nil, fmt.Errorf("postgres refuses to run as root, and there is no user for it (%w): run as another user", err)
 }
 
-// otherUser hands the directory to the user and checks that they get there.
+// otherUser hands the database to the user and checks that they get there. Only the database becomes
+// theirs: in a directory that they own, root would follow the links they plant.
 func otherUser(p *Postgres, cred *credential) (identity, error) {
-	id := identity{other: cred}
-	if err := id.own(p.dir); err != nil {
-		return identity{}, err
+	if err := os.Chmod(p.dir, 0o711); err != nil { //nolint:gosec // they pass through, and what lies beside the database is root's alone
+		return identity{}, fmt.Errorf("let user %s pass through: %w", cred.name, err)
 	}
-	err := filepath.WalkDir(p.data(), func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return ignoreNotExist(err)
-		}
-		return os.Lchown(path, int(cred.uid), int(cred.gid))
-	})
-	if err != nil {
+	if err := cred.takeTree(p.data()); err != nil {
 		return identity{}, fmt.Errorf("hand the database to user %s: %w", cred.name, err)
 	}
 	for _, path := range []string{p.dir, p.server.bin} {
@@ -110,7 +104,27 @@ func otherUser(p *Postgres, cred *credential) (identity, error) {
 			return identity{}, err
 		}
 	}
-	return id, nil
+	return identity{other: cred}, nil
+}
+
+// takeTree makes the user the owner of a directory and all below it, if it exists. The directory itself
+// goes last: it tells the next start whether this one was cut short.
+func (c *credential) takeTree(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	defer func() { _ = root.Close() }()
+	err = fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == "." {
+			return err
+		}
+		return root.Lchown(path, int(c.uid), int(c.gid))
+	})
+	if err != nil {
+		return err
+	}
+	return root.Lchown(".", int(c.uid), int(c.gid))
 }
 
 // mayEnter reports the first directory on the way to path that keeps the user out.

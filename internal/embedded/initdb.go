@@ -45,7 +45,7 @@ func (p *Postgres) runInitdb(ctx context.Context, fresh string) error {
 		return fmt.Errorf("write password for initdb: %w", err)
 	}
 	defer func() { _ = os.Remove(pwfile) }()
-	if err := p.identity.own(p.dir, fresh, pwfile); err != nil {
+	if err := p.identity.own(fresh, pwfile); err != nil {
 		return err
 	}
 	args := []string{

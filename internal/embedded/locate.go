@@ -80,7 +80,7 @@ func installedServers(ctx context.Context) []server {
 		"/Applications/Postgres.app/*/*/bin",     // macOS, app
 		"/usr/local/pgsql/bin", "/usr/local/bin", // from source
 	} {
-		found, _ := filepath.Glob(pattern) //nolint:errcheck // only a malformed pattern fails
+		found, _ := filepath.Glob(pattern) // only a malformed pattern fails
 		bins = append(bins, found...)
 	}
 	var servers []server

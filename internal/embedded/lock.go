@@ -35,13 +35,29 @@ type DirLock struct {
 // Lock takes the state directory for this process, creating it if needed. It returns an *InUseError
 // when another process, or another part of this one, holds it.
 func Lock(dir string) (*DirLock, error) {
+	if err := os.MkdirAll(dir, passable()); err != nil {
+		return nil, fmt.Errorf("create directory %s: %w", dir, err)
+	}
 	return lockFile(dir, "lock")
+}
+
+// passable is the mode of directories above ours. Root may have to let another user run Postgres in one
+// of them, who must pass through but need not look around.
+func passable() os.FileMode {
+	if os.Geteuid() == 0 {
+		return 0o711
+	}
+	return 0o700
 }
 
 // lockFile claims dir by the file of that name in it. The file stays: removing it would let two
 // processes hold locks on two files of one name.
 func lockFile(dir, name string) (*DirLock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := os.MkdirAll(filepath.Dir(dir), passable())
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("create directory %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, name)

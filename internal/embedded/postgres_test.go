@@ -24,13 +24,28 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 	return p
 }
 
+// stateDir is a directory that every user can reach: where root may make no user namespace, another
+// user runs Postgres, and t.TempDir lies below a directory for this user only.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "embedded-*") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "state")
+}
+
 func query(t *testing.T, url, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
+	defer func() { _ = conn.Close(t.Context()) }()
 	var value string
 	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -45,7 +60,7 @@ func remember(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
+	defer func() { _ = conn.Close(t.Context()) }()
 	if _, err := conn.Exec(t.Context(), "CREATE TABLE mark AS SELECT 'kept' AS v"); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +90,7 @@ func postmaster(t *testing.T, dir string) int {
 func TestPostgresKeepsDataAndPortOverAnImmediateStop(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]embedded.PostgresConfig{
-		"durable":   {Dir: t.TempDir()},
+		"durable":   {Dir: stateDir(t)},
 		"ephemeral": {Ephemeral: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +123,7 @@ func TestPostgresKeepsDataAndPortOverAnImmediateStop(t *testing.T) {
 
 func TestPostgresIsReopenedWithItsData(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), strings.Repeat("a-long-name", 12)) // longer than a socket's path may be
+	dir := filepath.Join(stateDir(t), strings.Repeat("a-long-name", 12)) // longer than a socket's path may be
 	p := startPostgres(t, embedded.PostgresConfig{Dir: dir})
 	remember(t, p.URL("postgres"))
 	_, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{Dir: dir})
@@ -137,7 +152,7 @@ func TestPostgresStartsAfterItsParentWasKilled(t *testing.T) {
 	for _, name := range []string{"server ends with its parent", "server is left over"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := stateDir(t)
 			parent, url := startHelper(t, "postgres", dir)
 			remember(t, url)
 			pid := postmaster(t, dir)
@@ -158,7 +173,7 @@ func TestPostgresStartsAfterItsParentWasKilled(t *testing.T) {
 
 func TestPostgresStartsAfterItWasKilledItself(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := stateDir(t)
 	p := startPostgres(t, embedded.PostgresConfig{Dir: dir})
 	remember(t, p.URL("postgres"))
 	pid := postmaster(t, dir)
@@ -176,7 +191,7 @@ func TestPostgresStartsAfterItWasKilledItself(t *testing.T) {
 
 func TestPostgresIgnoresAPidFileOfAnotherProgram(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := stateDir(t)
 	p := startPostgres(t, embedded.PostgresConfig{Dir: dir})
 	if err := p.Close(t.Context()); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ const (
 )
 
 // errPortTaken is the one failure of a start that another port cures.
-var errPortTaken = errors.New("the port is taken") //nolint:gochecknoglobals // a sentinel error
+var errPortTaken = errors.New("the port is taken")
 
 // Start starts a stopped server again, on the port it had. Starting a running one is harmless.
 func (p *Postgres) Start(ctx context.Context) error {
@@ -150,6 +150,16 @@ func (p *Postgres) command(ctx context.Context, program string, args ...string) 
 // awaitReady returns when the server has answered a query. A server recovering from a crash may take
 // its time; ctx bounds the wait.
 func (p *Postgres) awaitReady(ctx context.Context, child *process, port int) error {
+	// A port of somebody else may accept our connection and say nothing: the child's end ends the attempt.
+	attempt, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-child.exited:
+			cancel()
+		case <-attempt.Done():
+		}
+	}()
 	ticker := time.NewTicker(readyPoll)
 	defer ticker.Stop()
 	for {
@@ -159,7 +169,7 @@ func (p *Postgres) awaitReady(ctx context.Context, child *process, port int) err
 		case <-ctx.Done():
 			return fmt.Errorf("wait until it accepts connections: %w", ctx.Err())
 		case <-ticker.C:
-			if ping(ctx, p.urlAt(port, "postgres")) == nil && !child.ended() {
+			if ping(attempt, p.urlAt(port, "postgres")) == nil && !child.ended() {
 				return nil
 			}
 		}

@@ -87,6 +87,6 @@ func unpackFile(archive *tar.Reader, root *os.Root, name string, mode os.FileMod
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, archive) //nolint:gosec // its size is fixed by the sum that was verified
+	_, err = io.Copy(file, archive) // its size is fixed by the sum that was verified
 	return errors.Join(err, file.Close())
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -58,84 +57,80 @@ func stop() error {
 // Config is how tests start an ephemeral Postgres. DUOLOG_MAVEN_URL names a mirror of Maven Central
 // for machines without an installed server.
 func Config() embedded.PostgresConfig {
-	cache, err := os.UserCacheDir()
+	cache, err := embedded.DefaultCacheDir()
 	if err != nil {
-		cache = os.TempDir()
+		cache = "" // then each server downloads its own
 	}
-	return embedded.PostgresConfig{
-		Ephemeral: true,
-		CacheDir:  filepath.Join(cache, "duolog"),
-		MavenURL:  os.Getenv("DUOLOG_MAVEN_URL"),
-	}
+	return embedded.PostgresConfig{Ephemeral: true, CacheDir: cache, MavenURL: os.Getenv("DUOLOG_MAVEN_URL")}
 }
 
 // Postgres returns the URL of a fresh database in the server that the tests of this binary share. The
 // database is dropped when the test ends, with whatever is still connected to it.
-func Postgres(t testing.TB) string {
-	t.Helper()
+func Postgres(tb testing.TB) string {
+	tb.Helper()
 	server.once.Do(func() {
-		// Not t's context: the server outlives the test that happens to start it.
+		// Not tb's context: the server outlives the test that happens to start it.
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout) //nolint:forbidigo // see above
 		defer cancel()
 		server.postgres, server.err = embedded.StartPostgres(ctx, Config())
 	})
 	if server.err != nil {
-		t.Fatalf("start postgres: %v", server.err)
+		tb.Fatalf("start postgres: %v", server.err)
 	}
 	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	execute(t, "CREATE DATABASE "+name)
-	t.Cleanup(func() { execute(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	execute(tb, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { execute(tb, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	return server.postgres.URL(name)
 }
 
-// execute runs a statement on the server itself. It is also called when t's context has ended.
-func execute(t testing.TB, statement string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), startTimeout)
+// execute runs a statement on the server itself. It is also called when tb's context has ended.
+func execute(tb testing.TB, statement string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), startTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server.postgres.URL("postgres"))
 	if err != nil {
-		t.Fatalf("connect to postgres: %v", err)
+		tb.Fatalf("connect to postgres: %v", err)
 	}
 	_, err = conn.Exec(ctx, statement)
 	if err = errors.Join(err, conn.Close(ctx)); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 
 // OwnPostgres returns a server of the test's own, to stop and start: other tests do not see its faults.
-func OwnPostgres(t testing.TB) *embedded.Postgres {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+func OwnPostgres(tb testing.TB) *embedded.Postgres {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
 	defer cancel()
 	p, err := embedded.StartPostgres(ctx, Config())
 	if err != nil {
-		t.Fatalf("start postgres: %v", err)
+		tb.Fatalf("start postgres: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := p.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Errorf("close postgres: %v", err)
+	tb.Cleanup(func() {
+		if err := p.Close(context.WithoutCancel(tb.Context())); err != nil {
+			tb.Errorf("close postgres: %v", err)
 		}
 	})
 	return p
 }
 
 // Broker returns the addresses of a fresh broker in memory, closed when the test ends.
-func Broker(t testing.TB) []string {
-	t.Helper()
-	return OwnBroker(t, "").Addrs()
+func Broker(tb testing.TB) []string {
+	tb.Helper()
+	return OwnBroker(tb, "").Addrs()
 }
 
 // OwnBroker returns a fresh broker, to inject faults or, with a directory, to close and open again.
-func OwnBroker(t testing.TB, dir string) *embedded.Broker {
-	t.Helper()
-	b, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: dir})
+func OwnBroker(tb testing.TB, dir string) *embedded.Broker {
+	tb.Helper()
+	b, err := embedded.StartBroker(tb.Context(), embedded.BrokerConfig{Dir: dir})
 	if err != nil {
-		t.Fatalf("start broker: %v", err)
+		tb.Fatalf("start broker: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := b.Close(); err != nil {
-			t.Errorf("close broker: %v", err)
+			tb.Errorf("close broker: %v", err)
 		}
 	})
 	return b

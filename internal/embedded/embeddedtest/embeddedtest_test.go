@@ -32,7 +32,7 @@ func TestBrokerIsEmptyAndMakesNoTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if partitions, err := client.Partitions("typo"); err == nil {
 		t.Errorf("asking for an unknown topic made it, with partitions %v", partitions)
 	}
