@@ -3,6 +3,7 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -202,14 +203,46 @@ func (f *folder) finish(s *stream, r *rows) error {
 
 func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32) {
 	c := st.Checkpoint
+	names, ids := packChannels(c.Channels)
 	r.checkpoints.put(checkpointKey{key, c.Key}, checkpointRow{
 		stream: key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
-		header: mustJSON(c.Header), metadata: mustJSON(c.Metadata), channels: mustJSON(c.Channels),
+		header: mustJSON(c.Header), metadata: mustJSON(c.Metadata), channels: names, ids: ids,
 		currentThread: int32(c.Thread), epoch: epoch, //nolint:gosec // bounded at the API
 	})
 	for id, m := range st.Values {
 		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: mustJSON(m)})
 	}
+}
+
+// packChannels writes a channel map as its names and the ids in their order.
+func packChannels(channels map[string]value.Address) (names, ids []byte) {
+	sorted := slices.Sorted(maps.Keys(channels))
+	ids = make([]byte, 0, len(sorted)*len(value.Address{}))
+	for _, name := range sorted {
+		id := channels[name]
+		ids = append(ids, id[:]...)
+	}
+	if sorted == nil {
+		sorted = []string{}
+	}
+	return mustJSON(sorted), ids
+}
+
+// UnpackChannels reads the channels and ids columns of a checkpoint.
+func UnpackChannels(names, ids []byte) (map[string]value.Address, error) {
+	var sorted []string
+	if err := json.Unmarshal(names, &sorted); err != nil {
+		return nil, fmt.Errorf("read channel names: %w", err)
+	}
+	const size = len(value.Address{})
+	if len(ids) != len(sorted)*size {
+		return nil, fmt.Errorf("%d channels with %d bytes of ids", len(sorted), len(ids))
+	}
+	out := make(map[string]value.Address, len(sorted))
+	for i, name := range sorted {
+		out[name] = value.Address(ids[i*size : (i+1)*size])
+	}
+	return out, nil
 }
 
 func (r *rows) addWrites(key string, e workflow.WritesRecorded, number int64) {

@@ -85,6 +85,7 @@ type (
 		header        []byte
 		metadata      []byte
 		channels      []byte
+		ids           []byte
 		currentThread int32
 		epoch         int32
 	}

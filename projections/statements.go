@@ -124,9 +124,9 @@ func (r *rows) insertCheckpoints() statement {
 		return statement{}
 	}
 	rows := r.checkpoints.rows
-	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, current_thread, epoch)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::int[], $11::int[])
-		ON CONFLICT (stream, ns_hash, thread_ts) DO UPDATE SET ns = EXCLUDED.ns, parent_ts = EXCLUDED.parent_ts, number = EXCLUDED.number, header = EXCLUDED.header, metadata = EXCLUDED.metadata, channels = EXCLUDED.channels, current_thread = EXCLUDED.current_thread, epoch = EXCLUDED.epoch`, []any{
+	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, ids, current_thread, epoch)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::int[], $12::int[])
+		ON CONFLICT (stream, ns_hash, thread_ts) DO UPDATE SET ns = EXCLUDED.ns, parent_ts = EXCLUDED.parent_ts, number = EXCLUDED.number, header = EXCLUDED.header, metadata = EXCLUDED.metadata, channels = EXCLUDED.channels, ids = EXCLUDED.ids, current_thread = EXCLUDED.current_thread, epoch = EXCLUDED.epoch`, []any{
 		col(rows, func(r *checkpointRow) string { return r.stream }),
 		col(rows, func(r *checkpointRow) []byte { return r.nsHash }),
 		col(rows, func(r *checkpointRow) uuid.UUID { return r.threadTS }),
@@ -136,6 +136,7 @@ func (r *rows) insertCheckpoints() statement {
 		col(rows, func(r *checkpointRow) []byte { return r.header }),
 		col(rows, func(r *checkpointRow) []byte { return r.metadata }),
 		col(rows, func(r *checkpointRow) []byte { return r.channels }),
+		col(rows, func(r *checkpointRow) []byte { return r.ids }),
 		col(rows, func(r *checkpointRow) int32 { return r.currentThread }),
 		col(rows, func(r *checkpointRow) int32 { return r.epoch }),
 	}}

@@ -195,7 +195,7 @@ func load(ctx context.Context, q querier, w wanted) (found, error) {
 }
 
 func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
-	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.current_thread
+	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) JOIN checkpoints c USING (stream, ns_hash, thread_ts)`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
@@ -215,28 +215,34 @@ func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey
 
 func scanCheckpoint(r pgx.Rows, stream *string) (workflow.Checkpoint, error) {
 	var c workflow.Checkpoint
-	var ns, header, metadata, channels []byte
+	var ns, header, metadata, names, ids []byte
 	var thread int32
-	if err := r.Scan(stream, &ns, &c.Key.TS, &c.Parent, &c.Number, &header, &metadata, &channels, &thread); err != nil {
+	if err := r.Scan(stream, &ns, &c.Key.TS, &c.Parent, &c.Number, &header, &metadata, &names, &ids, &thread); err != nil {
 		return c, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	c.Key.NS, c.Thread = string(ns), int(thread)
 	for _, part := range []struct {
 		raw  []byte
 		into any
-	}{{header, &c.Header}, {metadata, &c.Metadata}, {channels, &c.Channels}} {
+	}{{header, &c.Header}, {metadata, &c.Metadata}} {
 		if err := json.Unmarshal(part.raw, part.into); err != nil {
 			return c, fmt.Errorf("read checkpoint %s: %w", c.Key.TS, err)
 		}
 	}
-	return c, nil
+	var err error
+	c.Channels, err = UnpackChannels(names, ids)
+	return c, err
 }
 
 func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value.Manifest) {
 	b.Queue(`SELECT m.stream, m.id, m.manifest FROM unnest($1::text[], $2::bytea[]) AS k(stream, id) JOIN manifests m USING (stream, id)`,
 		col(keys, func(k *manifestKey) string { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
-	).Query(func(r pgx.Rows) error {
+	).Query(scanManifests(into))
+}
+
+func scanManifests(into map[manifestKey]value.Manifest) func(pgx.Rows) error {
+	return func(r pgx.Rows) error {
 		for r.Next() {
 			var key manifestKey
 			var id, raw []byte
@@ -251,7 +257,7 @@ func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value
 			into[key] = m
 		}
 		return r.Err()
-	})
+	}
 }
 
 func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {

@@ -38,7 +38,7 @@ func Apply(s State, r Recorded) (State, error) {
 func applyRun(s State, r Recorded) (State, error) {
 	if e, ok := r.Event.(RunRequested); ok {
 		s.Epoch = e.Epoch
-		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time}
+		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time, Input: e.Input}
 		return s, nil
 	}
 	if e, ok := r.Event.(WorkloadFinished); ok && e.Stale {

@@ -125,8 +125,10 @@ func (c *SaveCheckpoint) key() CheckpointKey { return CheckpointKey{c.NS, c.Thre
 // Want asks for the checkpoint itself, for what its channels can stand on, and
 // for the bytes the stream may have already.
 func (c *SaveCheckpoint) Want(State, Env) Want {
-	w := Want{Checkpoints: []CheckpointKey{c.key()}, Latest: []string{c.NS}}
-	if c.ParentTS != nil {
+	w := Want{Checkpoints: []CheckpointKey{c.key()}}
+	if c.ParentTS == nil {
+		w.Latest = []string{c.NS}
+	} else {
 		w.Base = []CheckpointKey{{c.NS, *c.ParentTS}}
 	}
 	return w
@@ -193,7 +195,7 @@ func equalTS(a, b *uuid.UUID) bool {
 }
 
 // describe says the checkpoint as a change: over its parent where that is
-// there, over the newest of its namespace otherwise.
+// there, over the newest of its namespace when it has none.
 func (c *SaveCheckpoint) describe(f *Facts) (Checkpointed, []value.Blob) {
 	d := description{f: f, seen: map[value.Address]bool{}}
 	e := Checkpointed{

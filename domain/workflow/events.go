@@ -83,6 +83,8 @@ type RunRequested struct {
 	Engine string    `json:"engine"`
 	Kind   RunKind   `json:"kind"`
 	Reason string    `json:"reason,omitempty"`
+	// Input is the message a resumed run goes on with.
+	Input *value.Value `json:"input,omitempty"`
 }
 
 // RunAttempted says that the engine is about to be called. Accepted, it is the

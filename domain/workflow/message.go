@@ -30,11 +30,12 @@ func (c *ReceiveMessage) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has ended", Fix: "start a new one with this message"}
 	}
 	var out Outcome
-	out.Events = []Event{MessageReceived{
-		Conversation: c.Conversation, MessageID: c.MessageID, Author: c.Author, Text: out.whole("text", []byte(c.Text)),
-	}}
+	text := out.whole("text", []byte(c.Text))
+	out.Events = []Event{MessageReceived{Conversation: c.Conversation, MessageID: c.MessageID, Author: c.Author, Text: text}}
 	if s.ActiveRun() == nil && (s.Status.AwaitsHuman() || s.Status == StatusPaused) {
-		out.Events = append(out.Events, requestRun(s, s.Created.Engine, RunResume, "message", env))
+		run := requestRun(s, s.Created.Engine, RunResume, "message", env)
+		run.Input = &text
+		out.Events = append(out.Events, run)
 	}
 	return out, nil
 }

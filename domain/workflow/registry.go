@@ -122,9 +122,9 @@ func (DeliveryGivenUp) EventType() string   { return "workflow.delivery_given_up
 func (e Created) Values() []value.Value {
 	return append(optional(e.CallbackContext, e.AdditionalContext), e.Goal)
 }
-func (RunRequested) Values() []value.Value { return nil }
-func (RunAttempted) Values() []value.Value { return nil }
-func (RunStarted) Values() []value.Value   { return nil }
+func (e RunRequested) Values() []value.Value { return optional(e.Input) }
+func (RunAttempted) Values() []value.Value   { return nil }
+func (RunStarted) Values() []value.Value     { return nil }
 func (e Checkpointed) Values() []value.Value {
 	out := []value.Value{e.Header, e.Metadata}
 	for _, c := range e.Channels {

@@ -55,6 +55,7 @@ type Run struct {
 	Kind        RunKind           `json:"kind"`
 	Phase       RunPhase          `json:"phase"`
 	RequestedAt time.Time         `json:"requested_at"`
+	Input       *value.Value      `json:"input,omitempty"`
 	Attempt     Attempt           `json:"attempt"`
 	Workload    string            `json:"workload,omitempty"`
 	Stop        *Stop             `json:"stop,omitempty"`

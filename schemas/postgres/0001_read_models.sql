@@ -147,6 +147,7 @@ CREATE TABLE checkpoints (
     header         bytea NOT NULL,
     metadata       bytea NOT NULL,
     channels       bytea NOT NULL,
+    ids            bytea NOT NULL,
     current_thread integer NOT NULL,
     epoch          integer NOT NULL,
     PRIMARY KEY (stream, ns_hash, thread_ts)
@@ -154,7 +155,8 @@ CREATE TABLE checkpoints (
 CREATE INDEX checkpoints_number ON checkpoints (stream, number);
 COMMENT ON TABLE checkpoints IS 'The tree of checkpoints; a channel''s value is a row of manifests.';
 COMMENT ON COLUMN checkpoints.ns_hash IS 'First 16 bytes of the SHA-256 of ns: a namespace may be longer than an index key.';
-COMMENT ON COLUMN checkpoints.channels IS 'JSON object: channel to the id of its value, hex.';
+COMMENT ON COLUMN checkpoints.channels IS 'JSON array of the channel names.';
+COMMENT ON COLUMN checkpoints.ids IS 'The ids of the channels'' values (manifests.id, 32 bytes each), in the order of channels.';
 COMMENT ON COLUMN checkpoints.header IS 'Value as JSON: the checkpoint with each channel value replaced by 0.';
 
 CREATE TABLE writes (

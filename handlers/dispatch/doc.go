@@ -1,0 +1,13 @@
+// Package dispatch takes commands to verdicts.
+//
+// There is one queue per stream in this process. Commands that wait are decided
+// one after another on the head and the facts looked up for all of them in one
+// snapshot, each commit on the one before, and appended together; the answer is
+// given when Postgres shows the verdict, so every client reads its own writes.
+//
+// The queue is for efficiency; the parent chain is the rule. A commit that is
+// ignored, because another node was faster, is decided again after the commit
+// that beat it is visible. An append whose outcome is unknown is appended
+// again, the same bytes: the chain accepts at most one copy. Nothing is kept of
+// a stream whose queue is empty, so memory is bounded by what is in flight.
+package dispatch

@@ -1,0 +1,49 @@
+package dispatch
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// Request is one command for one stream.
+type Request struct {
+	Stream domain.StreamID
+	// Workflow or Conversation is the command; exactly one is set.
+	Workflow     workflow.Command
+	Conversation conversation.Command
+	// CommandID is the memory of idempotency: the same id is one command, for
+	// ever. Derive it with CommandID where the caller has a key of its own.
+	CommandID uuid.UUID
+	// Hash is the SHA-256 of what came under the caller's key, zero without
+	// one: the same key with another body is refused.
+	Hash      journal.Hash
+	Principal domain.Principal
+}
+
+// CommandID derives the id of a command from the caller's own key, within the
+// tenant and the principal.
+func CommandID(tenant domain.Tenant, p domain.Principal, key string) uuid.UUID {
+	name := string(tenant) + "\x00" + p.User + "\x00" + p.ServiceAccount + "\x00" + p.System + "\x00" + key
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("duolog:command:"+name))
+}
+
+// Result is the verdict of a command: accepted and visible, or already so.
+type Result struct {
+	// Stream is where it happened, Number the number of the stream's first
+	// commit: what people call the workflow.
+	Stream domain.StreamID
+	Number int64
+	// Position is that of the commit; of the earlier one for a repeat. It is
+	// zero where the command found everything done already and appended nothing.
+	Position domain.Position
+	// Item is the number of what the command made or found.
+	Item int64
+	// Changed is false when it was so already.
+	Changed bool
+	// Workflow is the state after the command, for a workflow's commands.
+	Workflow workflow.State
+}

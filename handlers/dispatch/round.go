@@ -1,0 +1,270 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
+)
+
+// longest bounds how long one batch may hold its stream.
+const longest = 30 * time.Second
+
+// serve answers every waiter of the batch. Commands whose commit was ignored
+// are decided again, with what beat them visible.
+func (d *Dispatcher) serve(ctx context.Context, id domain.StreamID, batch []*waiter) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	for len(batch) > 0 {
+		batch = stillWaiting(batch)
+		rest, err := d.round(ctx, id, batch)
+		if err != nil {
+			d.cfg.Logger.WarnContext(ctx, "no verdict", slog.String("stream", id.String()), slog.Any("error", err))
+			for _, w := range rest {
+				w.answer <- answer{err: asRefusal(err)}
+			}
+			return
+		}
+		batch = rest
+	}
+}
+
+func stillWaiting(batch []*waiter) []*waiter {
+	var out []*waiter
+	for _, w := range batch {
+		if w.ctx.Err() == nil {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func asRefusal(err error) error {
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e
+	}
+	return notNow("the log or the database did not answer in time")
+}
+
+// round decides the batch on one snapshot, appends what it comes to, and
+// answers up to the first ignored commit. It returns who must be decided again.
+func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*waiter) (rest []*waiter, err error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	if err := d.cfg.Visible.Ready(ctx); err != nil {
+		return batch, err
+	}
+	s, err := d.load(ctx, id, batch)
+	if err != nil {
+		return batch, err
+	}
+	outcomes := make([]decided, len(batch))
+	now := d.cfg.Now().UTC().Truncate(time.Microsecond)
+	for i, w := range batch {
+		outcomes[i] = s.decide(w.req, i, now)
+	}
+	verdicts, err := d.append(ctx, id, outcomes)
+	if err != nil {
+		return batch, err
+	}
+	for i, w := range batch {
+		switch v := verdicts[i]; {
+		case outcomes[i].packed != nil && !v.accepted:
+			return batch[i:], nil
+		default:
+			w.answer <- d.answer(s, outcomes, verdicts, i)
+		}
+	}
+	return nil, nil
+}
+
+func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, error) {
+	var w projections.SnapshotWant
+	for _, waiter := range batch {
+		r := waiter.req
+		w.Commands = append(w.Commands, r.CommandID)
+		if r.Conversation != nil {
+			w.Conversation.Messages = append(w.Conversation.Messages, r.Conversation.Want().Messages...)
+			continue
+		}
+		want := r.Workflow.Want(workflow.State{}, workflow.Env{})
+		w.Workflow.Checkpoints = append(w.Workflow.Checkpoints, want.Checkpoints...)
+		w.Workflow.Base = append(w.Workflow.Base, want.Base...)
+		w.Workflow.Latest = append(w.Workflow.Latest, want.Latest...)
+		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
+	}
+	snap, err := d.cfg.Facts.Load(ctx, id, w)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.loadBlobs(ctx, snap, batch); err != nil {
+		return nil, err
+	}
+	return &session{
+		snap: snap, head: snap.Head, time: snap.Time, partitions: d.cfg.Partitions, newID: d.cfg.NewID,
+		runless: d.cfg.AllowRunless(id.Tenant), pending: map[uuid.UUID]int{},
+	}, nil
+}
+
+// loadBlobs asks which of the new bytes the stream has already, where there are
+// enough of them to matter.
+func (d *Dispatcher) loadBlobs(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
+	for _, w := range batch {
+		c, ok := w.req.Workflow.(*workflow.SaveCheckpoint)
+		if !ok {
+			continue
+		}
+		addresses := c.WantBlobs(snap.Facts)
+		if len(addresses) == 0 {
+			continue
+		}
+		known, err := d.cfg.Facts.Blobs(ctx, snap.Stream, addresses)
+		if err != nil {
+			return err
+		}
+		for a := range known {
+			snap.Facts.Blobs[a] = true
+		}
+	}
+	return nil
+}
+
+// verdict is what became of one decided commit.
+type verdict struct {
+	accepted bool
+	position domain.Position
+}
+
+// append writes the commits of the batch and waits for their verdicts.
+//
+// A crash before the append loses nothing that was promised. After it, the
+// commits stand in the log: the client that sends again finds its command done.
+func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []decided) ([]verdict, error) {
+	verdicts := make([]verdict, len(outcomes))
+	var ahead, commits []journal.Message
+	var at []int
+	for i, o := range outcomes {
+		if o.packed == nil {
+			continue
+		}
+		ahead, commits, at = append(ahead, o.packed.Ahead...), append(commits, o.packed.Commit), append(at, i)
+	}
+	if len(commits) == 0 {
+		return verdicts, nil
+	}
+	d.cfg.Point("dispatch.before_append")
+	if len(ahead) > 0 {
+		if _, _, err := d.appendUntil(ctx, ahead); err != nil {
+			return nil, err
+		}
+	}
+	positions, again, err := d.appendUntil(ctx, commits)
+	if err != nil {
+		return nil, err
+	}
+	d.cfg.Point("dispatch.after_append")
+	if err := d.cfg.Visible.Wait(ctx, positions[len(positions)-1]); err != nil {
+		return nil, err
+	}
+	for i, position := range positions {
+		v, err := d.verdictOf(ctx, id, outcomes[at[i]].packed.Hash, position, again)
+		if err != nil {
+			return nil, err
+		}
+		verdicts[at[i]] = v
+	}
+	return verdicts, nil
+}
+
+// appendUntil appends, and appends the same bytes again while the outcome is
+// unknown: the chain accepts at most one copy. It says whether it did so.
+func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message) (positions []domain.Position, again bool, err error) {
+	for {
+		positions, err = d.cfg.Log.Append(ctx, messages)
+		if err == nil {
+			return positions, again, nil
+		}
+		if _, refused := errors.AsType[*domain.Error](err); refused || ctx.Err() != nil {
+			return nil, again, err
+		}
+		again = true
+		d.cfg.Logger.WarnContext(ctx, "append again: the outcome is unknown", slog.Any("error", err))
+		if !wait(ctx, 200*time.Millisecond) {
+			return nil, again, err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// verdictOf says what became of a commit. A copy that was ignored may be the
+// second one: then the first is looked for by its hash.
+func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash journal.Hash, at domain.Position, again bool) (verdict, error) {
+	v, known := d.cfg.Visible.Verdict(at)
+	if !known {
+		var err error
+		if v, err = d.cfg.Facts.Verdict(ctx, at); err != nil {
+			return verdict{}, err
+		}
+	}
+	if v.Reason == "" {
+		return verdict{accepted: true, position: at}, nil
+	}
+	if !again {
+		return verdict{}, nil
+	}
+	first, found, err := d.cfg.Facts.FindCommit(ctx, id, hash)
+	return verdict{accepted: found, position: first}, err
+}
+
+// answer is what a waiter is told once everything before it has its verdict.
+func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, i int) answer {
+	o, v := outcomes[i], verdicts[i]
+	if o.err != nil {
+		return answer{err: o.err}
+	}
+	if o.sameAs >= 0 {
+		o, v = outcomes[o.sameAs], verdicts[o.sameAs]
+	}
+	r := Result{Stream: s.snap.Stream, Number: s.snap.Number, Item: o.existing, Workflow: o.after}
+	switch {
+	case o.done != nil:
+		r.Position = o.done.Position
+		r.Item = r.Position.ItemNumber(d.cfg.Partitions, 0)
+	case o.packed != nil:
+		r.Position, r.Changed = v.position, true
+		r.Item = v.position.ItemNumber(d.cfg.Partitions, o.item)
+		d.cfg.Visible.Answered(v.position)
+	}
+	if r.Number < 0 {
+		r.Number = d.firstNumber(verdicts)
+	}
+	return answer{result: r}
+}
+
+// firstNumber is the number of a stream that this batch began.
+func (d *Dispatcher) firstNumber(verdicts []verdict) int64 {
+	for _, v := range verdicts {
+		if v.accepted {
+			return v.position.Number(d.cfg.Partitions)
+		}
+	}
+	return 0
+}

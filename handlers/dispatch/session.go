@@ -1,0 +1,244 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
+)
+
+// session decides a batch of commands of one stream: each on the state that the
+// one before it left.
+type session struct {
+	snap       *projections.Snapshot
+	head       journal.Hash
+	time       time.Time
+	partitions int32
+	newID      func() uuid.UUID
+	runless    bool
+	// pending are the commands decided in this batch, by id.
+	pending map[uuid.UUID]int
+}
+
+// decided is one command's outcome, before it has a verdict.
+type decided struct {
+	// packed is nil when the command appends nothing.
+	packed *journal.Packed
+	// item is the index of the event that names what was made, existing the
+	// number of what was there.
+	item     int
+	existing int64
+	// done is set for a command that was carried out before.
+	done *projections.Done
+	// after is the state the command left.
+	after workflow.State
+	// sameAs is the index of the command of this batch with the same id, or -1.
+	sameAs int
+	err    error
+}
+
+// decide takes one command and, if it changes something, makes it part of the
+// state that the next one sees.
+func (s *session) decide(r *Request, index int, now time.Time) decided {
+	d := decided{sameAs: -1}
+	if done, ok := s.snap.Done[r.CommandID]; ok {
+		d.done, d.after, d.err = &done, s.snap.Workflow, sameBody(r.Hash, done.Body)
+		return d
+	}
+	if first, ok := s.pending[r.CommandID]; ok {
+		d.sameAs = first
+		return d
+	}
+	if s.snap.Stopped != "" && !r.allowedWhenStopped() {
+		d.err = stopped(s.snap.Stopped)
+		return d
+	}
+	commit := journal.Commit{
+		Stream: r.Stream, Parent: s.head, ID: s.newID(), Time: later(now, s.time),
+		Command:   journal.CommandRef{ID: r.CommandID, Type: r.commandType(), Hash: r.Hash},
+		Principal: r.Principal,
+	}
+	var blobs []value.Blob
+	if r.Workflow != nil {
+		blobs, d.err = s.decideWorkflow(r, &commit, &d)
+	} else {
+		blobs, d.err = s.decideConversation(r, &commit)
+	}
+	if d.err == nil && len(commit.Events) > 0 {
+		d.err = s.pack(commit, blobs, &d)
+	}
+	if d.packed != nil {
+		s.pending[r.CommandID] = index
+	}
+	d.after = s.snap.Workflow
+	return d
+}
+
+func (s *session) pack(commit journal.Commit, blobs []value.Blob, d *decided) error {
+	packed, err := journal.Pack(commit, blobs, s.partitions)
+	if err != nil {
+		return err
+	}
+	d.packed, s.head, s.time = &packed, packed.Hash, commit.Time
+	return nil
+}
+
+func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided) ([]value.Blob, error) {
+	env := workflow.Env{
+		CommandID: r.CommandID, Workflow: r.Stream.ID, Now: commit.Time, Principal: r.Principal, AllowRunless: s.runless,
+	}
+	out, err := r.Workflow.Decide(s.snap.Workflow, s.snap.Facts, env)
+	if err != nil {
+		return nil, err
+	}
+	d.item, d.existing = out.Item, out.Existing
+	fetch := fetchFrom(out.Blobs)
+	state := s.snap.Workflow
+	for _, e := range out.Events {
+		if state, err = workflow.Apply(state, workflow.Recorded{Event: e, Time: commit.Time, Principal: r.Principal}); err != nil {
+			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
+		}
+		if err = s.snap.Facts.Apply(e, fetch); err != nil {
+			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
+		}
+		if err = add(commit, e.EventType(), e, e.Values(), out.Blobs); err != nil {
+			return nil, err
+		}
+	}
+	s.snap.Workflow = state
+	for _, b := range out.Blobs {
+		s.snap.Facts.Blobs[b.Address] = true
+	}
+	return out.Blobs, nil
+}
+
+func (s *session) decideConversation(r *Request, commit *journal.Commit) ([]value.Blob, error) {
+	out, err := r.Conversation.Decide(s.snap.Conversation, s.snap.Messages, r.Stream.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range out.Events {
+		recorded := conversation.Recorded{Event: e, Time: commit.Time, Principal: r.Principal}
+		s.snap.Conversation = conversation.Apply(s.snap.Conversation, recorded)
+		s.snap.Messages.Apply(recorded)
+		if err := add(commit, e.EventType(), e, e.Values(), out.Blobs); err != nil {
+			return nil, err
+		}
+	}
+	return out.Blobs, nil
+}
+
+// add encodes an event into the commit and names the bytes it refers to that
+// the commit does not bring.
+func add(commit *journal.Commit, name string, data any, values []value.Value, own []value.Blob) error {
+	e, err := journal.NewEvent(name, 1, data)
+	if err != nil {
+		return err
+	}
+	commit.Events = append(commit.Events, e)
+	brought := make(map[value.Address]bool, len(own))
+	for _, b := range own {
+		brought[b.Address] = true
+	}
+	for _, v := range values {
+		for _, a := range v.Named() {
+			if !brought[a] {
+				brought[a] = true
+				commit.Needs = append(commit.Needs, a)
+			}
+		}
+	}
+	return nil
+}
+
+func fetchFrom(blobs []value.Blob) workflow.Fetch {
+	return func(a value.Address) ([]byte, error) {
+		for _, b := range blobs {
+			if b.Address == a {
+				return b.Bytes, nil
+			}
+		}
+		return nil, fmt.Errorf("bytes %s are not new", a)
+	}
+}
+
+func (r *Request) commandType() string {
+	if r.Workflow != nil {
+		return r.Workflow.CommandType()
+	}
+	return r.Conversation.CommandType()
+}
+
+// allowedWhenStopped says whether the command works on the last good state of a
+// stopped stream: what ends its run does.
+func (r *Request) allowedWhenStopped() bool {
+	switch c := r.Workflow.(type) {
+	case *workflow.UpdateStatus:
+		return c.Event == workflow.EventStop
+	case *workflow.AttemptStop, *workflow.FinishWorkload:
+		return true
+	}
+	return false
+}
+
+func (r *Request) size() int64 {
+	switch c := r.Workflow.(type) {
+	case *workflow.SaveCheckpoint:
+		return int64(len(c.Checkpoint) + len(c.Metadata) + overhead)
+	case *workflow.RecordWrites:
+		n := overhead
+		for _, w := range c.Writes {
+			n += len(w.Data)
+		}
+		return int64(n)
+	}
+	return overhead
+}
+
+// overhead is what a command weighs beside its bytes.
+const overhead = 4 << 10
+
+func (r *Request) validate() error {
+	switch {
+	case (r.Workflow == nil) == (r.Conversation == nil):
+		return errors.New("a request has one command")
+	case r.CommandID == uuid.Nil:
+		return errors.New("a request has a command id")
+	case r.Workflow != nil && r.Stream.Kind != domain.KindWorkflow, r.Conversation != nil && r.Stream.Kind != domain.KindConversation:
+		return fmt.Errorf("a %s cannot take %s", r.Stream.Kind, r.commandType())
+	}
+	return nil
+}
+
+func sameBody(sent, recorded journal.Hash) error {
+	if sent == recorded {
+		return nil
+	}
+	return &domain.Error{
+		Code: domain.CodeKeyReused, Field: "Idempotency-Key", Message: "this key was used for another request",
+		Fix: "use a new key, or send the same body",
+	}
+}
+
+func stopped(reason string) error {
+	return &domain.Error{
+		Code: domain.CodeStreamStopped, Message: "this workflow is stopped: " + reason,
+		Fix: "duolog doctor lists it; a build that understands its last event goes on by itself",
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+

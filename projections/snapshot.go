@@ -1,0 +1,282 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// SnapshotWant says what a batch of commands of one stream needs.
+type SnapshotWant struct {
+	Commands     []uuid.UUID
+	Workflow     workflow.Want
+	Conversation conversation.Want
+}
+
+// Snapshot is one cut of one stream: head, state, facts.
+type Snapshot struct {
+	Stream domain.StreamID
+	// Head is zero and Number -1 for a stream without commits.
+	Head    journal.Hash
+	Time    time.Time
+	Number  int64
+	Stopped string
+
+	Workflow     workflow.State
+	Facts        *workflow.Facts
+	Conversation conversation.State
+	Messages     *conversation.Facts
+	// Done are the commands that were carried out already.
+	Done map[uuid.UUID]Done
+}
+
+// Done is the accepted commit of a command.
+type Done struct {
+	Position domain.Position
+	Hash     journal.Hash
+	// Body is the SHA-256 of what came under the client's key.
+	Body journal.Hash
+}
+
+// Snapshots reads what commands are decided on. The pool must run its
+// transactions at repeatable read: the statements of one batch are then one cut.
+type Snapshots struct {
+	pool       *pgxpool.Pool
+	codec      *Codec
+	partitions int32
+}
+
+// NewSnapshots makes a Snapshots over a pool of repeatable-read connections.
+func NewSnapshots(pool *pgxpool.Pool, partitions int32) (*Snapshots, error) {
+	codec, err := NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshots{pool: pool, codec: codec, partitions: partitions}, nil
+}
+
+// Load reads one stream by primary keys, in one round trip.
+func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant) (*Snapshot, error) {
+	out := &Snapshot{
+		Stream: id, Number: -1, Facts: workflow.NewFacts(), Messages: conversation.NewFacts(), Done: map[uuid.UUID]Done{},
+	}
+	key := id.String()
+	b := &pgx.Batch{}
+	s.queueHead(b, key, out)
+	queueDone(b, key, w.Commands, out.Done)
+	checkpoints, manifests := map[checkpointKey]workflow.Checkpoint{}, map[manifestKey]value.Manifest{}
+	messages := map[messageKey]conversation.Message{}
+	if keys := keysOf(key, append(w.Workflow.Checkpoints, w.Workflow.Base...)); len(keys) > 0 {
+		queueCheckpoints(b, keys, checkpoints)
+	}
+	if len(w.Workflow.Base) > 0 {
+		queueBaseManifests(b, keysOf(key, w.Workflow.Base), manifests)
+	}
+	for _, ns := range w.Workflow.Latest {
+		queueLatest(b, key, ns, checkpoints, manifests, out.Facts)
+	}
+	if len(w.Workflow.Writes) > 0 {
+		queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
+	}
+	if len(w.Conversation.Messages) > 0 {
+		queueMessages(b, messageKeys(key, w.Conversation.Messages), messages)
+	}
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("load %s: %w", id, err)
+	}
+	for k, c := range checkpoints {
+		out.Facts.Checkpoints[k.key] = c
+	}
+	for k, m := range manifests {
+		out.Facts.Values[k.id] = m
+	}
+	for k, m := range messages {
+		out.Messages.Messages[k.message] = m
+	}
+	return out, nil
+}
+
+// Blobs says which of the addresses the stream has.
+func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []value.Address) (map[value.Address]bool, error) {
+	keys := make([]manifestKey, len(addresses))
+	for i, a := range addresses {
+		keys[i] = manifestKey{id.String(), a}
+	}
+	f, err := load(ctx, s.pool, wanted{blobs: keys})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[value.Address]bool, len(f.blobs))
+	for k := range f.blobs {
+		out[k.id] = true
+	}
+	return out, nil
+}
+
+// Blob reads one blob of a stream.
+func (s *Snapshots) Blob(ctx context.Context, id domain.StreamID, a value.Address) ([]byte, error) {
+	bytes, there, err := readBlob(ctx, s.pool, s.codec, id.String(), a)
+	if err == nil && !there {
+		err = fmt.Errorf("%s has no bytes %s", id, a)
+	}
+	return bytes, err
+}
+
+// Verdict looks up what became of the record at a position that is visible.
+func (s *Snapshots) Verdict(ctx context.Context, at domain.Position) (Verdict, error) {
+	v := Verdict{Offset: at.Offset}
+	var reason string
+	err := s.pool.QueryRow(ctx, `SELECT reason, detail FROM ignored WHERE partition = $1 AND "offset" = $2`,
+		at.Partition, at.Offset).Scan(&reason, &v.Detail)
+	v.Reason = journal.Reason(reason)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return v, nil
+	}
+	if err != nil {
+		return v, fmt.Errorf("read the verdict of %s: %w", at, err)
+	}
+	return v, nil
+}
+
+// FindCommit finds an accepted commit of the stream by its hash.
+func (s *Snapshots) FindCommit(ctx context.Context, id domain.StreamID, hash journal.Hash) (at domain.Position, found bool, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT partition, "offset" FROM commits WHERE stream = $1 AND hash = $2`, id.String(), hash[:]).
+		Scan(&at.Partition, &at.Offset)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return at, false, nil
+	}
+	if err != nil {
+		return at, false, fmt.Errorf("find commit %s of %s: %w", hash, id, err)
+	}
+	return at, true, nil
+}
+
+func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
+	b.Queue(`SELECT h.number, h.hash, h.time, h.state, coalesce(s.reason, '') FROM heads h LEFT JOIN stopped s USING (stream) WHERE h.stream = $1`, key).
+		Query(func(r pgx.Rows) error {
+			for r.Next() {
+				var hash, state []byte
+				if err := r.Scan(&out.Number, &hash, &out.Time, &state, &out.Stopped); err != nil {
+					return fmt.Errorf("read a head: %w", err)
+				}
+				copy(out.Head[:], hash)
+				out.Time = out.Time.UTC()
+				into := any(&out.Workflow)
+				if out.Stream.Kind == domain.KindConversation {
+					into = &out.Conversation
+				}
+				if err := json.Unmarshal(state, into); err != nil {
+					return fmt.Errorf("read a state: %w", err)
+				}
+			}
+			return r.Err()
+		})
+}
+
+func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
+	b.Queue(`SELECT command_id, partition, "offset", hash, command_hash FROM commits WHERE stream = $1 AND command_id = ANY($2) ORDER BY "offset" DESC`, key, commands).
+		Query(func(r pgx.Rows) error {
+			for r.Next() {
+				var id uuid.UUID
+				var d Done
+				var hash, body []byte
+				if err := r.Scan(&id, &d.Position.Partition, &d.Position.Offset, &hash, &body); err != nil {
+					return fmt.Errorf("read a command: %w", err)
+				}
+				copy(d.Hash[:], hash)
+				copy(d.Body[:], body)
+				into[id] = d
+			}
+			return r.Err()
+		})
+}
+
+// queueBaseManifests reads the values of all channels of checkpoints.
+func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey]value.Manifest) {
+	b.Queue(`SELECT m.stream, m.id, m.manifest
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		JOIN checkpoints c USING (stream, ns_hash, thread_ts)
+		CROSS JOIN generate_series(0, length(c.ids) / 32 - 1) AS i
+		JOIN manifests m ON m.stream = c.stream AND m.id = substring(c.ids FROM i * 32 + 1 FOR 32)`,
+		col(keys, func(k *checkpointKey) string { return k.stream }),
+		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+	).Query(scanManifests(into))
+}
+
+func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
+	const latest = `SELECT * FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`
+	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread FROM (`+latest+`) c`, key, NSHash(ns)).
+		Query(func(r pgx.Rows) error {
+			for r.Next() {
+				var stream string
+				c, err := scanCheckpoint(r, &stream)
+				if err != nil {
+					return err
+				}
+				checkpoints[checkpointKey{stream, c.Key}] = c
+				facts.Latest[ns] = c.Key
+			}
+			return r.Err()
+		})
+	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c
+		CROSS JOIN generate_series(0, length(c.ids) / 32 - 1) AS i
+		JOIN manifests m ON m.stream = c.stream AND m.id = substring(c.ids FROM i * 32 + 1 FOR 32)`, key, NSHash(ns)).
+		Query(scanManifests(manifests))
+}
+
+func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
+	byHash := map[string]workflow.CheckpointKey{}
+	for _, k := range keys {
+		byHash[string(NSHash(k.key.NS))+k.key.TS.String()] = k.key
+	}
+	b.Queue(`SELECT w.ns_hash, w.thread_ts, w.task, w.idx, w.value
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) JOIN writes w USING (stream, ns_hash, thread_ts)`,
+		col(keys, func(k *checkpointKey) string { return k.stream }),
+		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+	).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var hash, task, raw []byte
+			var ts uuid.UUID
+			var idx int32
+			var v value.Value
+			if err := r.Scan(&hash, &ts, &task, &idx, &raw); err != nil {
+				return fmt.Errorf("read a write: %w", err)
+			}
+			if err := json.Unmarshal(raw, &v); err != nil {
+				return fmt.Errorf("read a write of %s: %w", ts, err)
+			}
+			facts.Writes[workflow.WriteKey{Checkpoint: byHash[string(hash)+ts.String()], Task: string(task), Idx: int(idx)}] = v
+		}
+		return r.Err()
+	})
+}
+
+func keysOf(stream string, keys []workflow.CheckpointKey) []checkpointKey {
+	out := make([]checkpointKey, len(keys))
+	for i, k := range keys {
+		out[i] = checkpointKey{stream, k}
+	}
+	return out
+}
+
+func messageKeys(stream string, ids []string) []messageKey {
+	out := make([]messageKey, len(ids))
+	for i, id := range ids {
+		out[i] = messageKey{stream, id}
+	}
+	return out
+}
