@@ -1,0 +1,126 @@
+// Package feed is the form of an accepted event on the topic duolog.events: a
+// CloudEvent in binary mode, the attributes as ce_ headers, the data as JSON.
+// The relay writes it, sagas and other consumers read it.
+package feed
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+)
+
+// Header names of an event message.
+const (
+	HeaderID       = "ce_id"
+	HeaderType     = "ce_type"
+	HeaderSource   = "ce_source"
+	HeaderSubject  = "ce_subject"
+	HeaderTime     = "ce_time"
+	HeaderSpec     = "ce_specversion"
+	HeaderSchema   = "ce_dataschema"
+	HeaderSequence = "ce_sequence"
+	HeaderPosition = "ce_position"
+	HeaderContent  = "content-type"
+)
+
+// TypePrefix begins every CloudEvents type of Duolog.
+const TypePrefix = "dev.duolog."
+
+// Event is one accepted event.
+type Event struct {
+	// ID is stable: the commit's id and the index of the event in it.
+	ID string `json:"-"`
+	// Stream is tenant/kind/id, Number what people call the workflow.
+	Stream   domain.StreamID  `json:"stream"`
+	Position string           `json:"position"`
+	Index    int              `json:"index"`
+	Type     string           `json:"type"`
+	V        int              `json:"v"`
+	Time     time.Time        `json:"time"`
+	Actor    domain.Principal `json:"principal"`
+	Command  uuid.UUID        `json:"command_id"`
+	Data     json.RawMessage  `json:"data"`
+}
+
+// Of lists the events of an accepted commit.
+func Of(c journal.Commit, at domain.Position) []Event {
+	out := make([]Event, len(c.Events))
+	for i, e := range c.Events {
+		out[i] = Event{
+			ID: c.ID.String() + "/" + strconv.Itoa(i), Stream: c.Stream, Position: at.String(), Index: i,
+			Type: e.Type, V: e.V, Time: c.Time, Actor: c.Principal, Command: c.Command.ID, Data: e.Data,
+		}
+	}
+	return out
+}
+
+// Message is the record of the event in partition p of the events topic.
+func (e Event) Message(p, partitions int32) (journal.Message, error) {
+	value, err := json.Marshal(e)
+	if err != nil {
+		return journal.Message{}, fmt.Errorf("encode event %s: %w", e.ID, err)
+	}
+	at, err := domain.ParsePosition(e.Position)
+	if err != nil {
+		return journal.Message{}, err
+	}
+	name := journal.TypeName(e.Type, e.V)
+	headers := [][2]string{
+		{HeaderSpec, "1.0"},
+		{HeaderID, e.ID},
+		{HeaderType, TypePrefix + name},
+		{HeaderSource, "/tenants/" + string(e.Stream.Tenant)},
+		{HeaderSubject, string(e.Stream.Kind) + "/" + e.Stream.ID.String()},
+		{HeaderTime, e.Time.UTC().Format(time.RFC3339Nano)},
+		{HeaderSchema, "/schemas/events/" + name + ".json"},
+		{HeaderSequence, fmt.Sprintf("%020d", at.ItemNumber(partitions, e.Index))},
+		{HeaderPosition, e.Position},
+		{HeaderContent, "application/json"},
+	}
+	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: value}
+	for _, h := range headers {
+		m.Headers = append(m.Headers, journal.Header{Key: h[0], Value: []byte(h[1])})
+	}
+	return m, nil
+}
+
+// Parse reads the value of an event message; id is its ce_id.
+func Parse(id string, value []byte) (Event, error) {
+	var e Event
+	if err := json.Unmarshal(value, &e); err != nil {
+		return Event{}, fmt.Errorf("read event %q: %w", id, err)
+	}
+	if id == "" || e.Type == "" || e.Stream.Kind == "" {
+		return Event{}, fmt.Errorf("event %q has no id, type or stream", id)
+	}
+	e.ID = id
+	return e, nil
+}
+
+// PositionOf is the journal position of an event record, as the relay left it
+// in the headers.
+func PositionOf(r journal.Record) (at domain.Position, index int, err error) {
+	for _, h := range r.Headers {
+		if h.Key == HeaderPosition {
+			at, err = domain.ParsePosition(string(h.Value))
+			if err != nil {
+				return at, 0, err
+			}
+		}
+		if h.Key == HeaderID {
+			for i := len(h.Value) - 1; i >= 0; i-- {
+				if h.Value[i] == '/' {
+					index, err = strconv.Atoi(string(h.Value[i+1:]))
+					break
+				}
+			}
+		}
+	}
+	return at, index, err
+}

@@ -1,0 +1,59 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+)
+
+// Accepted is an accepted commit and where it stands.
+type Accepted struct {
+	Position domain.Position
+	Commit   journal.Commit
+}
+
+// Commits reads accepted commits.
+type Commits struct {
+	pool  *pgxpool.Pool
+	codec *Codec
+}
+
+// NewCommits makes a Commits.
+func NewCommits(pool *pgxpool.Pool) (*Commits, error) {
+	codec, err := NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &Commits{pool: pool, codec: codec}, nil
+}
+
+// From reads up to limit accepted commits of a partition, from an offset on.
+func (c *Commits) From(ctx context.Context, partition int32, offset int64, limit int) ([]Accepted, error) {
+	found, err := c.pool.Query(ctx, `SELECT "offset", record FROM commits WHERE partition = $1 AND "offset" >= $2 ORDER BY "offset" LIMIT $3`,
+		partition, offset, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read commits of partition %d from %d: %w", partition, offset, err)
+	}
+	defer found.Close()
+	var out []Accepted
+	for found.Next() {
+		a := Accepted{Position: domain.Position{Partition: partition}}
+		var packed []byte
+		if err := found.Scan(&a.Position.Offset, &packed); err != nil {
+			return nil, fmt.Errorf("read a commit: %w", err)
+		}
+		record, err := c.codec.Unpack(packed)
+		if err != nil {
+			return nil, err
+		}
+		if a.Commit, err = journal.DecodeCommit(record); err != nil {
+			return nil, fmt.Errorf("decode the commit at %s: %w", a.Position, err)
+		}
+		out = append(out, a)
+	}
+	return out, found.Err()
+}
