@@ -1,0 +1,151 @@
+package conversations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/cut"
+)
+
+// Conversation is one thread, oldest message first.
+type Conversation struct {
+	ID       uuid.UUID
+	Place    conversation.Place
+	Workflow *uuid.UUID
+	// Updated is when the latest message or decision came.
+	Updated  time.Time
+	Messages []Message
+	// Next is the first position the answer cannot show yet: wait for it to be
+	// told of more.
+	Next domain.Position
+}
+
+// Message is one message with its text, and the number of the workflow it went
+// to once that exists.
+type Message struct {
+	conversation.Message
+	Text           string
+	WorkflowNumber *int64
+}
+
+// maxMessages bounds the messages of one answer: the newest.
+const maxMessages = 200
+
+// Queries reads conversations. It is safe for concurrent use.
+type Queries struct{ db cut.DB }
+
+// New makes a Queries.
+func New(db cut.DB) *Queries { return &Queries{db: db} }
+
+// Find reads one conversation with its newest messages. It returns not_found,
+// with Next set, where the tenant has none of that id.
+func (q *Queries) Find(ctx context.Context, tenant domain.Tenant, id uuid.UUID) (Conversation, error) {
+	stream := domain.StreamID{Tenant: tenant, Kind: domain.KindConversation, ID: id}
+	c := Conversation{ID: id}
+	var missing bool
+	err := q.db.Read(ctx, func(tx *cut.Tx) (err error) {
+		if c.Next, err = tx.Next(ctx, q.db.PartitionOf(stream)); err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `SELECT adapter, team, channel, thread, workflow, updated_at FROM conversations WHERE stream = $1`, stream.String()).
+			Scan(&c.Place.Adapter, &c.Place.Team, &c.Place.Channel, &c.Place.Thread, &c.Workflow, &c.Updated)
+		if missing = errors.Is(err, pgx.ErrNoRows); missing {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.Messages, err = messages(ctx, tx, stream)
+		return err
+	})
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("find conversation %s: %w", stream, err)
+	case missing:
+		return c, &domain.Error{Code: domain.CodeNotFound, Message: "there is no such conversation", Fix: "use the conversation_id that sending a message returned"}
+	}
+	c.Updated = c.Updated.UTC()
+	return c, nil
+}
+
+// Message finds one of the messages that were read.
+func (c Conversation) Message(id string) (Message, bool) {
+	for _, m := range c.Messages {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Message{}, false
+}
+
+func messages(ctx context.Context, tx *cut.Tx, stream domain.StreamID) ([]Message, error) {
+	found, err := tx.Query(ctx, `SELECT stream, message_id, author, text, flow, at, workflow, mode, refused FROM
+		(SELECT * FROM messages WHERE stream = $1 ORDER BY at DESC, message_id DESC LIMIT $2) m ORDER BY at, message_id`, stream.String(), maxMessages)
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	defer found.Close()
+	var out []Message
+	var items []cut.Item
+	for found.Next() {
+		var key string
+		m, err := projections.ScanMessage(found, &key)
+		if err != nil {
+			return nil, err
+		}
+		item, err := cut.ItemOf(key, m.Text)
+		if err != nil {
+			return nil, err
+		}
+		items, out = append(items, item), append(out, Message{Message: m})
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	texts, err := tx.Assemble(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range texts {
+		out[i].Text = string(b)
+	}
+	return out, numbers(ctx, tx, stream.Tenant, out)
+}
+
+// numbers adds the numbers of the workflows that messages went to.
+func numbers(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, list []Message) error {
+	var keys []string
+	for _, m := range list {
+		if m.Workflow != uuid.Nil {
+			keys = append(keys, domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: m.Workflow}.String())
+		}
+	}
+	found, err := tx.Query(ctx, `SELECT id, number FROM workflows WHERE stream = ANY($1)`, keys)
+	if err != nil {
+		return fmt.Errorf("read numbers: %w", err)
+	}
+	defer found.Close()
+	known := map[uuid.UUID]int64{}
+	for found.Next() {
+		var id uuid.UUID
+		var number int64
+		if err := found.Scan(&id, &number); err != nil {
+			return fmt.Errorf("read a number: %w", err)
+		}
+		known[id] = number
+	}
+	for i, m := range list {
+		if number, ok := known[m.Workflow]; ok {
+			list[i].WorkflowNumber = &number
+		}
+	}
+	return found.Err()
+}

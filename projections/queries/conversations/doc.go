@@ -1,0 +1,3 @@
+// Package conversations reads threads on messaging surfaces: each message once,
+// and what became of it.
+package conversations

@@ -1,0 +1,63 @@
+package cut
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/projections"
+)
+
+// DB is what every query package reads from. It is safe for concurrent use.
+type DB struct {
+	Pool  *pgxpool.Pool
+	Codec *projections.Codec
+	// Partitions is the count of the journal: numbers and keys depend on it.
+	Partitions int32
+}
+
+// Tx is one cut: everything read in it is of the same moment.
+type Tx struct {
+	pgx.Tx
+	codec *projections.Codec
+}
+
+// Read runs fn on one cut.
+func (d DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, d.Pool, options, func(tx pgx.Tx) error {
+		return fn(&Tx{Tx: tx, codec: d.Codec})
+	})
+}
+
+// PartitionOf is where the records of a stream are.
+func (d DB) PartitionOf(stream domain.StreamID) int32 {
+	return journal.PartitionOf([]byte(stream.String()), d.Partitions)
+}
+
+// Next is the first position of the partition that the cut does not show: who
+// waits for it misses nothing.
+func (t *Tx) Next(ctx context.Context, partition int32) (domain.Position, error) {
+	at := domain.Position{Partition: partition}
+	err := t.QueryRow(ctx, `SELECT coalesce((SELECT next FROM offsets WHERE partition = $1), 0)`, partition).Scan(&at.Offset)
+	if err != nil {
+		return at, fmt.Errorf("read the offset of partition %d: %w", partition, err)
+	}
+	return at, nil
+}
+
+// Unpack decompresses the record of a commit.
+func (t *Tx) Unpack(record []byte) ([]byte, error) { return t.codec.Unpack(record) }
+
+// DecodeJSON reads a column that holds JSON, and names it where it cannot.
+func DecodeJSON(what string, raw []byte, into any) error {
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections/queries/cut"
+)
+
+// Event is one accepted event.
+type Event struct {
+	Position  domain.Position
+	Index     int
+	Commit    uuid.UUID
+	Time      time.Time
+	Principal domain.Principal
+	Command   journal.CommandRef
+	// Event is its type, version and data, as it stands in the log.
+	journal.Event
+	// Text holds the short texts that the event names by value.
+	Text map[string]string
+}
+
+// Page is what follows a position.
+type Page struct {
+	Events []Event
+	// Last is the position of the last event; where there is none, what was
+	// asked for.
+	Last domain.Position
+	// Next is the first position that the page cannot show yet: wait for it to
+	// be told of more.
+	Next domain.Position
+}
+
+// maxText bounds the texts of one event, in bytes.
+const maxText = 16 << 10
+
+// Queries reads timelines. It is safe for concurrent use.
+type Queries struct {
+	db      cut.DB
+	decoder workflow.Decoder
+}
+
+// New makes a Queries.
+func New(db cut.DB) *Queries { return &Queries{db: db, decoder: workflow.NewDecoder()} }
+
+// Start is the position before the first event of a stream.
+func (q *Queries) Start(stream domain.StreamID) domain.Position {
+	return domain.Position{Partition: q.db.PartitionOf(stream), Offset: 0}
+}
+
+// After reads the events of at most commits commits that follow a position; a
+// commit is never cut. It returns not_found where there is no workflow, and
+// invalid_field for a position of another partition.
+func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domain.Position, commits int) (Page, error) {
+	page := Page{Last: after}
+	if start := q.Start(stream); after.Partition != start.Partition {
+		return page, domain.InvalidField("after", fmt.Sprintf("after must be a position of partition %d, got %s", start.Partition, after), "send a position that this timeline returned")
+	}
+	err := q.db.Read(ctx, func(tx *cut.Tx) (err error) {
+		if page.Next, err = tx.Next(ctx, after.Partition); err != nil {
+			return err
+		}
+		if page.Events, err = q.read(ctx, tx, stream, after.Offset, commits); err != nil {
+			return err
+		}
+		if n := len(page.Events); n > 0 {
+			page.Last = page.Events[n-1].Position
+			return q.resolve(ctx, tx, stream.String(), page.Events)
+		}
+		return exists(ctx, tx, stream)
+	})
+	if err != nil {
+		return page, fmt.Errorf("timeline of %s after %s: %w", stream, after, err)
+	}
+	return page, nil
+}
+
+func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
+	var one int
+	err := tx.QueryRow(ctx, `SELECT 1 FROM heads WHERE stream = $1`, stream.String()).Scan(&one)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such workflow", Fix: "check the id; duolog workflow list shows yours"}
+	}
+	return err
+}
+
+func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, after int64, commits int) ([]Event, error) {
+	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3`,
+		stream.String(), after, commits)
+	if err != nil {
+		return nil, fmt.Errorf("read commits: %w", err)
+	}
+	defer found.Close()
+	var out []Event
+	for found.Next() {
+		var at domain.Position
+		var packed []byte
+		if err := found.Scan(&at.Partition, &at.Offset, &packed); err != nil {
+			return nil, fmt.Errorf("read a commit: %w", err)
+		}
+		record, err := tx.Unpack(packed)
+		if err != nil {
+			return nil, fmt.Errorf("commit at %s: %w", at, err)
+		}
+		commit, err := journal.DecodeCommit(record)
+		if err != nil {
+			return nil, fmt.Errorf("commit at %s: %w", at, err)
+		}
+		for i, e := range commit.Events {
+			out = append(out, Event{
+				Position: at, Index: i, Commit: commit.ID, Time: commit.Time, Principal: commit.Principal, Command: commit.Command, Event: e,
+			})
+		}
+	}
+	return out, found.Err()
+}
+
+// resolve fills in the texts of all events together. An event that this build
+// does not know is shown without.
+func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events []Event) error {
+	var items []cut.Item
+	var set []func(string)
+	for i := range events {
+		decoded, err := q.decoder.Decode(events[i].Event)
+		if err != nil {
+			continue
+		}
+		for name, v := range texts(decoded) {
+			if v.Size > maxText {
+				continue
+			}
+			item, err := cut.ItemOf(stream, v)
+			if err != nil {
+				return err
+			}
+			items = append(items, item)
+			set = append(set, func(text string) {
+				if events[i].Text == nil {
+					events[i].Text = map[string]string{}
+				}
+				events[i].Text[name] = text
+			})
+		}
+	}
+	values, err := tx.Assemble(ctx, items)
+	if err != nil {
+		return err
+	}
+	for i, b := range values {
+		set[i](string(b))
+	}
+	return nil
+}
+
+// texts are the values of an event that people read.
+func texts(event workflow.Event) map[string]value.Value {
+	switch e := event.(type) {
+	case workflow.Created:
+		return map[string]value.Value{"goal": e.Goal}
+	case workflow.MessageReceived:
+		return map[string]value.Value{"text": e.Text}
+	case workflow.DeliveryRequested:
+		return map[string]value.Value{"message": e.Message}
+	case workflow.WorkloadFinished:
+		if e.Log != nil {
+			return map[string]value.Value{"log": *e.Log}
+		}
+	default:
+		// Checkpoints and writes have their own endpoints; the rest has no text.
+	}
+	return nil
+}
