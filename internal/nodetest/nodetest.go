@@ -1,0 +1,161 @@
+// Package nodetest starts the core of Duolog in a test, on real parts: a broker
+// that speaks the Kafka protocol, a Postgres, and as many nodes over both as a
+// test wants, each with its own projectors and dispatcher.
+package nodetest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/internal/embedded/embeddedtest"
+	"github.com/duolog/duolog/internal/kafka"
+	"github.com/duolog/duolog/internal/postgres"
+	"github.com/duolog/duolog/projections"
+)
+
+// Partitions of the clusters in tests.
+const Partitions = 4
+
+// Cluster is a log and a database.
+type Cluster struct {
+	Kafka       kafka.Config
+	DatabaseURL string
+	Genesis     journal.Genesis
+}
+
+// NewCluster makes a fresh log in a broker of its own and a fresh database.
+func NewCluster(t testing.TB) *Cluster {
+	t.Helper()
+	return NewClusterOn(t, embeddedtest.Broker(t))
+}
+
+// NewClusterOn makes a fresh log on the given brokers and a fresh database.
+func NewClusterOn(t testing.TB, brokers []string) *Cluster {
+	t.Helper()
+	cfg := kafka.Config{Brokers: brokers, Prefix: "t" + uuid.NewString()[:8], ClientID: "duolog-test", Logger: slog.New(slog.DiscardHandler)}
+	g, err := kafka.Init(t.Context(), cfg, Partitions, 1, uuid.New)
+	if err != nil {
+		t.Fatalf("init the log: %v", err)
+	}
+	return &Cluster{Kafka: cfg, DatabaseURL: embeddedtest.Postgres(t), Genesis: g}
+}
+
+// Node is one process's worth of Duolog.
+type Node struct {
+	Log      *kafka.Log
+	DB       *postgres.DB
+	Visible  *projections.Visible
+	Dispatch *dispatch.Dispatcher
+	Leases   *projections.Leases
+
+	stop func()
+}
+
+// Options vary a node.
+type Options struct {
+	// Log replaces the log the dispatcher appends to, over the real one.
+	Log func(dispatch.Log) dispatch.Log
+	// Build names the build; tests of stopped streams change it.
+	Build string
+	// NoProjector leaves the partitions to other nodes.
+	NoProjector bool
+	Point       func(string)
+}
+
+type reading struct{ *kafka.Log }
+
+func (r reading) OpenReader(ctx context.Context, partition int32, from int64) (projections.Reader, error) {
+	return r.Reader(ctx, partition, from)
+}
+
+// Reading is the log as the projector reads it.
+func Reading(l *kafka.Log) projections.Log { return reading{l} }
+
+// Start runs a node until the test ends or Stop is called.
+func (c *Cluster) Start(t testing.TB, o Options) *Node {
+	t.Helper()
+	n := &Node{Visible: projections.NewVisible()}
+	var err error
+	n.DB, err = postgres.Open(t.Context(), postgres.Config{URL: c.DatabaseURL, OnRestart: func(offsets map[int32]int64) {
+		for p, next := range offsets {
+			n.Visible.Advance(p, next, nil)
+		}
+	}})
+	must(t, err)
+	must(t, n.DB.Migrate(t.Context()))
+	must(t, n.DB.BindLog(t.Context(), c.Genesis))
+	n.Log, err = kafka.Open(t.Context(), c.Kafka)
+	must(t, err)
+	snapshots, err := projections.NewSnapshots(n.DB.Read, Partitions)
+	must(t, err)
+	var log dispatch.Log = n.Log
+	if o.Log != nil {
+		log = o.Log(n.Log)
+	}
+	n.Dispatch = dispatch.New(dispatch.Config{
+		Log: log, Facts: snapshots, Visible: n.Visible, Partitions: Partitions,
+		AllowRunless: func(domain.Tenant) bool { return true },
+		Now:          time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+		Logger: slog.New(slog.DiscardHandler), Point: o.Point,
+	})
+	n.run(t, o)
+	return n
+}
+
+func (n *Node) run(t testing.TB, o Options) {
+	t.Helper()
+	build := o.Build
+	if build == "" {
+		build = "test"
+	}
+	logger := slog.New(slog.DiscardHandler)
+	projector, err := projections.New(projections.Config{
+		Log: reading{n.Log}, Pool: n.DB.Write, Partitions: Partitions, Build: build, Visible: n.Visible, Logger: logger, Now: time.Now, Point: o.Point,
+	})
+	must(t, err)
+	n.Leases = projections.NewLeases(projections.LeaseConfig{
+		Pool: n.DB.Write, Node: uuid.NewString(), Partitions: Partitions, Work: projector.Run, Logger: logger, Every: 100 * time.Millisecond,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = n.Dispatch.Run(ctx) })
+	wg.Go(func() { n.listen(ctx) })
+	if !o.NoProjector {
+		wg.Go(func() { _ = n.Leases.Run(ctx) })
+	}
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+		n.DB.Close()
+		_ = n.Log.Close()
+	})
+	t.Cleanup(n.stop)
+}
+
+func (n *Node) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = n.DB.Listen(ctx, projections.NotifyChannel, func(p int32, next int64) {
+			if next > n.Visible.Next(p) {
+				n.Visible.Advance(p, next, nil)
+			}
+		})
+	}
+}
+
+// Stop ends the node in order, as a signal would.
+func (n *Node) Stop() { n.stop() }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
