@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +19,8 @@ import (
 const (
 	batchRecords = 500
 	batchBytes   = 8 << 20
+	// idleCheck is how often an idle partition's offset is looked at.
+	idleCheck = time.Second
 )
 
 // Log is what the projector reads. Implementations must return records of one
@@ -94,12 +98,33 @@ func (p *Projector) Run(ctx context.Context, partition int32) error {
 		return err
 	}
 	for {
-		records, err := reader.Next(ctx, batchRecords, batchBytes)
+		records, err := p.nextOrMoved(ctx, reader, partition, next)
 		if err != nil {
 			return fmt.Errorf("read partition %d at %d: %w", partition, next, err)
 		}
 		if next, err = p.project(ctx, partition, next, set, records); err != nil {
 			return err
+		}
+	}
+}
+
+// nextOrMoved waits for records and, while there are none, looks whether the
+// offset is still where this projector left it: a rebuild, or a Postgres that
+// lost its last transactions, moves it back without a record to fail on.
+func (p *Projector) nextOrMoved(ctx context.Context, reader Reader, partition int32, next int64) ([]journal.Record, error) {
+	for {
+		idle, cancel := context.WithTimeout(ctx, idleCheck)
+		records, err := reader.Next(idle, batchRecords, batchBytes)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return records, err
+		}
+		there, err := p.offset(ctx, partition)
+		if err != nil {
+			return nil, err
+		}
+		if there != next {
+			return nil, errLost
 		}
 	}
 }
@@ -157,16 +182,13 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 }
 
 // findBad finds one stream more that Postgres refuses.
-func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error, cause error) (string, error, error) { //nolint:revive // the first error is data
+func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error, cause error) (string, error, error) {
 	suspects := p.streamsOf(records, bad)
 	for len(suspects) > 1 {
 		half := suspects[:len(suspects)/2]
-		refused := map[string]error{}
-		for stream, why := range bad {
-			refused[stream] = why
-		}
+		refused := maps.Clone(bad)
 		for _, stream := range p.streamsOf(records, bad) {
-			if !contains(half, stream) {
+			if !slices.Contains(half, stream) {
 				refused[stream] = errSetAside
 			}
 		}
@@ -190,16 +212,7 @@ func (p *Projector) findBad(ctx context.Context, partition int32, from int64, re
 	return suspects[0], cause, nil
 }
 
-var errSetAside = errors.New("set aside while looking for bad data") //nolint:gochecknoglobals // an error value
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
+var errSetAside = errors.New("set aside while looking for bad data")
 
 // streamsOf lists the streams of the records that are not known to be bad.
 func (p *Projector) streamsOf(records []journal.Record, bad map[string]error) []string {

@@ -33,6 +33,8 @@ type Snapshot struct {
 	Time    time.Time
 	Number  int64
 	Stopped string
+	// Next is how far the stream's partition was projected in this cut.
+	Next int64
 
 	Workflow     workflow.State
 	Facts        *workflow.Facts
@@ -164,6 +166,15 @@ func (s *Snapshots) FindCommit(ctx context.Context, id domain.StreamID, hash jou
 }
 
 func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
+	b.Queue(`SELECT next FROM offsets WHERE partition = $1`, journal.PartitionOf([]byte(key), s.partitions)).
+		Query(func(r pgx.Rows) error {
+			for r.Next() {
+				if err := r.Scan(&out.Next); err != nil {
+					return fmt.Errorf("read an offset: %w", err)
+				}
+			}
+			return r.Err()
+		})
 	b.Queue(`SELECT h.number, h.hash, h.time, h.state, coalesce(s.reason, '') FROM heads h LEFT JOIN stopped s USING (stream) WHERE h.stream = $1`, key).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {

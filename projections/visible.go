@@ -21,6 +21,8 @@ type Visible struct {
 	verdicts map[domain.Position]Verdict
 	order    []domain.Position
 	changed  chan struct{}
+	// advanced are those who wait for one partition, each closed once.
+	advanced map[int32]chan struct{}
 }
 
 // verdictsKept bounds the verdicts held for waiters; older ones are looked up.
@@ -30,6 +32,7 @@ const verdictsKept = 1 << 14
 func NewVisible() *Visible {
 	return &Visible{
 		next: map[int32]int64{}, answered: map[int32]int64{}, verdicts: map[domain.Position]Verdict{}, changed: make(chan struct{}),
+		advanced: map[int32]chan struct{}{},
 	}
 }
 
@@ -52,6 +55,10 @@ func (v *Visible) Advance(partition int32, next int64, verdicts []Verdict) {
 	v.next[partition] = next
 	close(v.changed)
 	v.changed = make(chan struct{})
+	if c, ok := v.advanced[partition]; ok {
+		close(c)
+		delete(v.advanced, partition)
+	}
 }
 
 // Wait blocks until the position is visible, or ctx ends.
@@ -87,6 +94,16 @@ func (v *Visible) until(ctx context.Context, done func() bool) error {
 	}
 }
 
+// Shows says whether a cut of the read models that has come to next shows all
+// that this process answered from the partition. A cut of a Postgres that lost
+// its last transactions, or that is being rebuilt, may not.
+func (v *Visible) Shows(partition int32, next int64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	answered, told := v.answered[partition]
+	return !told || next > answered
+}
+
 // Answered remembers that a client was told of the position.
 func (v *Visible) Answered(at domain.Position) {
 	v.mu.Lock()
@@ -109,4 +126,16 @@ func (v *Visible) Next(partition int32) int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.next[partition]
+}
+
+// Changed is closed when the read models of the partition advance next.
+func (v *Visible) Changed(partition int32) <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c, ok := v.advanced[partition]
+	if !ok {
+		c = make(chan struct{})
+		v.advanced[partition] = c
+	}
+	return c
 }

@@ -15,7 +15,7 @@ const NotifyChannel = "duolog_offsets"
 
 // errLost says that somebody else moved the partition's offset. Nothing was
 // written; the offset is read again.
-var errLost = errors.New("the offset was moved by somebody else") //nolint:gochecknoglobals // an error value
+var errLost = errors.New("the offset was moved by somebody else")
 
 // sqlstateLost is what swap_offset raises.
 const sqlstateLost = "DL001"

@@ -39,6 +39,8 @@ type Visible interface {
 	Verdict(at domain.Position) (projections.Verdict, bool)
 	Answered(at domain.Position)
 	Ready(ctx context.Context) error
+	// Shows says whether a cut that has come to next shows all that was answered.
+	Shows(partition int32, next int64) bool
 }
 
 // Config is what a Dispatcher is made of.

@@ -101,7 +101,7 @@ func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, batch []*wait
 		w.Workflow.Latest = append(w.Workflow.Latest, want.Latest...)
 		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
 	}
-	snap, err := d.cfg.Facts.Load(ctx, id, w)
+	snap, err := d.loadShowing(ctx, id, w)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +112,21 @@ func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, batch []*wait
 		snap: snap, head: snap.Head, time: snap.Time, partitions: d.cfg.Partitions, newID: d.cfg.NewID,
 		runless: d.cfg.AllowRunless(id.Tenant), pending: map[uuid.UUID]int{},
 	}, nil
+}
+
+// loadShowing loads a cut that shows all that this process answered: deciding
+// on less would contradict it.
+func (d *Dispatcher) loadShowing(ctx context.Context, id domain.StreamID, w projections.SnapshotWant) (*projections.Snapshot, error) {
+	partition := journal.PartitionOf([]byte(id.String()), d.cfg.Partitions)
+	for {
+		snap, err := d.cfg.Facts.Load(ctx, id, w)
+		if err != nil || d.cfg.Visible.Shows(partition, snap.Next) {
+			return snap, err
+		}
+		if !wait(ctx, 20*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // loadBlobs asks which of the new bytes the stream has already, where there are
