@@ -1,78 +1,25 @@
+// Command demo-agent answers questions about a git repository without a model.
+// Package agent, beside it, is the whole of it; duolog dev runs the same code.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/duolog/duolog/examples/demo-agent/agent"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // this is main
 	defer stop()
 	now := time.Now //nolint:forbidigo // this is main
-	if err := run(ctx, os.Getenv, os.Stderr, now); err != nil {
+	if err := agent.Run(ctx, os.Getenv, os.Stderr, now); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "demo-agent:", err)
 		stop()
 		os.Exit(1)
 	}
-}
-
-// run is one execution of the agent.
-func run(ctx context.Context, getenv func(string) string, stderr io.Writer, now func() time.Time) error {
-	cfg, err := readConfig(getenv)
-	if err != nil {
-		return err
-	}
-	a := &agent{
-		session: &session{
-			api: &client{
-				base: cfg.url, token: cfg.token, workflow: cfg.workflow,
-				http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(),
-			},
-			now: now,
-		},
-		repo:  &repo{root: cfg.basePath, home: getenv("HOME"), path: getenv("PATH")},
-		goal:  cfg.goal,
-		delay: cfg.stepDelay,
-		log:   stderr,
-	}
-	return a.run(ctx)
-}
-
-type config struct {
-	url, token, workflow, goal, basePath string
-	stepDelay                            time.Duration
-}
-
-func readConfig(getenv func(string) string) (config, error) {
-	cfg := config{
-		url: strings.TrimRight(getenv("DUOLOG_URL"), "/"), token: getenv("DUOLOG_TOKEN"),
-		workflow: getenv("DUO_WORKFLOW_WORKFLOW_ID"), goal: getenv("DUO_WORKFLOW_GOAL"),
-		basePath: getenv("DUO_WORKFLOW_BASE_PATH"),
-	}
-	if cfg.basePath == "" {
-		cfg.basePath = "."
-	}
-	for name, value := range map[string]string{
-		"DUOLOG_URL": cfg.url, "DUOLOG_TOKEN": cfg.token, "DUO_WORKFLOW_WORKFLOW_ID": cfg.workflow,
-	} {
-		if value == "" {
-			return cfg, errors.New(name + " is not set: the engine that starts an agent sets it")
-		}
-	}
-	if delay := getenv("DEMO_AGENT_STEP_DELAY"); delay != "" {
-		d, err := time.ParseDuration(delay)
-		if err != nil {
-			return cfg, fmt.Errorf("DEMO_AGENT_STEP_DELAY %q is not a duration such as 500ms", delay)
-		}
-		cfg.stepDelay = d
-	}
-	return cfg, nil
 }

@@ -4,6 +4,7 @@
 package feed
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -114,11 +115,9 @@ func PositionOf(r journal.Record) (at domain.Position, index int, err error) {
 			}
 		}
 		if h.Key == HeaderID {
-			for i := len(h.Value) - 1; i >= 0; i-- {
-				if h.Value[i] == '/' {
-					index, err = strconv.Atoi(string(h.Value[i+1:]))
-					break
-				}
+			_, text, _ := bytes.Cut(h.Value, []byte{'/'})
+			if index, err = strconv.Atoi(string(text)); err != nil {
+				return at, 0, err
 			}
 		}
 	}

@@ -8,7 +8,10 @@ import (
 )
 
 func TestKfake(t *testing.T) {
-	logtest.Run(t, func(t *testing.T) logtest.Cluster { return logtest.Kfake(t) })
+	logtest.Run(t, func(t *testing.T) logtest.Cluster {
+		t.Helper()
+		return logtest.Kfake(t)
+	})
 }
 
 // TestKafka runs the same suite on a real Apache Kafka: deploy/kafka/with-kafka

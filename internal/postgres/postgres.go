@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ type DB struct {
 }
 
 // ErrUnreachable says that there is no server, or not one for us.
-var ErrUnreachable = errors.New("the database cannot be reached") //nolint:gochecknoglobals // an error value
+var ErrUnreachable = errors.New("the database cannot be reached")
 
 // Open connects. It fails when the server cannot be reached.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
@@ -73,9 +74,7 @@ func open(ctx context.Context, cfg Config, params map[string]string, after func(
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	for k, v := range params {
-		c.ConnConfig.RuntimeParams[k] = v
-	}
+	maps.Copy(c.ConnConfig.RuntimeParams, params)
 	if cfg.Schema != "" {
 		c.ConnConfig.RuntimeParams["search_path"] = cfg.Schema
 	}
@@ -199,7 +198,7 @@ func (db *DB) underLock(ctx context.Context, do func() error) error {
 }
 
 // ErrForeignLog says that these read models derive from another log.
-var ErrForeignLog = errors.New("the database belongs to another log") //nolint:gochecknoglobals // an error value
+var ErrForeignLog = errors.New("the database belongs to another log")
 
 // BindLog ties empty read models to the log, or says that they belong to
 // another one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -98,9 +99,7 @@ func (c Config) environ(run map[string]string) []string {
 			}
 		}
 	}
-	for name, value := range run {
-		merged[name] = value
-	}
+	maps.Copy(merged, run)
 	env := make([]string, 0, len(merged))
 	for name, value := range merged {
 		env = append(env, name+"="+value)

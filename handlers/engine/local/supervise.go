@@ -116,8 +116,11 @@ func (p *program) copy(w *logWriter, file *os.File) {
 // await ends with the program. Whatever the program leaves behind in its group
 // ends with it: a run that is over has no process.
 func (d runDir) await(p *program, grace time.Duration, signals <-chan os.Signal) exit {
-	waited := make(chan error, 1)
-	go func() { waited <- p.cmd.Wait() }()
+	waited := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait() // its ProcessState says more
+		close(waited)
+	}()
 	stopping := false
 	var kill <-chan time.Time
 	stop := func() {

@@ -51,7 +51,7 @@ func stop() error {
 	if server.postgres == nil {
 		return nil
 	}
-	return server.postgres.Close(context.Background()) //nolint:forbidigo // after the last test there is no caller's context
+	return server.postgres.Close(context.Background())
 }
 
 // Config is how tests start an ephemeral Postgres. DUOLOG_MAVEN_URL names a mirror of Maven Central
@@ -70,7 +70,7 @@ func Postgres(tb testing.TB) string {
 	tb.Helper()
 	server.once.Do(func() {
 		// Not tb's context: the server outlives the test that happens to start it.
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout) //nolint:forbidigo // see above
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
 		server.postgres, server.err = embedded.StartPostgres(ctx, Config())
 	})

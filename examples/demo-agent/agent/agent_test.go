@@ -1,4 +1,4 @@
-package main
+package agent
 
 import (
 	"bytes"
@@ -233,7 +233,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 
 func TestConfigNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	err := run(t.Context(), func(string) string { return "" }, t.Output(), nil)
+	err := Run(t.Context(), func(string) string { return "" }, t.Output(), nil)
 	if err == nil || !strings.Contains(err.Error(), "is not set") {
 		t.Errorf("got %v", err)
 	}

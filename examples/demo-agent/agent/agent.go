@@ -1,4 +1,4 @@
-package main
+package agent
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,9 +87,9 @@ func (a *agent) takeUp(ctx context.Context) (turn, error) {
 func (a *agent) lastTurn() (t turn, asked bool, err error) {
 	s := a.session
 	question := -1
-	for i := len(s.log) - 1; i >= 0; i-- {
+	for i, message := range slices.Backward(s.log) {
 		var e entry
-		if err := json.Unmarshal(s.log[i], &e); err != nil {
+		if err := json.Unmarshal(message, &e); err != nil {
 			return t, false, fmt.Errorf("read message %d: %w", i, err)
 		}
 		if e.MessageType == "agent" && question < 0 {

@@ -1,4 +1,4 @@
-package main
+package agent
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func (r *repo) log(ctx context.Context, n int, name string) (finding, string, er
 		where = path.Clean("/" + name)[1:]
 	}
 	if _, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
-		return finding{Log: &logFacts{Path: where}}, "no commits yet", nil
+		return finding{Log: &logFacts{Path: where}}, "no commits yet", nil //nolint:nilerr // no HEAD is an answer: nothing was committed
 	}
 	args := []string{
 		"log", "-n", strconv.Itoa(n), "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv",

@@ -1,4 +1,4 @@
-package main
+package agent
 
 import (
 	"fmt"
@@ -124,11 +124,11 @@ func usedProse(f finding, name string) string {
 	if f.Hits.Count > 1 {
 		text += fmt.Sprintf(", most often in %s (%s)", f.Hits.Files[0].Name, digits(f.Hits.Files[0].N, "line", "lines"))
 	}
-	text += ". For example:\n"
+	lines := []string{text + ". For example:\n"}
 	for _, h := range f.Hits.Hits[:min(5, len(f.Hits.Hits))] {
-		text += fmt.Sprintf("\n- %s:%d: `%s`", h.Path, h.Line, h.Text)
+		lines = append(lines, fmt.Sprintf("- %s:%d: `%s`", h.Path, h.Line, h.Text))
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 func countProse(f finding, path string) string {
