@@ -1,6 +1,6 @@
-// Package agent is the demo agent: it answers questions about a git repository without a model:
-// it runs git, reads files and writes prose. It is a complete agent all the
-// same: it keeps its state in checkpoints, carries on where a killed run
+// Package agent is the demo agent. It answers questions about a git repository
+// without a model: it runs git, reads files and writes prose. It is a complete
+// agent all the same: it keeps its state in checkpoints, carries on where a killed run
 // stopped, waits for a human, and survives an outage of the server.
 //
 // It imports nothing of Duolog's own packages and speaks only the public API,

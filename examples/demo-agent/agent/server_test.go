@@ -147,7 +147,7 @@ func (w *wire) ask(t *testing.T, dir, goal string) error {
 		repo: &repo{root: cfg.basePath, path: env["PATH"]},
 		goal: cfg.goal, log: t.Output(),
 	}
-	return a.Run(t.Context())
+	return a.run(t.Context())
 }
 
 func (w *wire) chat(t *testing.T) []entry {
