@@ -167,12 +167,14 @@ func (c *ReceiveMessage) Decide(s State, f *Facts, conversation uuid.UUID) (Outc
 // Validate checks the limits, so that a caller can refuse before anything is
 // promised.
 func (c *ReceiveMessage) Validate() error {
+	if c.Text == "" {
+		return domain.InvalidField("text", "text must not be empty", "send it")
+	}
 	for _, check := range []struct {
 		field, got string
 		most       int
 		empty      bool
 	}{
-		{"text", c.Text, MaxText, false},
 		{"message_id", c.MessageID, MaxIDs, false},
 		{"author", c.Author, MaxIDs, false},
 		{"place.adapter", c.Place.Adapter, 64, false},
@@ -184,11 +186,11 @@ func (c *ReceiveMessage) Validate() error {
 		if check.got == "" && !check.empty {
 			return domain.InvalidField(check.field, check.field+" must not be empty", "send it")
 		}
-		if len(check.got) > check.most {
-			return &domain.Error{Code: domain.CodeTooLarge, Field: check.field, Message: check.field + " is too long", Fix: "send less"}
+		if err := domain.CheckText(check.field, check.got, check.most); err != nil {
+			return err
 		}
 	}
-	return nil
+	return domain.CheckSize("text", len(c.Text), MaxText)
 }
 
 // WorkflowFor is the id of the workflow that a message starts.
@@ -215,12 +217,13 @@ func (c *StartAnew) Decide(_ State, f *Facts, conversation uuid.UUID) (Outcome, 
 	if !ok {
 		return Outcome{}, noMessage()
 	}
-	if m.Workflow != c.Ended {
+	// A message has one workflow of its own: when that is the one that ended,
+	// there is nothing to give it anew.
+	anew := WorkflowFor(conversation, c.MessageID)
+	if m.Workflow != c.Ended || anew == c.Ended {
 		return Outcome{}, nil
 	}
-	return Outcome{Events: []Event{WorkflowAssigned{
-		MessageID: c.MessageID, Workflow: WorkflowFor(conversation, c.MessageID), Mode: ModeStart,
-	}}}, nil
+	return Outcome{Events: []Event{WorkflowAssigned{MessageID: c.MessageID, Workflow: anew, Mode: ModeStart}}}, nil
 }
 
 // RefuseMessage records why a message starts nothing.
@@ -246,14 +249,13 @@ func (c *RefuseMessage) Decide(_ State, f *Facts, _ uuid.UUID) (Outcome, error) 
 	if m.Refused != nil {
 		return Outcome{}, nil
 	}
-	return Outcome{Events: []Event{MessageRefused{MessageID: c.MessageID, Code: c.Code, Message: clip(c.Message), Fix: clip(c.Fix)}}}, nil
-}
-
-func clip(s string) string {
-	if len(s) > MaxShort {
-		return s[:MaxShort]
+	if err := domain.CheckText("code", string(c.Code), 64); err != nil {
+		return Outcome{}, err
 	}
-	return s
+	return Outcome{Events: []Event{MessageRefused{
+		MessageID: c.MessageID, Code: c.Code,
+		Message: domain.CleanText(c.Message, MaxShort), Fix: domain.CleanText(c.Fix, MaxShort),
+	}}}, nil
 }
 
 func noMessage() error {

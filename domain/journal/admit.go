@@ -160,6 +160,7 @@ func (p *Parsed) read() error {
 // others (tracing) and do not count.
 func blobsOf(headers []Header) ([]value.Blob, Reason, string) {
 	var out []value.Blob
+	seen := map[value.Address]bool{}
 	size := 0
 	for _, h := range headers {
 		name, ok := strings.CutPrefix(h.Key, BlobHeader)
@@ -173,6 +174,10 @@ func blobsOf(headers []Header) ([]value.Blob, Reason, string) {
 		if value.Address(sha256.Sum256(h.Value)) != address {
 			return nil, ReasonBadBytes, "the bytes are not " + name
 		}
+		if seen[address] {
+			return nil, ReasonBadBytes, "the bytes " + name + " ride twice"
+		}
+		seen[address] = true
 		if size += len(h.Key) + len(h.Value); size > MaxHeaderBytes {
 			return nil, ReasonTooLarge, "the bytes pass 512 KiB"
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 	"unicode/utf8"
 
@@ -126,8 +127,8 @@ func (r commitRecord) commit() (Commit, error) {
 		return Commit{}, fmt.Errorf("format %d is not %d", r.V, Version)
 	case r.ID == uuid.Nil || r.Command.ID == uuid.Nil || r.Command.Type == "":
 		return Commit{}, errors.New("id, command.id and command.type must be set")
-	case r.Time.IsZero():
-		return Commit{}, errors.New("time must be set")
+	case r.Time.IsZero() || r.Time.UTC().Year() < 1 || r.Time.UTC().Year() > 9999:
+		return Commit{}, errors.New("time must be set, in the years 1 to 9999")
 	case len(r.Events) == 0 || len(r.Events) > domain.MaxItems:
 		return Commit{}, fmt.Errorf("%d events are not 1 to %d", len(r.Events), domain.MaxItems)
 	}
@@ -170,7 +171,7 @@ func strictJSON(b []byte, into any) error {
 	if err := dec.Decode(into); err != nil {
 		return err
 	}
-	if dec.More() {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("data after the record")
 	}
 	return nil

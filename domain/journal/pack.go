@@ -18,7 +18,9 @@ type Packed struct {
 
 // Pack lays out a commit and its new bytes. Bytes that fit ride in the headers
 // of the commit, so that both are written or lost together; the rest goes
-// ahead, and the commit names it in Needs.
+// ahead. Each record that goes ahead also carries the list of its addresses as
+// one more blob, and the commit names that list in Needs: a record is taken as
+// a whole, so who has the list has the bytes, however many they are.
 //
 // It returns a too_large error when the JSON of the commit passes
 // MaxCommitJSON; the caller spills values and tries again.
@@ -27,10 +29,10 @@ func Pack(c Commit, blobs []value.Blob, partitions int32) (Packed, error) {
 	partition := PartitionOf(key, partitions)
 	own, ahead := splitBlobs(blobs)
 	c.Needs = append([]value.Address(nil), c.Needs...)
-	for _, group := range ahead {
-		for _, b := range group {
-			c.Needs = append(c.Needs, b.Address)
-		}
+	for i, group := range ahead {
+		list := listOf(group)
+		ahead[i] = append(group, list)
+		c.Needs = append(c.Needs, list.Address)
 	}
 	encoded, err := c.Encode()
 	if err != nil {
@@ -57,22 +59,38 @@ func Pack(c Commit, blobs []value.Blob, partitions int32) (Packed, error) {
 	return out, nil
 }
 
-// splitBlobs fills the commit's headers first, then whole records.
+// splitBlobs fills the commit's headers first, then whole records with room for
+// their list. What comes twice is taken once.
 func splitBlobs(blobs []value.Blob) (own []value.Blob, ahead [][]value.Blob) {
 	ownSize, size := 0, MaxHeaderBytes
+	seen := map[value.Address]bool{}
 	for _, b := range blobs {
 		n := headerSize(b)
+		if seen[b.Address] {
+			continue
+		}
+		seen[b.Address] = true
 		if ownSize+n <= MaxHeaderBytes {
 			own, ownSize = append(own, b), ownSize+n
 			continue
 		}
+		n += len(b.Address)
 		if size+n > MaxHeaderBytes {
-			ahead, size = append(ahead, nil), 0
+			ahead, size = append(ahead, nil), headerSize(value.Blob{})
 		}
 		last := len(ahead) - 1
 		ahead[last], size = append(ahead[last], b), size+n
 	}
 	return own, ahead
+}
+
+// listOf is the blob that lists the addresses of others, 32 bytes each.
+func listOf(blobs []value.Blob) value.Blob {
+	var list []byte
+	for _, b := range blobs {
+		list = append(list, b.Address[:]...)
+	}
+	return value.Blob{Address: value.AddressOf(list), Bytes: list}
 }
 
 func headerSize(b value.Blob) int { return len(BlobHeader) + 64 + len(b.Bytes) }

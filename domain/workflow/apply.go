@@ -15,6 +15,10 @@ func Apply(s State, r Recorded) (State, error) {
 	}
 	switch e := r.Event.(type) {
 	case Created:
+		e.Privileges, e.PreApproved = slices.Clone(e.Privileges), slices.Clone(e.PreApproved)
+		e.Namespace, e.Project, e.Trigger.Conversation = clone(e.Namespace), clone(e.Project), clone(e.Trigger.Conversation)
+		e.CallbackContext, e.AdditionalContext = clone(e.CallbackContext), clone(e.AdditionalContext)
+		e.Principal.Run = clone(e.Principal.Run)
 		s.Created, s.CreatedAt, s.Owner, s.Status = &e, r.Time, e.Principal, StatusCreated
 	case RunRequested, RunAttempted, RunStarted, WorkloadFinished, StopRequested, StopAttempted:
 		return applyRun(s, r)
@@ -35,10 +39,20 @@ func Apply(s State, r Recorded) (State, error) {
 	return s, nil
 }
 
+// clone copies what an optional field points to. What a value lists is never
+// changed once made, so a value may be shared.
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
 func applyRun(s State, r Recorded) (State, error) {
 	if e, ok := r.Event.(RunRequested); ok {
 		s.Epoch = e.Epoch
-		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time, Input: e.Input}
+		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time, Input: clone(e.Input)}
 		return s, nil
 	}
 	if e, ok := r.Event.(WorkloadFinished); ok && e.Stale {
@@ -58,6 +72,7 @@ func applyRun(s State, r Recorded) (State, error) {
 	case StopAttempted:
 		run.Stop = &Stop{RequestedAt: stopRequestedAt(run, r.Time), Attempt: Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}}
 	case WorkloadFinished:
+		e.ExitCode, e.Log = clone(e.ExitCode), clone(e.Log)
 		run.Phase, run.Result, run.Attempt.Open, run.Stop = RunPhaseFinished, &e, false, nil
 	}
 	s.Run = &run

@@ -1,12 +1,12 @@
 package workflow
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,9 +24,14 @@ const (
 	// lookUpAbove is how many new bytes make it worth asking which of them the
 	// stream has already: below, sending them again costs less than the look-up.
 	lookUpAbove = 4 << 10
-	// describeMost bounds what the values of one checkpoint may add to the JSON
-	// of its commit; the largest are moved into blobs above it.
+	// describeMost bounds the JSON of one event with values: above it, the
+	// descriptions of the largest are moved into blobs.
 	describeMost = 40 << 10
+	// eventMost bounds the JSON of one event, so that a commit of it has room
+	// for its envelope and for the names of the bytes that go ahead.
+	eventMost = 52 << 10
+	// needSize is what naming bytes that are there already takes in a commit.
+	needSize = 68
 )
 
 // channelsMember is the member of a checkpoint that holds the state.
@@ -81,7 +86,7 @@ func (c *SaveCheckpoint) Prepare() error {
 	}
 	b := &builtCheckpoint{header: build(header), metadata: build(c.Metadata)}
 	for _, p := range parts {
-		if err := TooLong("checkpoint.channel_values", len(p.Name), MaxChannel); err != nil {
+		if err := domain.CheckText("checkpoint.channel_values", p.Name, MaxChannel); err != nil {
 			return err
 		}
 		b.channels = append(b.channels, builtChannel{p.Name, build(p.Raw)})
@@ -109,9 +114,9 @@ func (c *SaveCheckpoint) validate() error {
 		return domain.InvalidField("metadata", "metadata must be an object", "send metadata, at least {}")
 	}
 	return cmp.Or(
-		TooLong("checkpoint_ns", len(c.NS), MaxNS),
-		TooLong("metadata", len(c.Metadata), MaxMetadata),
-		TooLong("flow_metadata_json", len(c.FlowMetadata), MaxShortText),
+		domain.CheckText("checkpoint_ns", c.NS, MaxNS),
+		domain.CheckSize("metadata", len(c.Metadata), MaxMetadata),
+		domain.CheckText("flow_metadata_json", c.FlowMetadata, MaxShortText),
 	)
 }
 
@@ -141,7 +146,7 @@ func (c *SaveCheckpoint) WantBlobs(f *Facts) []value.Address {
 	}
 	var out []value.Address
 	size := 0
-	_, blobs := c.describe(f)
+	_, blobs, _ := c.describe(f)
 	for _, b := range blobs {
 		if !f.Blobs[b.Address] {
 			out, size = append(out, b.Address), size+len(b.Bytes)
@@ -161,11 +166,14 @@ func (c *SaveCheckpoint) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	if err := c.Prepare(); err != nil {
 		return Outcome{}, err
 	}
-	e, blobs := c.describe(f)
-	e.Epoch = epochOf(env.Principal)
 	if there, ok := f.Checkpoints[c.key()]; ok && c.same(there) {
 		return Outcome{Existing: there.Number}, nil
 	}
+	e, blobs, err := c.describe(f)
+	if err != nil {
+		return Outcome{}, err
+	}
+	e.Epoch = epochOf(env.Principal)
 	out := Outcome{Events: []Event{e}, Blobs: blobs}
 	if model, ok := cleanModel(c.Model); ok && model != s.Model {
 		out.Events = append(out.Events, ModelSelected{Metadata: model})
@@ -196,7 +204,7 @@ func equalTS(a, b *uuid.UUID) bool {
 
 // describe says the checkpoint as a change: over its parent where that is
 // there, over the newest of its namespace when it has none.
-func (c *SaveCheckpoint) describe(f *Facts) (Checkpointed, []value.Blob) {
+func (c *SaveCheckpoint) describe(f *Facts) (Checkpointed, []value.Blob, error) {
 	d := description{f: f, seen: map[value.Address]bool{}}
 	e := Checkpointed{
 		ThreadTS: c.ThreadTS, ParentTS: c.ParentTS, NS: c.NS, CurrentThread: c.CurrentThread, FlowMetadata: c.FlowMetadata,
@@ -221,8 +229,8 @@ func (c *SaveCheckpoint) describe(f *Facts) (Checkpointed, []value.Blob) {
 	if inherits {
 		e.Removed = missingFrom(base.Channels, present)
 	}
-	d.spill(&e, c.built)
-	return e, d.blobs
+	err := d.spill(&e, c.built)
+	return e, d.blobs, err
 }
 
 func (c *SaveCheckpoint) base(f *Facts) (base Checkpoint, isParent bool) {
@@ -267,40 +275,75 @@ func (d *description) add(blobs ...value.Blob) {
 	}
 }
 
-// spill moves the descriptions of the largest values into blobs until the
-// commit is small enough to be one.
-func (d *description) spill(e *Checkpointed, built *builtCheckpoint) {
-	total := 0
+// spill moves the descriptions of the largest values into blobs until the event
+// is small enough for one commit. It refuses what has too many channels even
+// so.
+func (d *description) spill(e *Checkpointed, built *builtCheckpoint) error {
+	size := encodedSize(e)
 	for _, v := range e.Values() {
-		total += v.EncodedSize()
+		size += d.needs(v)
 	}
 	manifests := map[string]value.Manifest{}
 	for _, ch := range built.channels {
 		manifests[ch.name] = ch.manifest
 	}
-	order := make([]int, len(e.Channels))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Compare(e.Channels[b].Value.EncodedSize(), e.Channels[a].Value.EncodedSize())
-	})
-	for _, i := range order {
-		if total <= describeMost {
-			return
+	cost := func(v value.Value) int { return v.EncodedSize() + d.needs(v) }
+	for _, i := range largestFirst(len(e.Channels), func(i int) int { return cost(e.Channels[i].Value) }) {
+		if size <= describeMost {
+			break
 		}
 		ch := &e.Channels[i]
 		v, blob := value.Spill(manifests[ch.Channel])
-		total += v.EncodedSize() - ch.Value.EncodedSize()
-		ch.Value = v
-		d.add(blob)
+		if saved := cost(ch.Value) - v.EncodedSize(); saved > 0 {
+			ch.Value, size = v, size-saved
+			d.manifest(blob)
+		}
 	}
+	return domain.CheckSize("checkpoint.channel_values", size, eventMost)
+}
+
+// needs is what the commit takes to name the bytes of v that it does not bring.
+func (d *description) needs(v value.Value) int {
+	n := 0
+	for _, a := range v.Named() {
+		if !d.seen[a] {
+			n += needSize
+		}
+	}
+	return n
+}
+
+// manifest brings a spilled manifest, also one that is there already, and ahead
+// of everything else: who applies the event reads it from the commit itself.
+func (d *description) manifest(b value.Blob) {
+	if !d.seen[b.Address] {
+		d.seen[b.Address] = true
+		d.blobs = append([]value.Blob{b}, d.blobs...)
+	}
+}
+
+func encodedSize(e Event) int {
+	b, err := json.Marshal(e)
+	if err != nil { // no field of an event with values can fail
+		return 0
+	}
+	return len(b)
+}
+
+// largestFirst orders 0 to n-1 by size, equal ones as they come.
+func largestFirst(n int, size func(int) int) []int {
+	order, sizes := make([]int, n), make([]int, n)
+	for i := range order {
+		order[i], sizes[i] = i, size(i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(sizes[b], sizes[a]) })
+	return order
 }
 
 // cleanModel is the model metadata to record: blank and too long ones change
 // nothing, an api_key never reaches the log, everything else stays as it came.
 func cleanModel(raw string) (string, bool) {
-	if len(bytes.TrimSpace([]byte(raw))) == 0 || len(raw) > MaxModel {
+	if strings.TrimSpace(raw) == "" || domain.CheckText("", raw, MaxModel) != nil {
 		return "", false
 	}
 	var fields map[string]json.RawMessage

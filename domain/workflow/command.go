@@ -74,7 +74,7 @@ func (s State) mayWriteState(env Env) error {
 		return nil
 	case run == nil:
 		return &domain.Error{Code: domain.CodeForbidden, Message: "only a run of this workflow may write its state here", Fix: "use the run's token"}
-	case run.Epoch < s.Epoch:
+	case s.Run != nil && run.Epoch < s.Epoch:
 		return &domain.Error{
 			Code: domain.CodeStaleRun, Message: "this run was replaced by a newer one of the same workflow; its state is not taken",
 			Fix: "stop this agent: run " + s.Run.ID.String() + " has taken over",

@@ -28,18 +28,26 @@ func (c *RequestDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if !s.Exists() {
 		return Outcome{}, notFound()
 	}
-	if s.Answered == c.Run {
+	id := uuid.NewSHA1(c.Run, []byte("answer"))
+	if _, owed := s.Delivery(id); owed || s.Answered == c.Run {
 		return alreadySo()
 	}
+	if !c.Kind.valid() {
+		return Outcome{}, domain.InvalidField("kind", "kind is not a kind of delivery", "send result, error or question")
+	}
 	var out Outcome
-	id := uuid.NewSHA1(c.Run, []byte("answer"))
 	out.Events = []Event{DeliveryRequested{
-		Delivery: id, Run: c.Run, Adapter: c.Adapter, Kind: c.Kind, Error: c.Error, Message: out.whole("text", []byte(c.Message)),
+		Delivery: id, Run: c.Run, Adapter: domain.CleanText(c.Adapter, MaxName), Kind: c.Kind,
+		Error: domain.CleanText(c.Error, MaxShortText), Message: out.whole("text", []byte(c.Message)),
 	}}
 	if c.Undeliverable {
 		out.Events = append(out.Events, DeliveryGivenUp{Delivery: id, Reason: "unknown_adapter"})
 	}
 	return out, nil
+}
+
+func (k DeliveryKind) valid() bool {
+	return k == DeliverResult || k == DeliverError || k == DeliverQuestion
 }
 
 // AttemptDelivery claims the right to call the surface.
@@ -59,6 +67,9 @@ func (c *AttemptDelivery) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	d, ok := s.Delivery(c.Delivery)
 	if !ok || d.Attempt.Count != c.Attempt-1 {
 		return Outcome{}, claimed()
+	}
+	if err := domain.CheckText("by", c.By, MaxID); err != nil {
+		return Outcome{}, err
 	}
 	return events(DeliveryAttempted{Delivery: c.Delivery, Attempt: c.Attempt, By: c.By})
 }
@@ -89,9 +100,9 @@ func (c *SettleDelivery) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 		return Outcome{}, domain.InvalidField("receipt", "an outcome has a receipt or an error", "send one of them")
 	}
 	if c.Receipt != "" {
-		return events(Delivered{Delivery: c.Delivery, Attempt: c.Attempt, Receipt: c.Receipt})
+		return events(Delivered{Delivery: c.Delivery, Attempt: c.Attempt, Receipt: domain.CleanText(c.Receipt, MaxShortText)})
 	}
-	failed := DeliveryFailed{Delivery: c.Delivery, Attempt: c.Attempt, Error: clip(c.Error, MaxShortText)}
+	failed := DeliveryFailed{Delivery: c.Delivery, Attempt: c.Attempt, Error: domain.CleanText(c.Error, MaxShortText)}
 	switch {
 	case c.Final:
 		return events(failed, DeliveryGivenUp{Delivery: c.Delivery, Reason: "refused", Error: failed.Error})
@@ -99,11 +110,4 @@ func (c *SettleDelivery) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 		return events(failed, DeliveryGivenUp{Delivery: c.Delivery, Reason: "attempts_exhausted", Error: failed.Error})
 	}
 	return events(failed)
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most]
 }

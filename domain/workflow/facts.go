@@ -88,11 +88,14 @@ func (f *Facts) Store(e Checkpointed, fetch Fetch) (Stored, error) {
 	out := Stored{
 		Values: map[value.Address]value.Manifest{},
 		Checkpoint: Checkpoint{
-			Key: CheckpointKey{e.NS, e.ThreadTS}, Parent: e.ParentTS, Header: e.Header, Metadata: e.Metadata,
+			Key: CheckpointKey{e.NS, e.ThreadTS}, Parent: clone(e.ParentTS), Header: e.Header, Metadata: e.Metadata,
 			Channels: map[string]value.Address{}, Thread: e.CurrentThread, Missing: e.ParentMissing,
 		},
 	}
 	if e.Inherits {
+		if e.ParentTS == nil {
+			return Stored{}, fmt.Errorf("checkpoint %s inherits from no parent", e.ThreadTS)
+		}
 		parent, ok := f.Checkpoints[CheckpointKey{e.NS, *e.ParentTS}]
 		if !ok {
 			return Stored{}, fmt.Errorf("checkpoint %s inherits from %s, which is not there", e.ThreadTS, e.ParentTS)

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"cmp"
+
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
@@ -28,6 +30,13 @@ func (c *ReceiveMessage) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	}
 	if s.Status.Terminal() {
 		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has ended", Fix: "start a new one with this message"}
+	}
+	if err := cmp.Or(
+		domain.CheckText("message_id", c.MessageID, MaxID),
+		domain.CheckText("author", c.Author, MaxID),
+		domain.CheckSize("text", len(c.Text), MaxGoal),
+	); err != nil {
+		return Outcome{}, err
 	}
 	var out Outcome
 	text := out.whole("text", []byte(c.Text))

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"cmp"
+
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
@@ -34,9 +36,12 @@ func (c *RequestRun) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if s.Status == StatusFinished {
 		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has finished", Fix: "start a new one"}
 	}
-	kind := c.Kind
-	if kind == "" {
-		kind = s.nextKind()
+	kind := cmp.Or(c.Kind, s.nextKind())
+	if !kind.valid() {
+		return Outcome{}, domain.InvalidField("kind", "kind is not a kind of run", "send start, resume, retry or nothing")
+	}
+	if err := domain.CheckText("reason", c.Reason, MaxShortText); err != nil {
+		return Outcome{}, err
 	}
 	return events(requestRun(s, s.Created.Engine, kind, c.Reason, env))
 }
@@ -51,6 +56,8 @@ func (s State) nextKind() RunKind {
 	}
 	return RunRetry
 }
+
+func (k RunKind) valid() bool { return k == RunStart || k == RunResume || k == RunRetry }
 
 // AttemptRun claims the right to call the engine for a run.
 type AttemptRun struct {
@@ -70,6 +77,9 @@ func (c *AttemptRun) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	run := s.ActiveRun()
 	if run == nil || run.ID != c.Run || run.Phase == RunPhaseStarted || run.Attempt.Count != c.Attempt-1 {
 		return Outcome{}, claimed()
+	}
+	if err := domain.CheckText("by", c.By, MaxID); err != nil {
+		return Outcome{}, err
 	}
 	return events(RunAttempted{Run: c.Run, Attempt: c.Attempt, By: c.By})
 }
@@ -95,6 +105,9 @@ func (c *ConfirmRun) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	run := s.ActiveRun()
 	if run == nil || run.ID != c.Run || run.Phase == RunPhaseStarted {
 		return alreadySo()
+	}
+	if err := domain.CheckText("workload", c.Workload, MaxShortText); err != nil {
+		return Outcome{}, err
 	}
 	return events(RunStarted{Run: c.Run, Workload: c.Workload})
 }
@@ -125,9 +138,12 @@ func (c *FinishWorkload) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	if current && s.Run.Phase == RunPhaseFinished {
 		return alreadySo()
 	}
+	if !c.Status.valid() {
+		return Outcome{}, domain.InvalidField("status", "status is not an end of a workload", "send success, failed or stopped")
+	}
 	e := WorkloadFinished{
-		Run: c.Run, Epoch: c.Epoch, WorkloadID: c.WorkloadID, Status: c.Status,
-		Reason: c.Reason, ExitCode: c.ExitCode, Stale: !current,
+		Run: c.Run, Epoch: c.Epoch, WorkloadID: domain.CleanText(c.WorkloadID, MaxShortText), Status: c.Status,
+		Reason: domain.CleanText(c.Reason, MaxShortText), ExitCode: c.ExitCode, Stale: !current,
 	}
 	var out Outcome
 	if c.Log != "" {
@@ -136,4 +152,8 @@ func (c *FinishWorkload) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	}
 	out.Events = []Event{e}
 	return out, nil
+}
+
+func (w WorkloadStatus) valid() bool {
+	return w == WorkloadSuccess || w == WorkloadFailed || w == WorkloadStopped
 }

@@ -1,10 +1,12 @@
 package workflow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
@@ -17,6 +19,10 @@ const (
 	MaxContext         = 1 << 20
 	MaxShortText       = 1024
 	MaxImage           = 2048
+	// MaxID bounds what others call things: message ids, authors, references.
+	MaxID = 255
+	// MaxName bounds names of this product's own kinds: engines, adapters.
+	MaxName = 64
 )
 
 // Start creates a workflow and, if Run is set, asks for its first run in the
@@ -56,11 +62,11 @@ func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	}
 	var out Outcome
 	created := Created{
+		Goal: out.whole("text", []byte(c.Goal)),
 		Flow: c.Flow, Engine: c.Engine, Environment: c.Environment, Namespace: c.Namespace, Project: c.Project,
-		Privileges: c.Privileges, PreApproved: c.PreApproved, AllowAgentToRequestUser: c.AllowAgentToRequestUser,
+		Privileges: append([]int{}, c.Privileges...), PreApproved: append([]int{}, c.PreApproved...), AllowAgentToRequestUser: c.AllowAgentToRequestUser,
 		Principal: domain.Principal{User: env.Principal.User, ServiceAccount: c.ServiceAccount},
 		Trigger:   c.Trigger, Title: title(c.Goal), Image: c.Image, SourceBranch: c.SourceBranch, ClientReference: c.ClientReference,
-		Goal: out.whole("text", []byte(c.Goal)),
 	}
 	created.CallbackContext = out.optional(c.CallbackContext)
 	created.AdditionalContext = out.optional(c.AdditionalContext)
@@ -72,23 +78,15 @@ func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 }
 
 func (c *Start) validate() error {
-	for _, check := range []struct {
-		field     string
-		got, most int
-	}{
-		{"goal", len(c.Goal), MaxGoal},
-		{"messaging_callback_context", len(c.CallbackContext), MaxCallbackContext},
-		{"additional_context", len(c.AdditionalContext), MaxContext},
-		{"image", len(c.Image), MaxImage},
-		{"source_branch", len(c.SourceBranch), MaxShortText},
-		{"client_reference", len(c.ClientReference), 255},
-		{"environment", len(c.Environment), 64},
-		{"workflow_definition", len(c.Flow.Definition), 256},
-		{"source", len(c.Trigger.Source), 64},
-	} {
-		if err := TooLong(check.field, check.got, check.most); err != nil {
-			return err
-		}
+	if err := c.checkTexts(); err != nil {
+		return err
+	}
+	if err := cmp.Or(
+		domain.CheckSize("goal", len(c.Goal), MaxGoal),
+		domain.CheckSize("messaging_callback_context", len(c.CallbackContext), MaxCallbackContext),
+		domain.CheckSize("additional_context", len(c.AdditionalContext), MaxContext),
+	); err != nil {
+		return err
 	}
 	if c.Flow.Definition == "" {
 		return domain.InvalidField("workflow_definition", "workflow_definition must not be empty", "name a flow, such as developer/v1")
@@ -97,6 +95,44 @@ func (c *Start) validate() error {
 		return domain.InvalidField("messaging_callback_context", "messaging_callback_context must be an object", `send an object with at least {"adapter": "…"}`)
 	}
 	return c.validatePrivileges()
+}
+
+// checkTexts holds what ends in columns of text to its limits. The goal is not
+// among it: it is a value and may hold anything.
+func (c *Start) checkTexts() error {
+	for _, check := range []struct {
+		field, got string
+		most       int
+	}{
+		{"image", c.Image, MaxImage},
+		{"source_branch", c.SourceBranch, MaxShortText},
+		{"client_reference", c.ClientReference, MaxID},
+		{"environment", c.Environment, MaxName},
+		{"workflow_definition", c.Flow.Definition, 256},
+		{"flow.config_id", c.Flow.ConfigID, 256},
+		{"flow.schema_version", c.Flow.SchemaVersion, MaxName},
+		{"flow.version", c.Flow.Version, MaxName},
+		{"engine", c.Engine, MaxName},
+		{"service_account", c.ServiceAccount, MaxID},
+		{"source", c.Trigger.Source, MaxName},
+		{"trigger.adapter", c.Trigger.Adapter, MaxName},
+		{"trigger.place", c.Trigger.Place, MaxShortText},
+		{"trigger.message_id", c.Trigger.MessageID, MaxID},
+		{"namespace.path", c.Namespace.path(), MaxShortText},
+		{"project.path", c.Project.path(), MaxShortText},
+	} {
+		if err := domain.CheckText(check.field, check.got, check.most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Container) path() string {
+	if c == nil {
+		return ""
+	}
+	return c.Path
 }
 
 func (c *Start) validatePrivileges() error {
@@ -114,19 +150,18 @@ func (c *Start) validatePrivileges() error {
 }
 
 // TooLong is the refusal of a field above its limit, or nil.
-func TooLong(field string, got, most int) error {
-	if got <= most {
-		return nil
-	}
-	return &domain.Error{
-		Code: domain.CodeTooLarge, Field: field,
-		Message: fmt.Sprintf("%s has %d bytes; the limit is %d", field, got, most), Fix: "send less",
-	}
-}
+func TooLong(field string, got, most int) error { return domain.CheckSize(field, got, most) }
 
-// title is the first line of the goal, at most 40 characters.
+// title is the first line of the goal without control characters, at most 40
+// characters.
 func title(goal string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(goal), "\n")
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(goal, "")), "\n")
+	line = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, line))
 	if r := []rune(line); len(r) > 40 {
 		return string(r[:39]) + "…"
 	}

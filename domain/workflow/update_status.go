@@ -1,6 +1,10 @@
 package workflow
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+)
 
 // UpdateStatus asks for a transition.
 type UpdateStatus struct {
@@ -30,7 +34,7 @@ func (c *UpdateStatus) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 			return Outcome{}, err
 		}
 	}
-	if err := TooLong("reason", len(c.Reason), MaxShortText); err != nil {
+	if err := domain.CheckText("reason", c.Reason, MaxShortText); err != nil {
 		return Outcome{}, err
 	}
 	to, changed, err := Transition(s.Status, c.Event)
@@ -68,6 +72,9 @@ func (c *AttemptStop) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	run := s.ActiveRun()
 	if run == nil || run.ID != c.Run || run.Stop == nil || run.Stop.Attempt.Count != c.Attempt-1 {
 		return Outcome{}, claimed()
+	}
+	if err := domain.CheckText("by", c.By, MaxID); err != nil {
+		return Outcome{}, err
 	}
 	return events(StopAttempted{Run: c.Run, Attempt: c.Attempt, By: c.By})
 }

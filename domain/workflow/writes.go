@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -52,23 +53,88 @@ func (c *RecordWrites) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	}
 	var out Outcome
 	e := WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Epoch: epochOf(env.Principal)}
-	taken := map[WriteKey]bool{}
-	for _, w := range c.Writes {
-		key := WriteKey{CheckpointKey{c.NS, c.ThreadTS}, w.Task, w.Idx}
+	raws := map[WriteKey][]byte{}
+	for _, w := range c.winners() {
+		key, raw := w.at(c), []byte(w.Data)
 		there, has := f.Writes[key]
-		m, blobs := value.Build(writeType(w.Type), []byte(w.Data))
-		if taken[key] || has && (w.Idx >= 0 || equalValue(there, builtValue{manifest: m})) {
+		v, blobs := wholeOrApart(writeType(w.Type), raw, false)
+		if has && (w.Idx >= 0 || isValue(there, writeType(w.Type), raw)) {
 			continue
 		}
-		taken[key] = true
-		e.Writes = append(e.Writes, Write{Task: w.Task, Idx: w.Idx, TaskPath: w.TaskPath, Channel: w.Channel, Value: value.Diff(m, nil)})
+		raws[key] = raw
+		e.Writes = append(e.Writes, Write{Task: w.Task, Idx: w.Idx, TaskPath: w.TaskPath, Channel: w.Channel, Value: v})
 		out.Blobs = append(out.Blobs, blobs...)
 	}
 	if len(e.Writes) == 0 {
 		return alreadySo()
 	}
+	if err := e.shrink(&out, raws); err != nil {
+		return Outcome{}, err
+	}
 	out.Events = []Event{e}
 	return out, nil
+}
+
+// winners leaves one write of each key, in the order of the request.
+func (c *RecordWrites) winners() []NewWrite {
+	var out []NewWrite
+	taken := map[WriteKey]int{}
+	for _, w := range c.Writes {
+		i, has := taken[w.at(c)]
+		switch {
+		case !has:
+			taken[w.at(c)] = len(out)
+			out = append(out, w)
+		case w.Idx < 0:
+			out[i] = w
+		}
+	}
+	return out
+}
+
+func (w NewWrite) at(c *RecordWrites) WriteKey {
+	return WriteKey{CheckpointKey{c.NS, c.ThreadTS}, w.Task, w.Idx}
+}
+
+// wholeOrApart describes raw as it is cut, or, to take less of the commit, as
+// one blob.
+func wholeOrApart(typ string, raw []byte, apart bool) (value.Value, []value.Blob) {
+	if !apart || len(raw) == 0 {
+		m, blobs := value.Build(typ, raw)
+		return value.Diff(m, nil), blobs
+	}
+	b := value.Blob{Address: value.AddressOf(raw), Bytes: raw}
+	entries := []value.Entry{{Address: b.Address, Size: int64(len(raw))}}
+	return value.Diff(value.Manifest{Type: typ, Entries: entries, Size: int64(len(raw))}, nil), []value.Blob{b}
+}
+
+func isValue(there value.Value, typ string, raw []byte) bool {
+	for _, apart := range []bool{false, true} {
+		v, _ := wholeOrApart(typ, raw, apart)
+		m, err := v.Resolve(nil, nil)
+		if err == nil && equalValue(there, builtValue{manifest: m}) {
+			return true
+		}
+	}
+	return false
+}
+
+// shrink describes the largest writes as one blob each until the event fits its
+// commit.
+func (e *WritesRecorded) shrink(out *Outcome, raws map[WriteKey][]byte) error {
+	size := encodedSize(e)
+	for _, i := range largestFirst(len(e.Writes), func(i int) int { return e.Writes[i].Value.EncodedSize() }) {
+		if size <= describeMost {
+			break
+		}
+		w := &e.Writes[i]
+		v, blobs := wholeOrApart(w.Value.Type, raws[WriteKey{CheckpointKey{e.NS, e.ThreadTS}, w.Task, w.Idx}], true)
+		if saved := w.Value.EncodedSize() - v.EncodedSize(); saved > 0 {
+			w.Value, size = v, size-saved
+			out.Blobs = append(out.Blobs, blobs...)
+		}
+	}
+	return domain.CheckSize("checkpoint_writes", size, eventMost)
 }
 
 func writeType(t string) string {
@@ -90,26 +156,18 @@ func (c *RecordWrites) validate() error {
 			return err
 		}
 	}
-	return TooLong("checkpoint_ns", len(c.NS), MaxNS)
+	return domain.CheckText("checkpoint_ns", c.NS, MaxNS)
 }
 
 func (w NewWrite) validate(at string) error {
-	for _, check := range []struct {
-		field     string
-		got, most int
-	}{
-		{"task", len(w.Task), 255},
-		{"task_path", len(w.TaskPath), MaxShortText},
-		{"channel", len(w.Channel), MaxChannel},
-		{"write_type", len(w.Type), 64},
-		{"data", len(w.Data), MaxWriteData},
-	} {
-		if err := TooLong(at+check.field, check.got, check.most); err != nil {
-			return err
-		}
-	}
 	if w.Task == "" || w.Channel == "" {
 		return domain.InvalidField(at+"task", "task and channel must not be empty", "send both")
 	}
-	return nil
+	return cmp.Or(
+		domain.CheckText(at+"task", w.Task, MaxID),
+		domain.CheckText(at+"task_path", w.TaskPath, MaxShortText),
+		domain.CheckText(at+"channel", w.Channel, MaxChannel),
+		domain.CheckText(at+"write_type", w.Type, MaxName),
+		domain.CheckSize(at+"data", len(w.Data), MaxWriteData),
+	)
 }
