@@ -1,0 +1,67 @@
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI := go tool -modfile=deploy/tools/golangci-lint.mod golangci-lint
+QUESTION ?= what changed in the last 10 commits?
+
+.PHONY: help
+help: ## Print this message
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start duolog dev, play the main job once, stay up for more (QUESTION="…" asks another)
+	@bin/duolog dev --demo "$(QUESTION)"
+
+.PHONY: build
+build: ## bin/duolog
+	@go build -o bin/duolog ./cmd/duolog
+
+.PHONY: test
+test: ## Every test this machine can run; says what it left out (REQUIRE_SERVICES=1: that is a failure)
+	@deploy/tools/test
+
+.PHONY: test/kafka
+test/kafka: ## The tests that take a real Apache Kafka, on one started from Maven jars
+	@deploy/tools/test kafka
+
+.PHONY: bench
+bench: ## Benchmarks
+	@go test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: check
+check: lint vet verify test ## Everything CI runs on a change
+
+.PHONY: fmt
+fmt: ## Rewrite sources with gofumpt and gci
+	@$(GOLANGCI) fmt
+
+.PHONY: lint
+lint: ## golangci-lint: bugs, the architecture's import rules, style
+	@$(GOLANGCI) config verify
+	@$(GOLANGCI) run
+
+.PHONY: vet
+vet: ## go vet
+	@go vet ./...
+
+.PHONY: generate
+generate: ## Regenerate every generated file and tidy go.mod
+	@go generate ./...
+	@go mod tidy
+
+.PHONY: verify
+verify: ## Fail if go.mod or anything generated is stale
+	@deploy/tools/verify
+
+.PHONY: vuln
+vuln: ## Known vulnerabilities on reachable paths (asks vuln.go.dev)
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: kafka/up
+kafka/up: ## Start an Apache Kafka and print its address
+	@deploy/kafka/up
+
+.PHONY: kafka/down
+kafka/down: ## Stop it; its data stays
+	@deploy/kafka/down
