@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -101,7 +100,7 @@ func (e Envelope) Request() (Request, error) {
 	if err := json.Unmarshal(e.Data, into); err != nil {
 		return r, badEnvelope("data is not a "+e.Type, err)
 	}
-	return r, checkText(r)
+	return r, nil
 }
 
 // command makes the empty command of the envelope's type and sets it in r; nil
@@ -121,38 +120,6 @@ func (e Envelope) command(r *Request) any {
 				r.Conversation = row.New()
 				return r.Conversation
 			}
-		}
-	}
-	return nil
-}
-
-// checkText refuses U+0000 in what the read models keep as text: Postgres would
-// refuse the row, and the stream would stop.
-func checkText(r Request) error {
-	var texts []string
-	switch c := r.Workflow.(type) {
-	case *workflow.Start:
-		texts = []string{c.Flow.Definition, c.Trigger.Source, c.Engine, r.Principal.User}
-		if c.Project != nil {
-			texts = append(texts, c.Project.Path)
-		}
-	case *workflow.ConfirmRun:
-		texts = []string{c.Workload}
-	case *workflow.RequestDelivery:
-		texts = []string{c.Adapter, string(c.Kind)}
-	case *workflow.AttemptRun:
-		texts = []string{c.By}
-	case *workflow.AttemptStop:
-		texts = []string{c.By}
-	case *workflow.AttemptDelivery:
-		texts = []string{c.By}
-	}
-	if c, ok := r.Conversation.(*conversation.ReceiveMessage); ok {
-		texts = []string{c.MessageID, c.Author, c.Flow, c.Place.Adapter, c.Place.Team, c.Place.Channel, c.Place.Thread}
-	}
-	for _, text := range texts {
-		if strings.ContainsRune(text, 0) {
-			return domain.InvalidField("data", fmt.Sprintf("%.80q has the character U+0000", text), "send it without")
 		}
 	}
 	return nil

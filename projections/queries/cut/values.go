@@ -32,7 +32,7 @@ type blobKey struct {
 }
 
 // errPending says that a value needs blobs that are not read yet.
-var errPending = errors.New("blobs are not read yet") //nolint:gochecknoglobals // an error value
+var errPending = errors.New("blobs are not read yet")
 
 // assembly is values on their way to bytes.
 type assembly struct {

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections/queries/workflows"
+)
+
+// call is one request of somebody who is known.
+type call struct {
+	*http.Request
+	w   http.ResponseWriter
+	who Identity
+}
+
+// answer is what a client gets: raw JSON.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func ok(body []byte) answer { return answer{status: http.StatusOK, body: body} }
+
+func created(body []byte) answer { return answer{status: http.StatusCreated, body: body} }
+
+// principal is who stands behind the commands of the call: the person, and for
+// an agent the run and the service account that acts for the person.
+func (c *call) principal(serviceAccount string) domain.Principal {
+	return domain.Principal{User: c.who.User, ServiceAccount: serviceAccount, Run: c.who.Run}
+}
+
+// userOnly refuses the tokens of runs: they may only touch their own workflow.
+func (c *call) userOnly() error {
+	if c.who.Run == nil {
+		return nil
+	}
+	return &domain.Error{Code: domain.CodeForbidden, Message: "the token of a run may only touch its own workflow", Fix: "use a person's token"}
+}
+
+// stream is the workflow the path names. Another tenant's is not there, and
+// for a run neither is any but its own.
+func (s *Server) stream(c *call) (domain.StreamID, error) {
+	ref, err := workflows.ParseRef(c.PathValue("id"))
+	if err != nil {
+		return domain.StreamID{}, err
+	}
+	if ref.ID == uuid.Nil {
+		if err := s.gate(c); err != nil {
+			return domain.StreamID{}, err
+		}
+	}
+	stream, err := s.cfg.Workflows.Locate(c.Context(), c.who.Tenant, ref)
+	if err != nil {
+		return stream, err
+	}
+	if c.who.Run != nil && c.who.Workflow != stream.ID {
+		return stream, noSuchWorkflow()
+	}
+	return stream, nil
+}
+
+// maxQuery bounds one parameter of the URL, in bytes.
+const maxQuery = 8 << 10
+
+// query reads one parameter of the URL that comes at most once.
+func (c *call) query(name string) (string, error) {
+	values := c.URL.Query()[name]
+	if len(values) > 1 {
+		return "", domain.InvalidField(name, name+" comes more than once", "send it once")
+	}
+	if len(values) == 0 {
+		return "", nil
+	}
+	if err := domain.CheckText(name, values[0], maxQuery); err != nil {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// queryInt reads a whole number within its bounds; one above the most is the
+// most.
+func (c *call) queryInt(name string, fallback, least, most int) (int, error) {
+	s, err := c.query(name)
+	if err != nil || s == "" {
+		return fallback, err
+	}
+	n, err := strconv.Atoi(s)
+	if errors.Is(err, strconv.ErrRange) || err != nil || n < least {
+		return 0, domain.InvalidField(name, fmt.Sprintf("%s must be a whole number from %d, got %.40q", name, least, s), "send such a number")
+	}
+	return min(n, most), nil
+}
+
+// parseUUID reads the usual form alone, in either case.
+func parseUUID(s string) (uuid.UUID, error) {
+	if len(s) != 36 {
+		return uuid.Nil, errors.New("a UUID has 36 characters")
+	}
+	return uuid.Parse(s)
+}
+
+func parseThreadTS(name, s string) (uuid.UUID, error) {
+	id, err := parseUUID(s)
+	if err != nil || !workflow.TimeOrdered(id) {
+		return id, domain.InvalidField(name, fmt.Sprintf("%s must be a time-ordered UUID (v1, v6 or v7), got %.64q", name, s), "send the checkpoint's id")
+	}
+	return id, nil
+}

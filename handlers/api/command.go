@@ -1,0 +1,147 @@
+package api
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/dispatch"
+)
+
+// maxAsync bounds a command in the inbox, in bytes; a larger one is carried out
+// at once whatever the client prefers.
+const maxAsync = 900 << 10
+
+// key is the client's own name of a request: with it, a repeat is the same
+// command. Empty without one.
+func (c *call) key() (string, error) {
+	key := c.Header.Get("Idempotency-Key")
+	plain := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if len(c.Header.Values("Idempotency-Key")) > 1 || len(key) > 255 || !plain {
+		return "", domain.InvalidField("Idempotency-Key", "Idempotency-Key must be one header of at most 255 plain characters", "send a UUID of the request's own")
+	}
+	return key, nil
+}
+
+// identify names the command of a request: by the client's key, and the hash of
+// what came under it, or by a new id.
+func (s *Server) identify(c *call, r *dispatch.Request, body []byte) error {
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		r.CommandID = s.cfg.NewID()
+		return nil
+	}
+	r.CommandID = dispatch.CommandID(c.who.Tenant, c.keyOwner(), key)
+	r.Hash = journal.Hash(sha256.Sum256(body))
+	return nil
+}
+
+// keyOwner is whose keys those of the call are. Every run of a workflow may
+// repeat what the one before it sent.
+func (c *call) keyOwner() domain.Principal { return domain.Principal{User: c.who.User} }
+
+// tenant is how the caller's tenant is set up.
+func (s *Server) tenant(c *call) (Tenant, error) {
+	t, err := s.cfg.Tenants.Tenant(c.Context(), c.who.Tenant)
+	if err != nil {
+		return t, fmt.Errorf("tenant %s: %w", c.who.Tenant, err)
+	}
+	return t, nil
+}
+
+// agentRequest is a command for an existing workflow.
+func (s *Server) agentRequest(c *call, stream domain.StreamID, command workflow.Command, body []byte) (dispatch.Request, error) {
+	r := dispatch.Request{Stream: stream, Workflow: command}
+	account := ""
+	if c.who.Run != nil {
+		t, err := s.tenant(c)
+		if err != nil {
+			return r, err
+		}
+		account = t.ServiceAccount
+	}
+	r.Principal = c.principal(account)
+	return r, s.identify(c, &r, body)
+}
+
+// later puts a command into the inbox when the client prefers not to wait, and
+// says whether it did. What every state would refuse is refused now.
+func (s *Server) later(c *call, r dispatch.Request) (answer, bool, error) {
+	if !prefersAsync(c.Request) {
+		return answer{}, false, nil
+	}
+	if err := refusedAnyway(r); err != nil {
+		return answer{}, false, err
+	}
+	envelope, err := dispatch.NewEnvelope(r)
+	if err != nil || len(envelope.Data) > maxAsync {
+		return answer{}, false, err
+	}
+	if err := s.cfg.Inbox.Publish(c.Context(), envelope); err != nil {
+		return answer{}, false, fmt.Errorf("publish %s for %s: %w", envelope.Type, r.Stream, err)
+	}
+	var o object
+	o.text("command_id", r.CommandID.String())
+	o.text("workflow", r.Stream.ID.String())
+	return accepted(o.end(), true), true, nil
+}
+
+// accepted is the answer of a command that stands in the inbox.
+func accepted(body []byte, preferred bool) answer {
+	out := answer{status: http.StatusAccepted, header: http.Header{}, body: body}
+	if preferred {
+		out.header.Set("Preference-Applied", "respond-async")
+	}
+	return out
+}
+
+func prefersAsync(r *http.Request) bool {
+	for _, header := range r.Header.Values("Prefer") {
+		for token := range strings.SplitSeq(header, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refusedAnyway is the refusal of a command that no state would take.
+func refusedAnyway(r dispatch.Request) error {
+	if c, ok := r.Conversation.(*conversation.ReceiveMessage); ok {
+		return c.Validate()
+	}
+	switch c := r.Workflow.(type) {
+	case *workflow.Start:
+		_, err := c.Decide(workflow.State{}, nil, workflow.Env{CommandID: r.CommandID, Workflow: r.Stream.ID, Principal: r.Principal})
+		return err
+	case *workflow.SaveCheckpoint:
+		return c.Prepare()
+	case *workflow.RecordWrites:
+		some := workflow.State{Created: &workflow.Created{}}
+		_, err := c.Decide(some, workflow.NewFacts(), workflow.Env{Workflow: r.Stream.ID, AllowRunless: true})
+		return err
+	case *workflow.UpdateStatus:
+		_, _, err := workflow.Transition(workflow.StatusCreated, c.Event)
+		if domain.CodeOf(err) == domain.CodeUnknownEvent {
+			return err
+		}
+		return domain.CheckText("reason", c.Reason, workflow.MaxShortText)
+	}
+	return nil
+}
+
+// keyedID is the id of what a key names, so that a repeat names the same.
+func keyedID(c *call, what, key string) uuid.UUID {
+	return uuid.NewSHA1(dispatch.CommandID(c.who.Tenant, c.keyOwner(), key), []byte(what))
+}

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/conversations"
+	"github.com/duolog/duolog/projections/queries/timeline"
+	"github.com/duolog/duolog/projections/queries/workflows"
+)
+
+// Dispatcher carries out commands. Do returns when the effect is visible to
+// every reader, or with a *domain.Error: not_now means that there was no
+// verdict before ctx ended, and that the same request may be sent again.
+type Dispatcher interface {
+	Do(ctx context.Context, r dispatch.Request) (dispatch.Result, error)
+}
+
+// Inbox takes commands that are carried out later. Publish returns when the
+// command is as durable as the log itself; after an error nothing is known, and
+// the same envelope may be published again.
+type Inbox interface {
+	Publish(ctx context.Context, e dispatch.Envelope) error
+}
+
+// Authenticator tells who a bearer token belongs to. It returns a domain.Error
+// with unauthenticated for a token it does not know.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer string) (Identity, error)
+}
+
+// Identity is who makes a request.
+type Identity struct {
+	Tenant domain.Tenant
+	User   string
+	// Run is set for the token of a run, which may only touch Workflow.
+	Run      *domain.RunRef
+	Workflow uuid.UUID
+}
+
+// Gate holds reads back until the read models show what this process has
+// answered: after a crash of Postgres they may show less for a moment.
+type Gate interface {
+	Ready(ctx context.Context) error
+}
+
+// Changes blocks until the read models show a position, or ctx ends.
+type Changes interface {
+	Wait(ctx context.Context, at domain.Position) error
+}
+
+// Tenants says how a tenant is set up. It returns forbidden for a tenant it
+// does not know.
+type Tenants interface {
+	Tenant(ctx context.Context, name domain.Tenant) (Tenant, error)
+}
+
+// Tenant is where the workflows of a tenant belong and what they get unless
+// they say otherwise.
+type Tenant struct {
+	Namespace *workflow.Container
+	// Project may be nil: workflows then belong to the namespace.
+	Project        *workflow.Container
+	ServiceAccount string
+	Engine         string
+	// Flow is what a workflow runs that names none.
+	Flow workflow.Flow
+	// ResolveFlow pins the version of a flow that a client names. It returns a
+	// *domain.Error for a flow the tenant may not use; nil takes each name as it
+	// is.
+	ResolveFlow func(reference string) (workflow.Flow, error)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Dispatch Dispatcher
+	Inbox    Inbox
+
+	Workflows     *workflows.Queries
+	Checkpoints   *checkpoints.Queries
+	Timeline      *timeline.Queries
+	Conversations *conversations.Queries
+
+	Auth    Authenticator
+	Tenants Tenants
+	// Ready says at once whether this node can serve, and why not.
+	Ready   func(context.Context) error
+	Gate    Gate
+	Changes Changes
+	// Metrics serves /metrics.
+	Metrics http.Handler
+	// Observe is told of each answered request by its route; nil to leave it out.
+	Observe func(route string, status int, took time.Duration)
+	Logger  *slog.Logger
+	Now     func() time.Time
+	NewID   func() uuid.UUID
+	// URL is where people reach this API; it stands in workflows as gitlab_url.
+	URL    string
+	Limits Limits
+}
+
+// Limits bound what one request may cost. The zero value is usable.
+type Limits struct {
+	// MaxBody bounds a body, decompressed. Below what agents send, their steps
+	// are lost; far above, few requests fill the memory. 0 means 32 MiB.
+	MaxBody int64
+	// MaxCompressed bounds a compressed body as it comes. 0 means 8 MiB.
+	MaxCompressed int64
+	// MaxDepth bounds how deep JSON nests. 0 means 128.
+	MaxDepth int
+	// AgentTime is how long a write of an agent is held before it is refused:
+	// agents ignore refusals and lose the step. 0 means 25 s.
+	AgentTime time.Duration
+	// OtherTime is the deadline of everything else. 0 means 10 s.
+	OtherTime time.Duration
+	// GateTime is how long a read waits for the gate. 0 means 5 s.
+	GateTime time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		MaxBody:       cmp.Or(l.MaxBody, 32<<20),
+		MaxCompressed: cmp.Or(l.MaxCompressed, 8<<20),
+		MaxDepth:      cmp.Or(l.MaxDepth, 128),
+		AgentTime:     cmp.Or(l.AgentTime, 25*time.Second),
+		OtherTime:     cmp.Or(l.OtherTime, 10*time.Second),
+		GateTime:      cmp.Or(l.GateTime, 5*time.Second),
+	}
+}
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	var missing []error
+	for _, part := range []struct {
+		name string
+		nil  bool
+	}{
+		{"Dispatch", c.Dispatch == nil},
+		{"Inbox", c.Inbox == nil},
+		{"Workflows", c.Workflows == nil},
+		{"Checkpoints", c.Checkpoints == nil},
+		{"Timeline", c.Timeline == nil},
+		{"Conversations", c.Conversations == nil},
+		{"Auth", c.Auth == nil},
+		{"Tenants", c.Tenants == nil},
+		{"Ready", c.Ready == nil},
+		{"Gate", c.Gate == nil},
+		{"Changes", c.Changes == nil},
+		{"Metrics", c.Metrics == nil},
+		{"Logger", c.Logger == nil},
+		{"Now", c.Now == nil},
+		{"NewID", c.NewID == nil},
+	} {
+		if part.nil {
+			missing = append(missing, errors.New("api: "+part.name+" is missing"))
+		}
+	}
+	return errors.Join(missing...)
+}

@@ -1,0 +1,219 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// document is the members of a JSON object, each with its bytes as they came.
+type document map[string]json.RawMessage
+
+// parse reads one JSON object. It refuses what another reader could understand
+// differently, or could not hold: bytes that are not UTF-8, nesting that is too
+// deep, a member that comes twice.
+func parse(body []byte, maxDepth int) (document, error) {
+	if err := checkJSON("the body", body, maxDepth); err != nil {
+		return nil, err
+	}
+	return membersOf(body)
+}
+
+// membersOf reads the members of valid JSON, which must be an object.
+func membersOf(raw []byte) (document, error) {
+	s := scanner{raw: raw}
+	s.space()
+	if raw[s.at] != '{' {
+		return nil, invalidBody("it must be a JSON object", "send an object", nil)
+	}
+	doc := document{}
+	err := s.members(func(name string, value []byte) error {
+		if _, twice := doc[name]; twice {
+			return invalidBody(fmt.Sprintf("the member %.80q comes twice", name), "send it once", nil)
+		}
+		doc[name] = value
+		return nil
+	})
+	return doc, err
+}
+
+// elements are those of valid JSON that is a list.
+func elements(raw []byte) [][]byte {
+	var out [][]byte
+	s := scanner{raw: raw, at: 1}
+	for s.space(); s.raw[s.at] != ']'; s.space() {
+		from := s.at
+		s.skip()
+		out = append(out, raw[from:s.at:s.at])
+		if s.space(); s.raw[s.at] == ',' {
+			s.at++
+		}
+	}
+	return out
+}
+
+// checkJSON says whether raw is JSON that everybody reads alike. It is the only
+// look at the whole of it.
+func checkJSON(what string, raw []byte, maxDepth int) error {
+	if !utf8.Valid(raw) {
+		return invalidBody(what+" is not UTF-8", "encode it as UTF-8", nil)
+	}
+	if !json.Valid(raw) {
+		return invalidBody(what+" is not JSON: "+syntax(raw), "send valid JSON", nil)
+	}
+	if depth(raw) > maxDepth {
+		return invalidBody(fmt.Sprintf("%s nests deeper than %d", what, maxDepth), "send it flatter", nil)
+	}
+	return nil
+}
+
+// syntax says where JSON ends to be JSON.
+func syntax(raw []byte) string {
+	var v json.RawMessage
+	err := json.Unmarshal(raw, &v)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Sprintf("%s (byte %d)", e.Error(), e.Offset)
+	}
+	return "it cannot be read"
+}
+
+// depth is how deep valid JSON nests.
+func depth(raw []byte) int {
+	deepest, now := 0, 0
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			i = stringEnd(raw, i) - 1
+		case '{', '[':
+			if now++; now > deepest {
+				deepest = now
+			}
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// stringEnd is the offset after the string that begins at i.
+func stringEnd(raw []byte, i int) int {
+	for i++; i < len(raw); i++ {
+		switch raw[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(raw)
+}
+
+// scanner walks over JSON that is known to be valid.
+type scanner struct {
+	raw []byte
+	at  int
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.raw) {
+		switch s.raw[s.at] {
+		case ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+// members tells each of the members of the object at hand.
+func (s *scanner) members(each func(name string, value []byte) error) error {
+	for s.at++; ; s.at++ {
+		s.space()
+		if s.raw[s.at] == '}' {
+			return nil
+		}
+		var name string
+		end := stringEnd(s.raw, s.at)
+		if err := json.Unmarshal(s.raw[s.at:end], &name); err != nil {
+			return invalidBody("a member's name cannot be read", "send plain names", err)
+		}
+		s.at = end
+		s.space()
+		s.at++ // the colon
+		s.space()
+		from := s.at
+		s.skip()
+		if err := each(name, s.raw[from:s.at:s.at]); err != nil {
+			return err
+		}
+		if s.space(); s.raw[s.at] == '}' {
+			return nil
+		}
+	}
+}
+
+// skip goes past one value.
+func (s *scanner) skip() {
+	for open := 0; ; {
+		switch s.raw[s.at] {
+		case '"':
+			s.at = stringEnd(s.raw, s.at)
+		case '{', '[':
+			open++
+			s.at++
+		case '}', ']':
+			open--
+			s.at++
+		default:
+			s.at++
+		}
+		if open == 0 && (s.at >= len(s.raw) || ends(s.raw[s.at])) {
+			return
+		}
+	}
+}
+
+// ends says whether a value is over before c.
+func ends(c byte) bool {
+	switch c {
+	case ',', '}', ']', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
+func invalidField(field, message, fix string, err error) error {
+	refused := domain.InvalidField(field, message, fix)
+	refused.Err = err
+	return refused
+}
+
+// inField makes a refusal of a part one of its field.
+func inField(field string, err error) error {
+	e, ok := errors.AsType[*domain.Error](err)
+	if !ok {
+		return err
+	}
+	named := *e
+	named.Field = field
+	if named.Code == domain.CodeInvalidBody {
+		named.Code = domain.CodeInvalidField
+	}
+	return &named
+}
+
+// inside names the element that a refusal is about.
+func inside(at string, err error) error {
+	e, ok := errors.AsType[*domain.Error](err)
+	if !ok {
+		return err
+	}
+	named := *e
+	if named.Field = at; e.Field != "" {
+		named.Field += "." + e.Field
+	}
+	return &named
+}

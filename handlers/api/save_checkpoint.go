@@ -1,0 +1,99 @@
+package api
+
+import (
+	"bytes"
+	"log/slog"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// saveCheckpoint answers POST workflows/:id/checkpoints. The agent is held
+// until the checkpoint is visible: it ignores refusals and loses the step.
+func (s *Server) saveCheckpoint(c *call) (answer, error) {
+	stream, err := s.stream(c)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := s.readBody(c.w, c.Request, s.cfg.Limits.MaxBody)
+	if err != nil {
+		return answer{}, err
+	}
+	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	if err != nil {
+		return answer{}, err
+	}
+	command, err := s.checkpointOf(c, doc)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := command.Prepare(); err != nil {
+		return answer{}, err
+	}
+	r, err := s.agentRequest(c, stream, command, body)
+	if err != nil {
+		return answer{}, err
+	}
+	if out, done, err := s.later(c, r); done || err != nil {
+		return out, err
+	}
+	result, err := s.cfg.Dispatch.Do(c.Context(), r)
+	if err != nil {
+		return answer{}, err
+	}
+	var o object
+	o.int("id", result.Item)
+	o.text("thread_ts", command.ThreadTS.String())
+	o.uuidOrNull("parent_ts", command.ParentTS)
+	o.text("checkpoint_ns", command.NS)
+	return created(o.end()), nil
+}
+
+// checkpointOf reads a checkpoint. Its bytes, and those of its metadata, are
+// the client's own.
+func (s *Server) checkpointOf(c *call, doc document) (*workflow.SaveCheckpoint, error) {
+	f := &fields{doc: doc}
+	command := &workflow.SaveCheckpoint{
+		ThreadTS: f.threadTS("thread_ts"), ParentTS: f.parent("parent_ts"), NS: f.text("checkpoint_ns"),
+		Metadata: f.object("metadata"), CurrentThread: f.integer("current_thread", 0),
+		Model: f.text("model_metadata_json"), FlowMetadata: f.text("flow_metadata_json"),
+	}
+	command.Checkpoint = f.object("checkpoint")
+	if f.err != nil {
+		return nil, f.err
+	}
+	if f.has("compressed_checkpoint") {
+		if err := s.inflateInto(command, f); err != nil {
+			return nil, err
+		}
+	}
+	if n := len(command.Model); n > workflow.MaxModel {
+		s.cfg.Logger.WarnContext(c.Context(), "model metadata dropped", slog.String("workflow", c.PathValue("id")),
+			slog.String("thread_ts", command.ThreadTS.String()), slog.Int("bytes", n), slog.Int("limit", workflow.MaxModel))
+		command.Model = ""
+	}
+	return command, nil
+}
+
+func (s *Server) inflateInto(command *workflow.SaveCheckpoint, f *fields) error {
+	const field = "compressed_checkpoint"
+	if command.Checkpoint != nil {
+		return domain.InvalidField(field, "checkpoint and compressed_checkpoint come together", "send one of them")
+	}
+	text := f.text(field)
+	if f.err != nil {
+		return f.err
+	}
+	raw, err := inflateField(field, text, s.cfg.Limits.MaxBody)
+	if err != nil {
+		return err
+	}
+	if err := checkJSON(field, raw, s.cfg.Limits.MaxDepth); err != nil {
+		return inField(field, err)
+	}
+	if raw = bytes.TrimSpace(raw); raw[0] != '{' {
+		return domain.InvalidField(field, field+" must hold an object", "send base64(zlib(JSON))")
+	}
+	command.Checkpoint = raw
+	return nil
+}

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// Server answers the API. It is an http.Handler and safe for concurrent use.
+type Server struct {
+	cfg  Config
+	mux  *http.ServeMux
+	root http.Handler
+}
+
+// compressAbove is the size from which an answer is compressed.
+const compressAbove = 1 << 10
+
+// New makes a Server. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, int, time.Duration) {}
+	}
+	s := &Server{cfg: cfg, mux: http.NewServeMux()}
+	s.routes()
+	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	s.root = zip(http.HandlerFunc(s.serve))
+	return s, nil
+}
+
+// NewHTTPServer is an http.Server whose limits go with those of the API: bodies
+// are read before the deadlines begin, and the longest answer is a long poll.
+func NewHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.root.ServeHTTP(w, r) }
+
+// workflowsPath is where the Duo Workflow API has them.
+const workflowsPath = "/api/v4/ai/duo_workflows/workflows"
+
+func (s *Server) routes() {
+	limits := s.cfg.Limits
+	agent, other, long := limits.AgentTime, limits.OtherTime, limits.OtherTime+maxWait*time.Second
+	const one = workflowsPath + "/{id}"
+	s.route("POST "+workflowsPath, other, s.createWorkflow)
+	s.route("GET "+workflowsPath, other, s.listWorkflows)
+	s.route("GET "+workflowsPath+"/agent_privileges", other, s.listPrivileges)
+	s.route("GET "+one, other, s.getWorkflow)
+	s.route("PATCH "+one, agent, s.updateStatus)
+	s.route("POST "+one+"/checkpoints", agent, s.saveCheckpoint)
+	s.route("GET "+one+"/checkpoints", other, s.listCheckpoints)
+	s.route("GET "+one+"/checkpoints/by_thread_ts", other, s.getCheckpointByThreadTS)
+	s.route("GET "+one+"/checkpoints/{checkpoint_id}", other, s.getCheckpoint)
+	s.route("POST "+one+"/checkpoint_writes_batch", agent, s.recordWrites)
+	s.route("GET "+one+"/timeline", long, s.getTimeline)
+	s.route("POST /v1/messages", other, s.sendMessage)
+	s.route("GET /v1/conversations/{id}", long, s.getConversation)
+	s.open("GET /healthz", other, s.healthz)
+	s.open("GET /readyz", other, s.readyz)
+	s.mux.Handle("GET /metrics", s.cfg.Metrics)
+}
+
+// endpoint answers one kind of request.
+type endpoint func(*call) (answer, error)
+
+// route adds an endpoint for those who are known.
+func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
+	s.open(pattern, limit, func(c *call) (answer, error) {
+		var err error
+		if c.who, err = s.authenticate(c.Request); err != nil {
+			return answer{}, err
+		}
+		return serve(c)
+	})
+}
+
+// open adds an endpoint for everybody.
+func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		began := s.cfg.Now()
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		c := &call{Request: r.WithContext(ctx), w: w}
+		out, err := try(serve, c)
+		if err != nil {
+			out = refuse(w, r, err)
+		}
+		write(w, out)
+		s.report(r, pattern, out.status, began, err)
+	})
+}
+
+// serve finds the endpoint. What has none is refused in the same shape as
+// everything else.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	r.Header.Set(requestIDHeader, s.requestID(r))
+	w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
+	unmatched, pattern := s.mux.Handler(r)
+	if pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	began := s.cfg.Now()
+	err := unmatchedError(w, r, unmatched)
+	out := refuse(w, r, err)
+	write(w, out)
+	s.report(r, "", out.status, began, err)
+}
+
+// unmatchedError asks the mux whether path or method is unknown.
+func unmatchedError(w http.ResponseWriter, r *http.Request, unmatched http.Handler) error {
+	probe := &probe{header: http.Header{}}
+	unmatched.ServeHTTP(probe, r)
+	if probe.status != http.StatusMethodNotAllowed {
+		return notFound("endpoint", "check the path; schemas/openapi.yaml lists them all")
+	}
+	allow := probe.header.Get("Allow")
+	w.Header().Set("Allow", allow)
+	return &domain.Error{Code: codeMethod, Message: "this path does not take " + r.Method, Fix: "use " + allow}
+}
+
+// probe is a ResponseWriter that keeps the status alone.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+
+// try runs an endpoint and turns a panic into an error: it is logged once, with
+// where it happened, and the client gets an internal error.
+func try(serve endpoint, c *call) (out answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if _, err := url.ParseQuery(c.URL.RawQuery); err != nil {
+		return answer{}, invalidField("query", "the query of the URL cannot be read", "escape it", err)
+	}
+	return serve(c)
+}
+
+// refuse makes the answer of an error.
+func refuse(w http.ResponseWriter, r *http.Request, err error) answer {
+	e := refusalOf(err)
+	if after := retryAfter(e.Code); after != "" {
+		w.Header().Set("Retry-After", after)
+	}
+	if e.Code == domain.CodeUnauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	return answer{status: statusOf(e.Code), body: errorBody(e, r.Header.Get(requestIDHeader))}
+}
+
+func write(w http.ResponseWriter, out answer) {
+	maps.Copy(w.Header(), out.header)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(out.status)
+	_, _ = w.Write(out.body) // the client is gone: there is nobody to tell
+}
+
+// report logs and counts an answered request, once.
+func (s *Server) report(r *http.Request, route string, status int, began time.Time, err error) {
+	took := s.cfg.Now().Sub(began)
+	s.cfg.Observe(route, status, took)
+	level := slog.LevelDebug
+	switch {
+	case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
+	case status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", r.Header.Get(requestIDHeader)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", status), slog.Duration("took", took),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	s.cfg.Logger.LogAttrs(r.Context(), level, "request answered", attrs...)
+}
+
+const requestIDHeader = "X-Request-Id"
+
+// requestID is the client's own id where it is a plain one.
+func (s *Server) requestID(r *http.Request) string {
+	id := r.Header.Get(requestIDHeader)
+	plain := !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
+	if id == "" || len(id) > 128 || !plain {
+		return s.cfg.NewID().String()
+	}
+	return id
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/projections/queries/timeline"
+)
+
+// Bounds of a long poll and of a timeline.
+const (
+	// maxWait is how many seconds a long poll may take.
+	maxWait         = 25
+	defaultTimeline = 100
+	maxTimeline     = 500
+	// breath is how long a woken poll waits before it reads again: a busy
+	// partition would otherwise make every waiter read at each of its batches.
+	breath = 25 * time.Millisecond
+)
+
+// getTimeline answers GET workflows/:id/timeline: what happened after a
+// position, at once or as soon as there is something.
+func (s *Server) getTimeline(c *call) (answer, error) {
+	stream, err := s.stream(c)
+	if err != nil {
+		return answer{}, err
+	}
+	after, err := s.after(c, stream)
+	if err != nil {
+		return answer{}, err
+	}
+	limit, err := c.queryInt("limit", defaultTimeline, 1, maxTimeline)
+	if err != nil {
+		return answer{}, err
+	}
+	var page timeline.Page
+	err = s.poll(c, func() (next domain.Position, done bool, err error) {
+		page, err = s.cfg.Timeline.After(c.Context(), stream, after, limit)
+		return page.Next, len(page.Events) > 0, err
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	items := make([][]byte, len(page.Events))
+	for i, e := range page.Events {
+		items[i] = eventRow(e)
+	}
+	var o object
+	o.raw("events", list(items))
+	o.text("next", page.Last.String())
+	return ok(o.end()), nil
+}
+
+func (s *Server) after(c *call, stream domain.StreamID) (domain.Position, error) {
+	text, err := c.query("after")
+	if err != nil || text == "" {
+		return s.cfg.Timeline.Start(stream), err
+	}
+	at, err := domain.ParsePosition(text)
+	if err != nil {
+		return at, invalidField("after", fmt.Sprintf("after must be a position such as 3:1042, got %.40q", text), "send the next of the answer before", err)
+	}
+	return at, nil
+}
+
+// poll reads until there is something to tell, or the seconds the client waits
+// are over. What is read last is the answer either way.
+func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err error)) error {
+	seconds, err := c.queryInt("wait", 0, 0, maxWait)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), time.Duration(seconds)*time.Second)
+	defer cancel()
+	for {
+		if err := s.gate(c); err != nil {
+			return err
+		}
+		next, done, err := read()
+		if err != nil || done || seconds == 0 {
+			return err
+		}
+		if s.cfg.Changes.Wait(ctx, next) != nil || !pause(ctx, breath) {
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func eventRow(e timeline.Event) []byte {
+	var command, o object
+	command.text("id", e.Command.ID.String())
+	command.text("type", e.Command.Type)
+	o.text("position", e.Position.String())
+	o.int("index", int64(e.Index))
+	o.text("id", fmt.Sprintf("%s/%d", e.Commit, e.Index))
+	o.time("time", e.Time)
+	o.text("type", e.Type)
+	o.int("v", int64(e.V))
+	o.raw("principal", principalOf(e.Principal))
+	o.raw("command", command.end())
+	o.raw("data", e.Data)
+	if e.Text == nil {
+		o.raw("text", []byte("{}"))
+	} else {
+		o.value("text", e.Text)
+	}
+	return o.end()
+}

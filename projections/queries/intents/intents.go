@@ -1,0 +1,74 @@
+package intents
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// Intent is one effect that is owed.
+type Intent struct {
+	Stream domain.StreamID
+	Kind   workflow.IntentKind
+	// ID is the run or the delivery.
+	ID uuid.UUID
+	// Due is when it may be tried; of an open attempt, when that was made.
+	Due time.Time
+	// Attempt numbers the latest attempt, 0 before the first; Open means that
+	// its outcome is unknown, By is the instance that made it.
+	Attempt int
+	Open    bool
+	By      string
+	// Lane is the destination: the engine or the adapter.
+	Lane string
+}
+
+// Queries reads intents. It is safe for concurrent use.
+type Queries struct{ pool *pgxpool.Pool }
+
+// New makes a Queries.
+func New(pool *pgxpool.Pool) *Queries { return &Queries{pool} }
+
+// Due lists what is due before a time, oldest first, at most limit, in pages:
+// after is the last intent of the page before, nil for the first. A time ahead
+// of the clock also gives what will be due next.
+func (q *Queries) Due(ctx context.Context, partition int32, before time.Time, after *Intent, limit int) ([]Intent, error) {
+	if after == nil {
+		after = &Intent{}
+	}
+	stream := ""
+	if after.Stream.ID != uuid.Nil {
+		stream = after.Stream.String()
+	}
+	found, err := q.pool.Query(ctx, `SELECT stream, kind, id, due, attempt, open, by, lane FROM intents
+		WHERE partition = $1 AND due <= $2 AND (due, stream, kind, id) > ($3, $4, $5, $6)
+		ORDER BY due, stream, kind, id LIMIT $7`,
+		partition, before, after.Due, stream, string(after.Kind), after.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the intents of partition %d: %w", partition, err)
+	}
+	out, err := pgx.CollectRows(found, scan)
+	if err != nil {
+		return nil, fmt.Errorf("read the intents of partition %d: %w", partition, err)
+	}
+	return out, nil
+}
+
+func scan(row pgx.CollectableRow) (Intent, error) {
+	var in Intent
+	var stream, kind string
+	if err := row.Scan(&stream, &kind, &in.ID, &in.Due, &in.Attempt, &in.Open, &in.By, &in.Lane); err != nil {
+		return in, err
+	}
+	in.Kind, in.Due = workflow.IntentKind(kind), in.Due.UTC()
+	var err error
+	in.Stream, err = domain.ParseStreamID(stream)
+	return in, err
+}
