@@ -1,0 +1,150 @@
+package effects
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/adapter"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/engine"
+	"github.com/duolog/duolog/projections/queries/intents"
+)
+
+// Intents lists what is owed and due before a time, oldest first, in pages that
+// begin after an intent. It MAY be behind: the claim decides.
+type Intents interface {
+	Due(ctx context.Context, partition int32, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
+}
+
+// Wake gives a channel that is closed when the read models of a partition
+// advance. It MAY miss an advance made elsewhere: Poll makes up for that.
+type Wake interface {
+	Changed(partition int32) <-chan struct{}
+}
+
+// Dispatcher carries out commands. A *domain.Error is a refusal, code not_now
+// among them; the state in the result MUST show the command.
+type Dispatcher interface {
+	Do(ctx context.Context, req dispatch.Request) (dispatch.Result, error)
+}
+
+// Engine runs workloads. Start MUST be idempotent by run id. A *domain.Error
+// from it means that nothing was started and that trying again cannot help;
+// after any other error nothing is known, and Lookup tells. Stop of a run that
+// is unknown or over MUST be a success.
+type Engine interface {
+	Start(ctx context.Context, s engine.Start) (engine.Workload, error)
+	Lookup(ctx context.Context, run uuid.UUID) (engine.State, engine.Workload, error)
+	Stop(ctx context.Context, run uuid.UUID) error
+}
+
+// Token is what a run's token is bound to.
+type Token struct {
+	Tenant         domain.Tenant
+	Workflow       uuid.UUID
+	Run            uuid.UUID
+	Epoch          int
+	User           string
+	ServiceAccount string
+}
+
+// Tokens makes the token that a run calls back with. An unused one MUST do no
+// harm: a claim may be lost after it was made.
+type Tokens interface {
+	Mint(ctx context.Context, t Token) (string, error)
+}
+
+// What happens to a run that its engine lost.
+const (
+	OnLostFail    = "fail"
+	OnLostRestart = "restart"
+)
+
+// Config is what a Runner is made of.
+type Config struct {
+	Intents  Intents
+	Wake     Wake
+	Dispatch Dispatcher
+	// Engines by name. A run for one that is missing here ends as failed.
+	Engines  map[string]Engine
+	Adapters adapter.Registry
+	Tokens   Tokens
+	States   stored.Source
+	// URL is where a run reaches this server.
+	URL string
+	// BasePath is the directory a run works in; absolute, or empty to leave it
+	// to the engine.
+	BasePath string
+	// Instance names this process; random, so that attempts made before a
+	// restart are known to be nobody's.
+	Instance string
+	// OnLost is fail (default) or restart.
+	OnLost string
+	// TakeOver is how old another instance's open attempt must be before it is
+	// resolved here (10 s). Shorter looks up what is still being called, longer
+	// leaves people waiting after a crash.
+	TakeOver time.Duration
+	// Poll is how often the intents are read though nothing woke us (1 s).
+	Poll time.Duration
+	// Grace is how long calls in flight may take when the partition is given up
+	// (2 s). Shorter leaves more attempts unknown, longer delays a shutdown. It
+	// MUST be below TakeOver.
+	Grace time.Duration
+	// Parallel bounds the effects in flight per partition (16).
+	Parallel int
+	Now      func() time.Time
+	Logger   *slog.Logger
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
+}
+
+// Validate says which field cannot work.
+func (c Config) Validate() error {
+	switch {
+	case c.Intents == nil || c.Wake == nil || c.Dispatch == nil || c.Tokens == nil || c.States == nil || c.Now == nil || c.Logger == nil:
+		return errors.New("effects: intents, wake, dispatch, tokens, states, now and logger are needed")
+	case c.Instance == "":
+		return errors.New("effects: instance is missing")
+	case c.BasePath != "" && !filepath.IsAbs(c.BasePath):
+		return fmt.Errorf("effects: base path %s is not absolute", c.BasePath)
+	case c.OnLost != "" && c.OnLost != OnLostFail && c.OnLost != OnLostRestart:
+		return fmt.Errorf("effects: on lost must be %s or %s, not %q", OnLostFail, OnLostRestart, c.OnLost)
+	case c.TakeOver < 0 || c.Poll < 0 || c.Grace < 0 || c.Parallel < 0:
+		return errors.New("effects: take over, poll, grace and parallel must not be negative")
+	}
+	return nil
+}
+
+// Runner works off intents. Make it with New.
+type Runner struct {
+	cfg Config
+
+	mu sync.Mutex
+	// pauses are the effects that failed, until when they are left alone.
+	pauses map[effectKey]pause
+}
+
+// New makes a Runner. It starts nothing.
+func New(cfg Config) (*Runner, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.TakeOver = cmp.Or(cfg.TakeOver, 10*time.Second)
+	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
+	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)
+	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
+	}
+	return &Runner{cfg: cfg, pauses: map[effectKey]pause{}}, nil
+}

@@ -1,0 +1,162 @@
+package effects
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/duolog/duolog/projections/queries/intents"
+)
+
+const (
+	// pageSize is how many intents are read at once.
+	pageSize = 256
+	// breath is the shortest time between two looks at a busy partition.
+	breath = 10 * time.Millisecond
+)
+
+// Run works off the intents of a partition until ctx ends, then gives what is
+// in flight the grace to end. It returns nil: what fails is tried again.
+func (r *Runner) Run(ctx context.Context, partition int32) error {
+	work, cancel := r.workContext(ctx)
+	defer cancel()
+	l := &lanes{busy: map[string]bool{}, most: r.cfg.Parallel, freed: make(chan struct{}, 1)}
+	defer l.running.Wait()
+	for {
+		changed := r.cfg.Wake.Changed(partition)
+		next, err := r.pass(ctx, work, partition, l)
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.WarnContext(ctx, "intents not read", slog.Int("partition", int(partition)), slog.Any("error", err))
+		}
+		if !r.rest(ctx, changed, l.freed, next) {
+			return nil
+		}
+	}
+}
+
+// workContext is that of the effects themselves: it ends some time after ctx,
+// so that a call that is being made can still say how it ended.
+func (r *Runner) workContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(r.cfg.Grace, cancel) })
+	return work, func() { stop(); cancel() }
+}
+
+// pass starts what can be started and says when to look again.
+func (r *Runner) pass(ctx, work context.Context, partition int32, l *lanes) (next time.Time, err error) {
+	now := r.cfg.Now()
+	horizon := now.Add(r.cfg.Poll)
+	next = horizon
+	var after *intents.Intent
+	for {
+		page, err := r.cfg.Intents.Due(ctx, partition, horizon, after, pageSize)
+		if err != nil {
+			return next, err
+		}
+		for i := range page {
+			in := page[i]
+			if at := r.mayTry(in); at.After(now) {
+				next = earlier(next, at)
+				continue
+			}
+			if !l.start(laneOf(in), func() { r.do(work, in) }) {
+				return next, nil
+			}
+		}
+		if len(page) < pageSize {
+			return next, nil
+		}
+		after = &page[len(page)-1]
+	}
+}
+
+// rest waits for a reason to look again; false when ctx has ended.
+func (r *Runner) rest(ctx context.Context, changed, freed <-chan struct{}, next time.Time) bool {
+	timer := time.NewTimer(max(breath, next.Sub(r.cfg.Now())))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	case <-changed:
+	case <-freed:
+	}
+	timer.Reset(breath)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// mayTry is when an intent may be tried.
+func (r *Runner) mayTry(in intents.Intent) time.Time {
+	at := in.Due
+	switch {
+	case in.Open && in.By != r.cfg.Instance:
+		at = at.Add(max(r.cfg.TakeOver, patience(in)))
+	case in.Open:
+		at = at.Add(patience(in))
+	}
+	return later(at, r.pausedUntil(keyOf(in)))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func laneOf(in intents.Intent) string { return in.Stream.String() + " " + in.Lane }
+
+// lanes are the effects in flight of one partition: one per workflow and
+// destination.
+type lanes struct {
+	most    int
+	running sync.WaitGroup
+	// freed has a token when a lane became free.
+	freed chan struct{}
+
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+// start begins an effect unless its lane is busy; false when there is no room
+// for any other.
+func (l *lanes) start(lane string, effect func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[lane] {
+		return true
+	}
+	if len(l.busy) >= l.most {
+		return false
+	}
+	l.busy[lane] = true
+	l.running.Go(func() {
+		defer l.free(lane)
+		effect()
+	})
+	return true
+}
+
+func (l *lanes) free(lane string) {
+	l.mu.Lock()
+	delete(l.busy, lane)
+	l.mu.Unlock()
+	select {
+	case l.freed <- struct{}{}:
+	default:
+	}
+}
