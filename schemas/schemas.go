@@ -1,10 +1,26 @@
 // Package schemas holds the contracts of Duolog, embedded: a JSON Schema per
-// event and command type, the OpenAPI description, and the migrations of the
-// read models. Code is held against them by tests; what was published never
-// changes, a new version is added.
+// event and command type and for the journal itself, the OpenAPI description,
+// and the migrations of the read models. Code is held against them by tests;
+// what was published never changes, a new version is added.
 package schemas
 
 import "embed"
+
+// Events holds events/<type>.v<n>.json: the data of each event in the journal.
+//
+//go:embed events/*.json
+var Events embed.FS
+
+// Commands holds commands/<type>.v<n>.json: the data of each command.
+//
+//go:embed commands/*.json
+var Commands embed.FS
+
+// Journal holds journal/record.v1.json, the value of a record of the journal,
+// and journal/value.v1.json, what the other schemas share.
+//
+//go:embed journal/*.json
+var Journal embed.FS
 
 // Postgres holds the migrations, in goose's format.
 //

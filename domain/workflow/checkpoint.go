@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -112,6 +113,9 @@ func (c *SaveCheckpoint) validate() error {
 	}
 	if len(c.Metadata) == 0 || c.Metadata[0] != '{' {
 		return domain.InvalidField("metadata", "metadata must be an object", "send metadata, at least {}")
+	}
+	if c.CurrentThread < 0 || c.CurrentThread > math.MaxInt32 {
+		return domain.InvalidField("current_thread", "current_thread is not a small count", "send 0 or more")
 	}
 	return cmp.Or(
 		domain.CheckText("checkpoint_ns", c.NS, MaxNS),

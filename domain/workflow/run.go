@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/google/uuid"
 
@@ -140,6 +141,9 @@ func (c *FinishWorkload) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	}
 	if !c.Status.valid() {
 		return Outcome{}, domain.InvalidField("status", "status is not an end of a workload", "send success, failed or stopped")
+	}
+	if c.Epoch < 0 || c.Epoch > math.MaxInt32 {
+		return Outcome{}, domain.InvalidField("epoch", "epoch is not the number of a run", "send the epoch of the run")
 	}
 	e := WorkloadFinished{
 		Run: c.Run, Epoch: c.Epoch, WorkloadID: domain.CleanText(c.WorkloadID, MaxShortText), Status: c.Status,

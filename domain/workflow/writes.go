@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 
@@ -162,6 +163,9 @@ func (c *RecordWrites) validate() error {
 func (w NewWrite) validate(at string) error {
 	if w.Task == "" || w.Channel == "" {
 		return domain.InvalidField(at+"task", "task and channel must not be empty", "send both")
+	}
+	if w.Idx < math.MinInt32 || w.Idx > math.MaxInt32 {
+		return domain.InvalidField(at+"idx", "idx does not fit 32 bits", "send the place of the write in its task")
 	}
 	return cmp.Or(
 		domain.CheckText(at+"task", w.Task, MaxID),
