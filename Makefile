@@ -51,8 +51,9 @@ generate: ## Regenerate every generated file and tidy go.mod
 	@go mod tidy
 
 .PHONY: verify
-verify: ## Fail if go.mod or anything generated is stale
+verify: ## Fail if go.mod, anything generated or what the docs name is stale
 	@deploy/tools/verify
+	@deploy/tools/check-docs
 
 .PHONY: vuln
 vuln: ## Known vulnerabilities on reachable paths (asks vuln.go.dev)
