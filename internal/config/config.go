@@ -1,0 +1,132 @@
+package config
+
+import (
+	"cmp"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is everything a node can be told. A zero field is one nobody set; see
+// Serve and Dev for what it means then.
+type Config struct {
+	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"YAML file with any of these settings (topic_prefix for --topic-prefix), the tenants and the tokens."`
+
+	Brokers     []string    `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
+	TopicPrefix string      `name:"topic-prefix" env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME" help:"What topic names begin with (default duolog). Another prefix is another log."`
+	DatabaseURL DatabaseURL `name:"database-url" env:"DUOLOG_DATABASE_URL" placeholder:"URL" help:"postgres:// address of the read models. With a password, use the environment or the file: a flag shows in the process list."`
+
+	Listen    string `name:"listen" env:"DUOLOG_LISTEN" placeholder:"HOST:PORT" help:"Where the API listens (default 127.0.0.1:8080)."`
+	PublicURL string `name:"public-url" env:"DUOLOG_PUBLIC_URL" placeholder:"URL" help:"How agents and people reach the API (default http:// and the listen address)."`
+
+	StateDir string `name:"state-dir" env:"DUOLOG_STATE_DIR" placeholder:"DIR" help:"Where runs of the local engine and, in dev, the log and the database are kept (default .duolog)."`
+	Keystore string `name:"keystore" env:"DUOLOG_KEYSTORE" placeholder:"FILE" help:"The tokens, mode 0600; nodes of one deployment share it (default keystore.jsonl in the state directory)."`
+	NodeID   string `name:"node-id" env:"DUOLOG_NODE_ID" placeholder:"NAME" help:"Name of this process among those that share the database (default the host's name). Two with one name work on the same partitions."`
+
+	EngineProgram  []string      `name:"engine-program" env:"DUOLOG_ENGINE_PROGRAM" sep:" " placeholder:"PROGRAM" help:"The agent that the local engine starts, with its arguments, separated by spaces."`
+	EngineBasePath string        `name:"engine-base-path" env:"DUOLOG_ENGINE_BASE_PATH" placeholder:"DIR" help:"The checkout that agents of the local engine work on (default the working directory)."`
+	EngineWorkDir  string        `name:"engine-work-dir" env:"DUOLOG_ENGINE_WORK_DIR" placeholder:"DIR" help:"Where the local engine starts the program (default the working directory)."`
+	EngineGrace    time.Duration `name:"engine-grace" env:"DUOLOG_ENGINE_GRACE" placeholder:"5s" help:"How long a stopped program may take before it is killed. Shorter loses an agent's last words, longer delays a stop."`
+	EngineOnLost   string        `name:"engine-on-lost" env:"DUOLOG_ENGINE_ON_LOST" placeholder:"fail|retry" help:"What happens to a workflow whose run was lost: it fails (default), or a new run goes on from its last checkpoint."`
+
+	MaxBody     Bytes `name:"max-body" env:"DUOLOG_MAX_BODY" placeholder:"16MiB" help:"The largest request body. Smaller refuses big checkpoints, larger costs memory for each request."`
+	TenantBytes Bytes `name:"tenant-bytes" env:"DUOLOG_TENANT_BYTES" placeholder:"64MiB" help:"Bytes of one tenant in flight on a node. Above it new triggers are refused with 429 and agents' writes wait."`
+
+	LogLevel      string        `name:"log-level" env:"DUOLOG_LOG_LEVEL" placeholder:"debug|info|warn|error" help:"The least serious messages to log (default info)."`
+	LogFormat     string        `name:"log-format" env:"DUOLOG_LOG_FORMAT" placeholder:"auto|text|json" help:"How to log (default auto: text to a terminal, JSON elsewhere)."`
+	ShutdownGrace time.Duration `name:"shutdown-grace" env:"DUOLOG_SHUTDOWN_GRACE" placeholder:"20s" help:"How long requests under way may take to end after SIGTERM. Shorter cuts them off: clients send them again."`
+
+	Tenants Tenants `name:"tenants" hidden:"" help:"In the file only."`
+	Tokens  Tokens  `name:"tokens" hidden:"" help:"In the file only."`
+
+	// Embedded says that brokers and database may be left out: this process
+	// brings its own. Dev sets it.
+	Embedded bool `kong:"-"`
+}
+
+const (
+	defaultPrefix   = "duolog"
+	defaultListen   = "127.0.0.1:8080"
+	defaultStateDir = ".duolog"
+	engineLocal     = "local"
+	onLostFail      = "fail"
+	onLostRetry     = "retry"
+)
+
+// Serve is what a node of a deployment runs with where nobody says otherwise.
+// Brokers, database, tenants and the node's id have no default.
+func Serve(stateDir string) Config {
+	dir := cmp.Or(stateDir, defaultStateDir)
+	return Config{
+		TopicPrefix: defaultPrefix, Listen: defaultListen,
+		StateDir: dir, Keystore: filepath.Join(dir, "keystore.jsonl"),
+		EngineBasePath: ".", EngineGrace: 5 * time.Second, EngineOnLost: onLostFail,
+		MaxBody: 16 * MiB, TenantBytes: 64 * MiB,
+		LogLevel: "info", LogFormat: "auto", ShutdownGrace: 20 * time.Second,
+	}
+}
+
+// Dev is Serve for one person on one machine: its own log and database, one
+// tenant that allows what is needed to try Duolog. The program of the local
+// engine is the caller's to add.
+func Dev(stateDir string) Config {
+	c := Serve(stateDir)
+	c.Embedded = true
+	c.NodeID = "dev"
+	c.Tenants = Tenants{devTenant()}
+	return c
+}
+
+// Resolve fills the fields that nobody set and says, in an *Invalid, everything
+// that cannot work then. It looks at what is written, not at the network or the
+// disk.
+func (c Config) Resolve(defaults Config) (Config, error) {
+	c = c.withDefaults(defaults)
+	return c, c.check()
+}
+
+func (c Config) withDefaults(d Config) Config {
+	c.Brokers = orList(c.Brokers, d.Brokers)
+	c.TopicPrefix = cmp.Or(c.TopicPrefix, d.TopicPrefix)
+	c.DatabaseURL = cmp.Or(c.DatabaseURL, d.DatabaseURL)
+	c.Listen = cmp.Or(c.Listen, d.Listen)
+	c.PublicURL = cmp.Or(c.PublicURL, d.PublicURL, reachable(c.Listen))
+	c.StateDir = cmp.Or(c.StateDir, d.StateDir)
+	c.Keystore = cmp.Or(c.Keystore, d.Keystore)
+	c.NodeID = cmp.Or(c.NodeID, d.NodeID)
+	c.EngineProgram = orList(c.EngineProgram, d.EngineProgram)
+	c.EngineBasePath = cmp.Or(c.EngineBasePath, d.EngineBasePath)
+	c.EngineWorkDir = cmp.Or(c.EngineWorkDir, d.EngineWorkDir)
+	c.EngineGrace = cmp.Or(c.EngineGrace, d.EngineGrace)
+	c.EngineOnLost = cmp.Or(c.EngineOnLost, d.EngineOnLost)
+	c.MaxBody = cmp.Or(c.MaxBody, d.MaxBody)
+	c.TenantBytes = cmp.Or(c.TenantBytes, d.TenantBytes)
+	c.LogLevel = cmp.Or(c.LogLevel, d.LogLevel)
+	c.LogFormat = cmp.Or(c.LogFormat, d.LogFormat)
+	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, d.ShutdownGrace)
+	c.Tenants = Tenants(orList(c.Tenants, d.Tenants)).withDefaults()
+	c.Tokens = orList(c.Tokens, d.Tokens)
+	c.Embedded = c.Embedded || d.Embedded
+	return c
+}
+
+func orList[T any](a, b []T) []T {
+	if len(a) > 0 {
+		return a
+	}
+	return b
+}
+
+// reachable is the address under which this machine reaches its own API.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,207 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/internal/config"
+)
+
+// load parses as cmd does.
+func load(t *testing.T, args ...string) (config.Config, error) {
+	t.Helper()
+	var cli struct {
+		Serve struct{ config.Config } `cmd:""`
+	}
+	parser, err := kong.New(&cli, kong.Name("duolog"), kong.Configuration(config.Loader(os.LookupEnv)),
+		kong.Exit(func(int) { t.Error("kong exits") }))
+	if err != nil {
+		t.Fatalf("kong does not take the struct: %v", err)
+	}
+	_, err = parser.Parse(append([]string{"serve"}, args...))
+	return cli.Serve.Config, err
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), "duolog.yaml")
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestFlagOverEnvironmentOverFileOverDefault(t *testing.T) {
+	p := file(t, "topic_prefix: file\nlisten: 127.0.0.1:1\nbrokers: [a:1, b:2]\nengine_grace: 7s\nmax_body: 1MiB\nlog_level: warn\n")
+	t.Setenv("DUOLOG_TOPIC_PREFIX", "env")
+	t.Setenv("DUOLOG_LISTEN", "127.0.0.1:2")
+	t.Setenv("DUOLOG_ENGINE_PROGRAM", "python -m agent")
+	t.Setenv("DUOLOG_TENANT_BYTES", "2GiB")
+	got, err := load(t, "--config", p, "--listen", "127.0.0.1:3", "--brokers", "c:3,d:4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ = got.Resolve(config.Serve(got.StateDir))
+	got.File = ""
+	want := config.Serve("")
+	want.TopicPrefix, want.Listen, want.PublicURL = "env", "127.0.0.1:3", "http://127.0.0.1:3"
+	want.Brokers, want.EngineProgram = []string{"c:3", "d:4"}, []string{"python", "-m", "agent"}
+	want.EngineGrace, want.MaxBody, want.TenantBytes, want.LogLevel = 7*time.Second, config.MiB, 2*config.GiB, "warn"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheFileIsFoundThroughTheEnvironment(t *testing.T) {
+	t.Setenv("DUOLOG_CONFIG", file(t, "node_id: n1\nengine_program: [agent, a b, 5]\nbrokers: a:1,b:2\nlisten:\n"))
+	got, err := load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.NodeID != "n1" || len(got.EngineProgram) != 3 || got.EngineProgram[1] != "a b" || len(got.Brokers) != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTenantsAndTokensComeFromTheFileOnly(t *testing.T) {
+	t.Parallel()
+	p := file(t, `
+tenants:
+  - name: acme
+    namespace: {path: acme, id: 7}
+    flow: {definition: developer/v1, version: 2.0.0}
+    allow_runless: true
+tokens:
+  - {tenant: acme, user: mia, token_file: /run/secrets/mia}
+`)
+	got, err := load(t, "--config", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ = got.Resolve(config.Serve(""))
+	wantTenants := config.Tenants{{
+		Name: "acme", Namespace: workflow.Container{ID: 7, Path: "acme"}, Engine: "local", AllowRunless: true,
+		Flow: workflow.Flow{Definition: "developer/v1", Version: "2.0.0"}, Flows: []string{"developer/v1"},
+	}}
+	if diff := cmp.Diff(wantTenants, got.Tenants); diff != "" {
+		t.Errorf("tenants (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(config.Tokens{{Tenant: "acme", User: "mia", TokenFile: "/run/secrets/mia"}}, got.Tokens); diff != "" {
+		t.Errorf("tokens (-want +got):\n%s", diff)
+	}
+	for _, flag := range []string{"--tenants=acme", "--tokens=x"} {
+		if _, err := load(t, flag); err == nil || !strings.Contains(err.Error(), "configuration file") {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+func TestKeysThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"brokrs: [a:1]\n":      {"brokrs", "did you mean brokers?"},
+		"topic-prefix: x\n":    {"topic-prefix", "did you mean topic_prefix?"},
+		"config: other.yaml\n": {"config", "did you mean "},
+		"embedded: true\n":     {"embedded", "did you mean "},
+		"tenants:\n  - name: a\n    servce_account: b\n":    {"tenants[0].servce_account", "did you mean service_account?"},
+		"tenants:\n  - name: a\n    flow: {definiton: b}\n": {"tenants[0].flow.definiton", "did you mean definition?"},
+		"tokens: [{tenant: a}, {tenant: a, sha_256: b}]\n":  {"tokens[1].sha_256", "did you mean sha256?"},
+		"listen: [a]\n":        {"listen", "compare"},
+		"state_dir: {a: b}\n":  {"state_dir", "compare"},
+		"brokers: {a: b}\n":    {"brokers", "compare"},
+		"tenants: {name: a}\n": {"tenants", "compare"},
+		"database_url: postgres://u:hunter2@h/d\n  broken: [}": {"config", "duolog config example"},
+		"listen: a\nlisten: b\n":                               {"config", "duolog config example"},
+		"tenants:\n  - {name: a, namespace: {id: x}}\n":        {"config", "duolog config example"},
+		"tenants: acme\n":                                      {"config", "duolog config example"},
+		"- a\n":                                                {"config", "duolog config example"},
+	} {
+		_, err := load(t, "--config", file(t, text))
+		e, ok := errors.AsType[*domain.Error](err)
+		if !ok || e.Field != want[0] || !strings.Contains(e.Fix, want[1]) {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+func TestAllUnknownKeysAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "--config", file(t, "lisen: a\nbroker: [b]\n"))
+	invalid, ok := errors.AsType[*config.Invalid](err)
+	if !ok || len(invalid.Problems) != 2 {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestFilesThatSayNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "# nothing\n", "tenants:\n", "---\n"} {
+		if got, err := load(t, "--config", file(t, text)); err != nil || got.Listen != "" {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	if _, err := load(t, "--config", filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestValuesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"engine_grace: 5\n", "engine_grace: soon\n", "max_body: 16MB\n", "max_body: -1\n", "max_body: 9999999999GiB\n"} {
+		key, _, _ := strings.Cut(text, ":")
+		if _, err := load(t, "--config", file(t, text)); err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(key, "_", "-")) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestEveryFieldHasOneNameInThreeSpellings(t *testing.T) {
+	t.Parallel()
+	for f := range reflect.TypeFor[config.Config]().Fields() {
+		name, env := f.Tag.Get("name"), f.Tag.Get("env")
+		if f.Tag.Get("kong") == "-" {
+			continue
+		}
+		if _, fileOnly := f.Tag.Lookup("hidden"); !fileOnly && env != "DUOLOG_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")) {
+			t.Errorf("%s: flag %q, variable %q", f.Name, name, env)
+		}
+		if f.Tag.Get("help") == "" {
+			t.Errorf("%s has no help", f.Name)
+		}
+	}
+}
+
+func TestTheExampleIsValidAndComplete(t *testing.T) {
+	t.Parallel()
+	got, err := load(t, "--config", file(t, config.Example()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = got.Resolve(config.Serve(got.StateDir))
+	if err != nil {
+		t.Error(err)
+	}
+	if len(got.Brokers) != 2 || len(got.Tokens) != 2 || got.MaxBody != 16*config.MiB {
+		t.Errorf("got %+v", got)
+	}
+	for f := range reflect.TypeFor[config.Config]().Fields() {
+		key := strings.ReplaceAll(f.Tag.Get("name"), "-", "_")
+		if key != "" && key != "config" && !strings.Contains(config.Example(), "\n"+key+":") {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// Tenant is one customer of a deployment and what their workflows start with.
+type Tenant struct {
+	// Name leads the key of every record of the tenant, for ever.
+	Name domain.Tenant `json:"name"`
+	// Namespace and Project are where a workflow belongs that names none.
+	Namespace workflow.Container `json:"namespace"`
+	Project   workflow.Container `json:"project"`
+	// Flow is the one that a message starts.
+	Flow workflow.Flow `json:"flow"`
+	// Flows lists the definitions that may be started; empty is Flow's only.
+	Flows []string `json:"flows"`
+	// ServiceAccount acts for the user; empty where users act alone.
+	ServiceAccount string `json:"service_account"`
+	// Engine runs the agents: local.
+	Engine string `json:"engine"`
+	// AllowRunless lets clients without a run's token write a workflow's state:
+	// savers that are not started by an engine need it, an agent's own writes
+	// do not.
+	AllowRunless bool `json:"allow_runless"`
+	// DefaultUser is who asks when a message names nobody; empty refuses it.
+	DefaultUser string `json:"default_user"`
+}
+
+// Allows says whether the tenant may start a flow.
+func (t Tenant) Allows(definition string) bool { return slices.Contains(t.Flows, definition) }
+
+// Token lets one user of a tenant in. One of SHA256 and TokenFile says what
+// secret they show.
+type Token struct {
+	Tenant         domain.Tenant `json:"tenant"`
+	User           string        `json:"user"`
+	ServiceAccount string        `json:"service_account"`
+	// SHA256 is the hash of the secret, in hexadecimal.
+	SHA256 string `json:"sha256"`
+	// TokenFile holds the secret in its first line; only its owner may read it.
+	TokenFile string `json:"token_file"`
+}
+
+// Tenants is the list of tenants of the file.
+type Tenants []Tenant
+
+// Tokens is the list of tokens of the file.
+type Tokens []Token
+
+// Find is the tenant of that name.
+func (t Tenants) Find(name domain.Tenant) (Tenant, bool) {
+	i := slices.IndexFunc(t, func(t Tenant) bool { return t.Name == name })
+	if i < 0 {
+		return Tenant{}, false
+	}
+	return t[i], true
+}
+
+func (t Tenants) withDefaults() Tenants {
+	out := slices.Clone(t)
+	for i := range out {
+		out[i].Engine = cmp.Or(out[i].Engine, engineLocal)
+		if len(out[i].Flows) == 0 && out[i].Flow.Definition != "" {
+			out[i].Flows = []string{out[i].Flow.Definition}
+		}
+	}
+	return out
+}
+
+// Decode takes the list from the file; a flag cannot hold it.
+func (t *Tenants) Decode(ctx *kong.DecodeContext) error {
+	list, ok := ctx.Scan.Pop().Value.(Tenants)
+	if !ok {
+		return errFileOnly
+	}
+	*t = list
+	return nil
+}
+
+// Decode takes the list from the file; a flag cannot hold it.
+func (t *Tokens) Decode(ctx *kong.DecodeContext) error {
+	list, ok := ctx.Scan.Pop().Value.(Tokens)
+	if !ok {
+		return errFileOnly
+	}
+	*t = list
+	return nil
+}
+
+//nolint:gochecknoglobals // an error value
+var errFileOnly = errors.New("this list can only stand in the configuration file (--config)")
+
+func devTenant() Tenant {
+	return Tenant{
+		Name:      "acme",
+		Namespace: workflow.Container{ID: 1, Path: "acme"},
+		Project:   workflow.Container{ID: 2, Path: "acme/duo-workspace"},
+		Flow: workflow.Flow{
+			Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "2.0.0",
+		},
+		Flows:          []string{"developer/v1"},
+		ServiceAccount: "duo-developer", Engine: engineLocal, AllowRunless: true, DefaultUser: "you",
+	}
+}
