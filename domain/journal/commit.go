@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -148,31 +146,4 @@ type blobRecord struct {
 	V      int    `json:"v"`
 	Stream string `json:"stream"`
 	Blobs  int    `json:"blobs"`
-}
-
-func encodeJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
-}
-
-// strictJSON refuses what another reader could understand differently: bytes
-// that are not UTF-8, fields the format does not have, and trailing data.
-func strictJSON(b []byte, into any) error {
-	if !utf8.Valid(b) {
-		return errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("data after the record")
-	}
-	return nil
 }

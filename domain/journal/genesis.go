@@ -49,7 +49,7 @@ var ErrNotGenesis = errors.New("not a genesis record")
 // anything that is not one this build can write behind.
 func ParseGenesis(r Record) (Genesis, error) {
 	var rec genesisRecord
-	if string(r.Key) != GenesisKey || json.Unmarshal(r.Value, &rec) != nil || rec.Genesis == nil {
+	if string(r.Key) != GenesisKey || strictJSON(r.Value, &rec) != nil || rec.Genesis == nil {
 		return Genesis{}, ErrNotGenesis
 	}
 	g := *rec.Genesis
@@ -58,6 +58,8 @@ func ParseGenesis(r Record) (Genesis, error) {
 		return Genesis{}, fmt.Errorf("%w: format %d is not %d", ErrNotGenesis, g.Format, Version)
 	case g.Partitioner != Partitioner:
 		return Genesis{}, fmt.Errorf("%w: partitioner %q is not %s", ErrNotGenesis, g.Partitioner, Partitioner)
+	case g.Log == uuid.Nil:
+		return Genesis{}, fmt.Errorf("%w: the log has no id", ErrNotGenesis)
 	case g.Partition != r.Position.Partition || g.Partitions <= g.Partition:
 		return Genesis{}, fmt.Errorf("%w: it says partition %d of %d", ErrNotGenesis, g.Partition, g.Partitions)
 	}
