@@ -10,6 +10,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
 
@@ -64,7 +65,7 @@ func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
 
 // load reads the rows. A checkpoint's number names its commit, which says when.
 func load(ctx context.Context, tx *cut.Tx, stream domain.StreamID, where string, args []any, partitions int32) ([]pending, error) {
-	sql := fmt.Sprintf(`SELECT c.ns_hash, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.current_thread, m.time,
+	sql := fmt.Sprintf(`SELECT c.ns_hash, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread, m.time,
 		c.parent_ts IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoints p WHERE p.stream = c.stream AND p.ns_hash = c.ns_hash AND p.thread_ts = c.parent_ts)
 		FROM (SELECT c.* FROM checkpoints c WHERE c.stream = $1 AND %[3]s) c
 		JOIN commits m ON m.partition = (c.number / %[1]d) %% %[2]d AND m."offset" = (c.number / %[1]d) / %[2]d
@@ -78,17 +79,20 @@ func load(ctx context.Context, tx *cut.Tx, stream domain.StreamID, where string,
 
 func scan(row pgx.CollectableRow) (pending, error) {
 	var p pending
-	var nsHash, ns, header, metadata, channels []byte
+	var nsHash, ns, header, metadata, channels, ids []byte
 	var thread int32
-	if err := row.Scan(&nsHash, &ns, &p.ThreadTS, &p.ParentTS, &p.Number, &header, &metadata, &channels, &thread, &p.CreatedAt, &p.ParentMissing); err != nil {
+	if err := row.Scan(&nsHash, &ns, &p.ThreadTS, &p.ParentTS, &p.Number, &header, &metadata, &channels, &ids, &thread, &p.CreatedAt, &p.ParentMissing); err != nil {
 		return p, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	p.nsHash, p.NS, p.Thread, p.CreatedAt = string(nsHash), string(ns), int(thread), p.CreatedAt.UTC()
 	at := "checkpoint " + p.ThreadTS.String()
+	var err error
+	if p.channels, err = projections.UnpackChannels(channels, ids); err != nil {
+		return p, fmt.Errorf("%s: %w", at, err)
+	}
 	return p, errors.Join(
 		cut.DecodeJSON(at+": header", header, &p.header),
 		cut.DecodeJSON(at+": metadata", metadata, &p.metadata),
-		cut.DecodeJSON(at+": channels", channels, &p.channels),
 	)
 }
 

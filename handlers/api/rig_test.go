@@ -1,0 +1,346 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/internal/nodetest"
+	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/conversations"
+	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/timeline"
+	"github.com/duolog/duolog/projections/queries/workflows"
+)
+
+const base = "/api/v4/ai/duo_workflows/workflows"
+
+// rig is the API over a real log, dispatcher, projector and Postgres.
+type rig struct {
+	t      *testing.T
+	cfg    api.Config
+	api    *api.Server
+	node   *nodetest.Node
+	inbox  *inbox
+	logs   *syncBuffer
+	router routers.Router
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	node := nodetest.NewCluster(t).Start(t, nodetest.Options{})
+	codec, err := projections.NewCodec()
+	must(t, err)
+	db := cut.DB{Pool: node.DB.Read, Codec: codec, Partitions: nodetest.Partitions}
+	found, err := workflows.New(db)
+	must(t, err)
+	r := &rig{t: t, node: node, inbox: &inbox{}, logs: &syncBuffer{}, router: router(t)}
+	r.cfg = api.Config{
+		Dispatch: node.Dispatch, Inbox: r.inbox,
+		Workflows: found, Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
+		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
+		Metrics: http.NotFoundHandler(), Logger: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",
+	}
+	return r.with(func(*api.Config) {})
+}
+
+// with is the same rig, configured otherwise.
+func (r *rig) with(change func(*api.Config)) *rig {
+	r.t.Helper()
+	other := *r
+	change(&other.cfg)
+	var err error
+	other.api, err = api.New(other.cfg)
+	must(r.t, err)
+	return &other
+}
+
+// on is the same rig in a subtest.
+func (r *rig) on(t *testing.T) *rig {
+	t.Helper()
+	other := *r
+	other.t = t
+	return &other
+}
+
+func router(t *testing.T) routers.Router {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("../../schemas/openapi.yaml")
+	must(t, err)
+	must(t, doc.Validate(t.Context()))
+	out, err := gorillamux.NewRouter(doc)
+	must(t, err)
+	return out
+}
+
+// reply is an answer that was held against the contract.
+type reply struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send makes a request as somebody; headers come in pairs. The answer must be
+// what the contract says, and so must a request that was taken.
+func (r *rig) send(who, method, target string, body any, headers ...string) reply {
+	r.t.Helper()
+	content := bodyOf(r.t, body)
+	req := httptest.NewRequestWithContext(r.t.Context(), method, target, bytes.NewReader(content))
+	if who != "" {
+		req.Header.Set("Authorization", "Bearer "+who)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	r.api.ServeHTTP(w, req)
+	out := reply{r.t, w.Code, w.Header(), w.Body.Bytes()}
+	r.holdAgainstContract(req, content, out)
+	if out.status == http.StatusInternalServerError {
+		r.t.Logf("the log ends: %s", r.logs.tail())
+	}
+	return out
+}
+
+func bodyOf(t *testing.T, body any) []byte {
+	t.Helper()
+	switch b := body.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(b)
+	case []byte:
+		return b
+	}
+	raw, err := json.Marshal(body)
+	must(t, err)
+	return raw
+}
+
+func (r *rig) holdAgainstContract(req *http.Request, content []byte, out reply) {
+	r.t.Helper()
+	if out.header.Get("X-Request-Id") == "" {
+		r.t.Errorf("%s %s: no X-Request-Id", req.Method, req.URL)
+	}
+	route, params, err := r.router.FindRoute(req)
+	if err != nil || out.header.Get("Content-Encoding") != "" {
+		if out.status >= 400 {
+			out.refusal()
+		}
+		return
+	}
+	req.Body = io.NopCloser(bytes.NewReader(content))
+	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true}
+	in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route, Options: options}
+	if out.status < 400 && req.Header.Get("Content-Encoding") == "" {
+		if err := openapi3filter.ValidateRequest(r.t.Context(), in); err != nil {
+			r.t.Errorf("%s %s was taken against the contract: %v", req.Method, req.URL, err)
+		}
+	}
+	err = openapi3filter.ValidateResponse(r.t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: out.status, Header: out.header, Body: io.NopCloser(bytes.NewReader(out.body)), Options: options,
+	})
+	if err != nil {
+		r.t.Errorf("%s %s answered against the contract: %v\n%s", req.Method, req.URL, err, out.body)
+	}
+}
+
+type refusal struct{ Code, Message, Field, Fix, RequestID string }
+
+func (a reply) refusal() refusal {
+	a.t.Helper()
+	var fields map[string]string
+	if err := json.Unmarshal(a.body, &fields); err != nil || len(fields) != 5 || fields["request_id"] != a.header.Get("X-Request-Id") {
+		a.t.Fatalf("status %d is not a refusal: %s", a.status, a.body)
+	}
+	return refusal{fields["code"], fields["message"], fields["field"], fields["fix"], fields["request_id"]}
+}
+
+// want fails the test unless the answer has the status.
+func (a reply) want(status int) reply {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("status %d, not %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+// refused fails the test unless the answer is that refusal.
+func (a reply) refused(status int, code domain.Code, field string) refusal {
+	a.t.Helper()
+	e := a.want(status).refusal()
+	if e.Code != string(code) || e.Field != field {
+		a.t.Fatalf("refused with %s in %q, not %s in %q: %s", e.Code, e.Field, code, field, a.body)
+	}
+	return e
+}
+
+func (a reply) into(v any) reply {
+	a.t.Helper()
+	must(a.t, json.Unmarshal(a.body, v))
+	return a
+}
+
+func (a reply) object() map[string]json.RawMessage {
+	a.t.Helper()
+	var out map[string]json.RawMessage
+	a.into(&out)
+	return out
+}
+
+// created is what tests need of a workflow.
+type created struct {
+	ID   int64     `json:"id"`
+	UUID uuid.UUID `json:"uuid"`
+	Run  *struct {
+		ID    uuid.UUID `json:"id"`
+		Epoch int       `json:"epoch"`
+		Phase string    `json:"phase"`
+	} `json:"run"`
+	Status string `json:"status"`
+}
+
+func (c created) path(rest string) string { return base + "/" + strconv.FormatInt(c.ID, 10) + rest }
+
+func (r *rig) create(who string, body any) created {
+	r.t.Helper()
+	var c created
+	r.send(who, "POST", base, body).want(http.StatusCreated).into(&c)
+	return c
+}
+
+// tokens reads who it is from the token: user@tenant, or
+// run@tenant/workflow/run/epoch.
+type tokens struct{}
+
+func (tokens) Authenticate(_ context.Context, bearer string) (api.Identity, error) {
+	user, rest, ok := strings.Cut(bearer, "@")
+	parts := strings.Split(rest, "/")
+	id := api.Identity{User: user, Tenant: domain.Tenant(parts[0])}
+	if !ok || !id.Tenant.Valid() {
+		return id, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the token is not known", Fix: "duolog token create"}
+	}
+	if len(parts) == 4 {
+		id.Workflow = uuid.MustParse(parts[1])
+		epoch, err := strconv.Atoi(parts[3])
+		if err != nil {
+			return id, err
+		}
+		id.Run = &domain.RunRef{ID: uuid.MustParse(parts[2]), Epoch: epoch}
+	}
+	return id, nil
+}
+
+func runToken(tenant string, c created, epoch int) string {
+	return "mia@" + tenant + "/" + c.UUID.String() + "/" + c.Run.ID.String() + "/" + strconv.Itoa(epoch)
+}
+
+type tenants struct{}
+
+func (tenants) Tenant(_ context.Context, name domain.Tenant) (api.Tenant, error) {
+	return api.Tenant{
+		Namespace:      &workflow.Container{ID: 7, Path: string(name)},
+		Project:        &workflow.Container{ID: 42, Path: string(name) + "/duo-workspace"},
+		ServiceAccount: "duo-developer", Engine: "local",
+		Flow: workflow.Flow{Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "2.0.0"},
+		ResolveFlow: func(reference string) (workflow.Flow, error) {
+			if reference == "off/v1" {
+				return workflow.Flow{}, &domain.Error{Code: domain.CodeFlowNotEnabled, Message: "off/v1 flow is not enabled", Fix: "ask an owner"}
+			}
+			return workflow.Flow{Definition: reference}, nil
+		},
+	}, nil
+}
+
+// inbox holds envelopes as bytes, as the topic does.
+type inbox struct {
+	mu   sync.Mutex
+	sent [][]byte
+	err  error
+}
+
+func (i *inbox) Publish(_ context.Context, e dispatch.Envelope) error {
+	b, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.err != nil {
+		return i.err
+	}
+	i.sent = append(i.sent, b)
+	return nil
+}
+
+// deliver carries out what was published, as the inbox's consumer does.
+func (r *rig) deliver() []dispatch.Result {
+	r.t.Helper()
+	r.inbox.mu.Lock()
+	sent := r.inbox.sent
+	r.inbox.sent = nil
+	r.inbox.mu.Unlock()
+	var out []dispatch.Result
+	for _, b := range sent {
+		e, err := dispatch.DecodeEnvelope(b)
+		must(r.t, err)
+		req, err := e.Request()
+		must(r.t, err)
+		result, err := r.node.Dispatch.Do(r.t.Context(), req)
+		must(r.t, err)
+		out = append(out, result)
+	}
+	return out
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) tail() string {
+	s := b.String()
+	return s[max(0, len(s)-2000):]
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
