@@ -14,13 +14,13 @@ import (
 	"github.com/duolog/duolog/domain"
 )
 
-// Invalid lists everything that is wrong at once, so that it is put right once.
-type Invalid struct {
+// InvalidError lists everything that is wrong at once, so that it is put right once.
+type InvalidError struct {
 	Problems []*domain.Error
 }
 
 // Error names each field, the reason and the fix.
-func (e *Invalid) Error() string {
+func (e *InvalidError) Error() string {
 	var b strings.Builder
 	for i, p := range e.Problems {
 		if i > 0 {
@@ -32,7 +32,7 @@ func (e *Invalid) Error() string {
 }
 
 // Unwrap gives each problem to errors.As and errors.Is.
-func (e *Invalid) Unwrap() []error {
+func (e *InvalidError) Unwrap() []error {
 	out := make([]error, len(e.Problems))
 	for i, p := range e.Problems {
 		out[i] = p
@@ -57,7 +57,7 @@ func (c Config) check() error {
 	c.checkTenants(&p)
 	c.checkTokens(&p)
 	if len(p) > 0 {
-		return &Invalid{Problems: p}
+		return &InvalidError{Problems: p}
 	}
 	return nil
 }

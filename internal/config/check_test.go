@@ -42,7 +42,7 @@ func TestServeNamesEverythingThatIsMissingAtOnce(t *testing.T) {
 
 func fields(t *testing.T, err error) []string {
 	t.Helper()
-	invalid, ok := errors.AsType[*config.Invalid](err)
+	invalid, ok := errors.AsType[*config.InvalidError](err)
 	if !ok {
 		t.Fatalf("got %v", err)
 	}

@@ -79,7 +79,7 @@ func Dev(stateDir string) Config {
 	return c
 }
 
-// Resolve fills the fields that nobody set and says, in an *Invalid, everything
+// Resolve fills the fields that nobody set and says, in an *InvalidError, everything
 // that cannot work then. It looks at what is written, not at the network or the
 // disk.
 func (c Config) Resolve(defaults Config) (Config, error) {

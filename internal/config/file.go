@@ -42,7 +42,7 @@ func parse(name string, r io.Reader) (map[string]any, error) {
 		return nil, badFile(name, err)
 	}
 	if problems := unknown("", raw, reflect.TypeFor[Config]()); len(problems) > 0 {
-		return nil, &Invalid{Problems: problems}
+		return nil, &InvalidError{Problems: problems}
 	}
 	var lists struct {
 		Tenants Tenants `json:"tenants"`
@@ -66,7 +66,7 @@ func parse(name string, r io.Reader) (map[string]any, error) {
 
 // badFile leaves the file's text out of the message: it may hold a password.
 func badFile(name string, err error) error {
-	return &Invalid{Problems: []*domain.Error{domain.InvalidField(
+	return &InvalidError{Problems: []*domain.Error{domain.InvalidField(
 		"config", name+" cannot be read as YAML: "+yaml.FormatError(err, false, false), "duolog config example prints one that can be read",
 	)}}
 }

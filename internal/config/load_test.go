@@ -114,7 +114,7 @@ func TestKeysThatDoNotExist(t *testing.T) {
 		"config: other.yaml\n": {"config", "did you mean "},
 		"embedded: true\n":     {"embedded", "did you mean "},
 		"tenants:\n  - name: a\n    servce_account: b\n":    {"tenants[0].servce_account", "did you mean service_account?"},
-		"tenants:\n  - name: a\n    flow: {definiton: b}\n": {"tenants[0].flow.definiton", "did you mean definition?"},
+		"tenants:\n  - name: a\n    flow: {definitio: b}\n": {"tenants[0].flow.definitio", "did you mean definition?"},
 		"tokens: [{tenant: a}, {tenant: a, sha_256: b}]\n":  {"tokens[1].sha_256", "did you mean sha256?"},
 		"listen: [a]\n":        {"listen", "compare"},
 		"state_dir: {a: b}\n":  {"state_dir", "compare"},
@@ -141,7 +141,7 @@ func TestKeysThatDoNotExist(t *testing.T) {
 func TestAllUnknownKeysAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, "--config", file(t, "lisen: a\nbroker: [b]\n"))
-	invalid, ok := errors.AsType[*config.Invalid](err)
+	invalid, ok := errors.AsType[*config.InvalidError](err)
 	if !ok || len(invalid.Problems) != 2 {
 		t.Fatalf("got %v", err)
 	}

@@ -95,7 +95,6 @@ func (t *Tokens) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-//nolint:gochecknoglobals // an error value
 var errFileOnly = errors.New("this list can only stand in the configuration file (--config)")
 
 func devTenant() Tenant {

