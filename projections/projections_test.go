@@ -184,7 +184,7 @@ func TestCompareSeesADifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cut.Close(t.Context())
+	defer func() { _ = cut.Close(t.Context()) }()
 	differences, err := cut.Compare(t.Context(), replayInto(t, c, n, cut.Ends, []int32{0, 1, 2, 3}).Read)
 	if err != nil || len(differences) != 2 || differences[0].Table != "workflows" {
 		t.Errorf("differences %v, %v: want the one changed row, from both sides", differences, err)

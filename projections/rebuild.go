@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,14 +37,11 @@ func derivedTables() []struct{ name, order string } {
 // Truncate empties the read models, offsets included: the projectors, wherever
 // they run, start again at the first record. What is lost is only time.
 func Truncate(ctx context.Context, pool *pgxpool.Pool) error {
-	sql := "TRUNCATE "
-	for i, t := range derivedTables() {
-		if i > 0 {
-			sql += ", "
-		}
-		sql += t.name
+	var names []string
+	for _, t := range derivedTables() {
+		names = append(names, t.name)
 	}
-	if _, err := pool.Exec(ctx, sql); err != nil {
+	if _, err := pool.Exec(ctx, "TRUNCATE "+strings.Join(names, ", ")); err != nil {
 		return fmt.Errorf("empty the read models: %w", err)
 	}
 	return nil

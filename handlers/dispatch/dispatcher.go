@@ -294,4 +294,3 @@ func notNow(why string) error {
 		Fix: "send the same request again; if it was done meanwhile, you get the same answer",
 	}
 }
-

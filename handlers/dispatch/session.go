@@ -241,4 +241,3 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
-
