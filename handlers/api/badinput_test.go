@@ -160,7 +160,7 @@ func refusesSizes(r *rig, c created) {
 	if e := r.send("mia@acme", "POST", path, checkpoint(5<<20)).refused(413, domain.CodeTooLarge, ""); !strings.Contains(e.Message, "4194304") {
 		r.t.Errorf("the limit is not named: %s", e.Message)
 	}
-	bomb := zipped(r.t, make([]byte, 64<<20))
+	bomb := zipped(r.t, make([]byte, 16<<20))
 	r.send("mia@acme", "POST", path, bomb, "Content-Encoding", "gzip").refused(413, domain.CodeTooLarge, "")
 	noise := make([]byte, 2<<20)
 	for i, state := 0, uint32(1); i < len(noise); i++ {
@@ -168,7 +168,7 @@ func refusesSizes(r *rig, c created) {
 		noise[i] = byte(state >> 24)
 	}
 	r.send("mia@acme", "POST", path, zipped(r.t, noise), "Content-Encoding", "gzip").refused(413, domain.CodeTooLarge, "")
-	body := fmt.Sprintf(`{"thread_ts":%q,"compressed_checkpoint":%q,"metadata":{}}`, newTS(), deflate(r.t, strings.Repeat(" ", 64<<20)))
+	body := fmt.Sprintf(`{"thread_ts":%q,"compressed_checkpoint":%q,"metadata":{}}`, newTS(), deflate(r.t, strings.Repeat(" ", 16<<20)))
 	r.send("mia@acme", "POST", path, body).refused(413, domain.CodeTooLarge, "compressed_checkpoint")
 	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"`+strings.Repeat("s", 300<<10)+`"}`).refused(413, domain.CodeTooLarge, "")
 	whole := zipped(r.t, []byte(checkpoint(10)))

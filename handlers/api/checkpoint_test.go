@@ -292,7 +292,7 @@ func keepsLongLists(r *rig) {
 		}
 	}
 	// A page is bounded by its bytes; a row alone is always given.
-	huge := strings.Repeat("h", 20<<20)
+	huge := strings.Repeat("h", 17<<20)
 	for range 2 {
 		r.save(c, fmt.Sprintf(`{"thread_ts":%q,"checkpoint":{"channel_values":{"huge":%q}},"metadata":{}}`, newTS(), huge))
 	}

@@ -52,12 +52,10 @@ func newRig(t *testing.T) *rig {
 	codec, err := projections.NewCodec()
 	must(t, err)
 	db := cut.DB{Pool: node.DB.Read, Codec: codec, Partitions: nodetest.Partitions}
-	found, err := workflows.New(db)
-	must(t, err)
 	r := &rig{t: t, node: node, inbox: &inbox{}, logs: &syncBuffer{}, router: router(t)}
 	r.cfg = api.Config{
 		Dispatch: node.Dispatch, Inbox: r.inbox,
-		Workflows: found, Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
 		Metrics: http.NotFoundHandler(), Logger: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",

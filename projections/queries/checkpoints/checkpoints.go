@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
@@ -91,32 +90,4 @@ func one(list rows, err error, stream domain.StreamID) (Checkpoint, error) {
 		return Checkpoint{}, &domain.Error{Code: domain.CodeNotFound, Message: "the workflow has no such checkpoint", Fix: "list its checkpoints"}
 	}
 	return list.rows[0], nil
-}
-
-// LatestChannel is the value of one channel in the newest checkpoint of the
-// root namespace, and whether it has one.
-func (q *Queries) LatestChannel(ctx context.Context, stream domain.StreamID, channel string) (raw []byte, there bool, err error) {
-	err = q.db.Read(ctx, func(tx *cut.Tx) error {
-		p, err := load(ctx, tx, stream, `c.ns_hash = $2 ORDER BY c.thread_ts DESC LIMIT 1`, []any{stream.String(), projections.NSHash("")}, q.db.Partitions)
-		if err != nil || len(p) == 0 {
-			return err
-		}
-		id, ok := p[0].channels[channel]
-		if !ok {
-			return nil
-		}
-		manifests, err := loadManifests(ctx, tx, stream.String(), []value.Address{id})
-		if err != nil {
-			return err
-		}
-		values, err := tx.Assemble(ctx, []cut.Item{{Stream: stream.String(), Manifest: manifests[id]}})
-		if err == nil {
-			raw, there = values[0], true
-		}
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read channel %q of %s: %w", channel, stream, err)
-	}
-	return raw, there, nil
 }

@@ -41,12 +41,12 @@ type tenantNumber struct {
 const idsKept = 1 << 14
 
 // New makes a Queries.
-func New(db cut.DB) (*Queries, error) {
+func New(db cut.DB) *Queries {
 	ids, err := lru.New[tenantNumber, uuid.UUID](idsKept)
 	if err != nil {
-		return nil, fmt.Errorf("make the cache of numbers: %w", err)
+		panic(fmt.Sprintf("a cache of %d numbers: %v", idsKept, err)) // only a size below 1 is refused
 	}
-	return &Queries{db: db, ids: ids}, nil
+	return &Queries{db: db, ids: ids}
 }
 
 // Locate is the stream of a workflow. A UUID is taken at its word: whether the
