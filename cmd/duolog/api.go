@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/conversations"
+	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/timeline"
+	"github.com/duolog/duolog/projections/queries/workflows"
+)
+
+// wireAPI makes the HTTP server.
+func (n *node) wireAPI() error {
+	codec, err := projections.NewCodec()
+	if err != nil {
+		return err
+	}
+	db := cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions}
+	handler, err := api.New(api.Config{
+		Dispatch: n.dispatch, Inbox: n.inbox,
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
+		Auth: authenticator{n.cfg.keys}, Tenants: n.cfg.tenants, Ready: n.ready, Gate: n.visible, Changes: n.visible,
+		Metrics: n.metrics.handler(), Observe: n.metrics.request, Logger: n.cfg.logger, Now: n.cfg.now, NewID: newID,
+		URL: n.cfg.url, Limits: api.Limits{MaxBody: n.cfg.maxBody},
+	})
+	if err != nil {
+		return err
+	}
+	n.server = api.NewHTTPServer(handler)
+	return nil
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// askCmd sends a message and follows the thread to the answer.
+type askCmd struct {
+	apiFlags
+
+	Text    string `arg:"" help:"What to ask, for example: what changed in the last 10 commits?"`
+	Thread  string `help:"Go on in this thread instead of beginning one." placeholder:"ID"`
+	Channel string `help:"The channel the message is sent in." default:"general"`
+	As      string `help:"Send it as this user." placeholder:"USER"`
+	Flow    string `help:"Ask for this flow." placeholder:"NAME"`
+}
+
+// Help is shown below the flags.
+func (askCmd) Help() string {
+	return "Examples:\n  duolog ask \"what changed in the last 10 commits?\"\n  duolog ask --thread 01a1… \"and who wrote it?\""
+}
+
+// Run returns when the answer was delivered, or says why there is none.
+func (c askCmd) Run(ctx context.Context, a app) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	return c.ask(ctx, a, api)
+}
+
+func (c askCmd) ask(ctx context.Context, a app, api *client) error {
+	t := &thread{api: api, out: a.out, now: a.now, began: a.now(), json: c.JSON}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make a message id: %w", err)
+	}
+	t.say("#"+c.Channel, "you", c.Text)
+	s, err := api.send(ctx, outgoing{Text: c.Text, Thread: c.Thread, Channel: c.Channel, MessageID: id.String(), Author: c.As, Flow: c.Flow})
+	if err != nil {
+		return err
+	}
+	m, err := api.message(ctx, s)
+	if err != nil {
+		return err
+	}
+	if m.Refused != nil {
+		return refusedMessage(a.out, m)
+	}
+	return t.follow(ctx, m, s)
+}
+
+func refusedMessage(out io.Writer, m received) error {
+	_, _ = fmt.Fprintf(out, "refused: %s (%s)\n         %s\n", m.Refused.Message, m.Refused.Code, m.Refused.Fix)
+	return silent{}
+}
+
+// thread prints a conversation as it happens.
+type thread struct {
+	api   *client
+	out   io.Writer
+	now   func() time.Time
+	began time.Time
+	json  bool
+	seen  map[string]bool
+	steps int
+}
+
+// say prints one line of the thread: where, who, what.
+func (t *thread) say(where, who, what string) {
+	if !t.json {
+		_, _ = fmt.Fprintf(t.out, "%-9s %-9s %s\n", where, who, strings.ReplaceAll(strings.TrimSpace(what), "\n", "\n"+strings.Repeat(" ", 20)))
+	}
+}
+
+func (t *thread) step(what string) {
+	if !t.json {
+		_, _ = fmt.Fprintf(t.out, "%-9s %-3s %4.1fs  %s\n", "", "duo", t.now().Sub(t.began).Seconds(), clipText(strings.Join(strings.Fields(what), " "), 90))
+	}
+}
+
+// follow reads the timeline until the answer of the message is delivered.
+func (t *thread) follow(ctx context.Context, m received, s sent) error {
+	t.seen = map[string]bool{}
+	id := m.Workflow.String()
+	page, err := t.wait(ctx, id, "")
+	for ; err == nil; page, err = t.wait(ctx, id, page.Next) {
+		for _, e := range page.Events {
+			t.steps++
+			done, err := t.event(ctx, id, m, s, e)
+			if done || err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+// wait reads the next events; a workflow that is assigned may not be there yet,
+// and a server that starts anew is waited for.
+func (t *thread) wait(ctx context.Context, id, after string) (timelinePage, error) {
+	for {
+		page, err := t.api.timeline(ctx, id, after, 20)
+		switch domain.CodeOf(err) {
+		case domain.CodeNotFound, domain.CodeNotNow, domain.CodeStreamStopped:
+		default:
+			return page, err
+		}
+		timer := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return page, ctx.Err()
+		}
+	}
+}
+
+// event shows one event of the workflow and says whether the thread is at its
+// end.
+func (t *thread) event(ctx context.Context, id string, m received, s sent, e timelineEvent) (done bool, err error) {
+	switch e.Type {
+	case "workflow.created":
+		t.accepted(e)
+	case "workflow.checkpointed":
+		return false, t.showChat(ctx, id)
+	case "workflow.stop_requested":
+		t.step("stopping …")
+	case "workflow.workload_finished":
+		return false, t.showChat(ctx, id)
+	case "workflow.delivery_requested":
+		return false, t.answer(e)
+	case "workflow.delivery_failed":
+		t.step("the answer was not delivered; it is sent again")
+	case "workflow.delivered":
+		return t.ours(m, s), t.delivered(ctx, id)
+	case "workflow.delivery_given_up":
+		return true, problem{"the answer could not be delivered", "duolog workflow timeline " + id + " says why"}
+	}
+	return false, nil
+}
+
+// ours says whether a delivery ends this thread. A message that continued a
+// workflow waits for a delivery that came after it.
+func (t *thread) ours(m received, _ sent) bool { return m.Mode != "continue" || t.steps > 0 }
+
+func (t *thread) accepted(e timelineEvent) {
+	var c workflow.Created
+	if json.Unmarshal(e.Data, &c) != nil {
+		return
+	}
+	acts := "acts for you"
+	if c.Principal.ServiceAccount != "" {
+		acts += " with service account " + c.Principal.ServiceAccount
+	}
+	t.say("", "duo", strings.TrimSpace(fmt.Sprintf("accepted · %s %s · %s engine · %s", c.Flow.Definition, c.Flow.Version, c.Engine, acts)))
+}
+
+// showChat prints the tool calls that the newest checkpoint added.
+func (t *thread) showChat(ctx context.Context, id string) error {
+	entries, err := t.api.chat(ctx, id)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		key := e.ID + "/" + strconv.Itoa(i)
+		if t.seen[key] {
+			continue
+		}
+		t.seen[key] = true
+		if e.Type == "tool" {
+			t.step(e.Content + " …")
+		}
+	}
+	return nil
+}
+
+func (t *thread) answer(e timelineEvent) error {
+	var d workflow.DeliveryRequested
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		return fmt.Errorf("read the delivery: %w", err)
+	}
+	text := e.Text["message"]
+	if t.json {
+		return json.NewEncoder(t.out).Encode(map[string]any{"kind": d.Kind, "error": d.Error, "message": text})
+	}
+	t.say("", "duo", text)
+	return nil
+}
+
+func (t *thread) delivered(ctx context.Context, id string) error {
+	w, err := t.api.workflow(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !t.json {
+		_, err = fmt.Fprintf(t.out, "%-9s ✓ delivered   workflow %d   %d events   duolog workflow show %d\n", "", w.ID, t.steps, w.ID)
+	}
+	return err
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+)
+
+// client speaks the public API, as anybody's client would.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+func newClient(base, token string) *client {
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: 40 * time.Second}}
+}
+
+// apiError is the error shape of the API.
+type apiError struct {
+	Code      domain.Code `json:"code"`
+	Message   string      `json:"message"`
+	Field     string      `json:"field"`
+	Fix       string      `json:"fix"`
+	RequestID string      `json:"request_id"`
+}
+
+// call sends one request and reads the answer into out. Headers are pairs.
+func (c *client) call(ctx context.Context, method, path string, body, out any, headers ...string) error {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encode the request: %w", err)
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return problem{err.Error(), "check the address of the API"}
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(err, syscall.ECONNREFUSED) {
+			return problem{"nothing answers at " + c.base, "start it: duolog dev, in another terminal"}
+		}
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end below
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if res.StatusCode >= 300 {
+		return readError(res.StatusCode, raw)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	return nil
+}
+
+func readError(status int, raw []byte) error {
+	var e apiError
+	if json.Unmarshal(raw, &e) != nil || e.Code == "" {
+		return problem{fmt.Sprintf("the API answered %d: %s", status, clipText(string(raw), 200)), "check that the address is that of Duolog"}
+	}
+	return &domain.Error{Code: e.Code, Message: e.Message, Field: e.Field, Fix: e.Fix}
+}
+
+// outgoing is a message that ask sends.
+type outgoing struct {
+	Text      string `json:"text"`
+	Thread    string `json:"thread,omitempty"`
+	Channel   string `json:"channel,omitempty"`
+	MessageID string `json:"message_id"`
+	Author    string `json:"author,omitempty"`
+	Flow      string `json:"flow,omitempty"`
+}
+
+// sent is the answer to a message.
+type sent struct {
+	CommandID    uuid.UUID `json:"command_id"`
+	Conversation uuid.UUID `json:"conversation_id"`
+	MessageID    string    `json:"message_id"`
+}
+
+func (c *client) send(ctx context.Context, m outgoing) (sent, error) {
+	var out sent
+	return out, c.call(ctx, http.MethodPost, "/v1/messages", m, &out)
+}
+
+// received is a message as the conversation shows it.
+type received struct {
+	MessageID string     `json:"message_id"`
+	Workflow  *uuid.UUID `json:"workflow"`
+	Number    *int64     `json:"workflow_number"`
+	Mode      string     `json:"mode"`
+	Refused   *struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Fix     string `json:"fix"`
+	} `json:"refused"`
+}
+
+// message waits until the message of the conversation went somewhere.
+func (c *client) message(ctx context.Context, s sent) (received, error) {
+	for {
+		var out struct {
+			Messages []received `json:"messages"`
+		}
+		err := c.call(ctx, http.MethodGet, "/v1/conversations/"+s.Conversation.String()+"?wait=10&message_id="+url.QueryEscape(s.MessageID), nil, &out)
+		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+			return received{}, err
+		}
+		for _, m := range out.Messages {
+			if m.MessageID == s.MessageID && (m.Refused != nil || m.Workflow != nil && *m.Workflow != uuid.Nil) {
+				return m, nil
+			}
+		}
+		if ctx.Err() != nil {
+			return received{}, ctx.Err()
+		}
+	}
+}
+
+const workflowsPath = "/api/v4/ai/duo_workflows/workflows"
+
+// workflowView is the part of a workflow's entity that the tools show.
+type workflowView struct {
+	ID         int64     `json:"id"`
+	UUID       uuid.UUID `json:"uuid"`
+	Status     string    `json:"status"`
+	Title      string    `json:"title"`
+	Goal       string    `json:"goal"`
+	Definition string    `json:"workflow_definition"`
+	Engine     string    `json:"engine"`
+	Reason     string    `json:"reason"`
+	Project    string    `json:"project_path"`
+	Namespace  string    `json:"namespace_path"`
+	Source     string    `json:"source"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Flow       struct {
+		Version string `json:"version"`
+	} `json:"flow"`
+	Principal domain.Principal `json:"principal"`
+	Run       *struct {
+		ID    uuid.UUID `json:"id"`
+		Epoch int       `json:"epoch"`
+		Kind  string    `json:"kind"`
+		Phase string    `json:"phase"`
+	} `json:"run"`
+}
+
+func (c *client) workflow(ctx context.Context, id string) (workflowView, error) {
+	var w workflowView
+	return w, c.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(id), nil, &w)
+}
+
+// timelineEvent is one event of a workflow's timeline.
+type timelineEvent struct {
+	Position  string            `json:"position"`
+	Index     int               `json:"index"`
+	ID        string            `json:"id"`
+	Time      time.Time         `json:"time"`
+	Type      string            `json:"type"`
+	V         int               `json:"v"`
+	Principal domain.Principal  `json:"principal"`
+	Data      json.RawMessage   `json:"data"`
+	Text      map[string]string `json:"text"`
+}
+
+// timelinePage is what follows a position.
+type timelinePage struct {
+	Events []timelineEvent `json:"events"`
+	Next   string          `json:"next"`
+}
+
+func (c *client) timeline(ctx context.Context, id, after string, wait int) (timelinePage, error) {
+	query := url.Values{"limit": {"200"}}
+	if after != "" {
+		query.Set("after", after)
+	}
+	if wait > 0 {
+		query.Set("wait", fmt.Sprint(wait))
+	}
+	var out timelinePage
+	return out, c.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(id)+"/timeline?"+query.Encode(), nil, &out)
+}
+
+// chatEntry is one entry of a checkpoint's ui_chat_log.
+type chatEntry struct {
+	Type    string `json:"message_type"`
+	SubType string `json:"message_sub_type"`
+	Content string `json:"content"`
+	ID      string `json:"message_id"`
+	Tool    *struct {
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args"`
+	} `json:"tool_info"`
+}
+
+// chat is the chat log of the newest checkpoint.
+func (c *client) chat(ctx context.Context, id string) ([]chatEntry, error) {
+	var rows []struct {
+		Checkpoint struct {
+			Channels struct {
+				Chat []chatEntry `json:"ui_chat_log"`
+			} `json:"channel_values"`
+		} `json:"checkpoint"`
+	}
+	err := c.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(id)+"/checkpoints?per_page=1", nil, &rows)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0].Checkpoint.Channels.Chat, nil
+}

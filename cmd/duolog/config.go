@@ -1,0 +1,20 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/duolog/duolog/internal/config"
+)
+
+// configCmd helps with the configuration.
+type configCmd struct {
+	Example configExampleCmd `cmd:"" help:"Print a configuration file with every setting explained. Example: duolog config example > duolog.yaml"`
+}
+
+type configExampleCmd struct{}
+
+// Run prints the example.
+func (configExampleCmd) Run(a app) error {
+	_, err := fmt.Fprint(a.out, config.Example())
+	return err
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/engine/local"
+	"github.com/duolog/duolog/handlers/inbox"
+	"github.com/duolog/duolog/handlers/relay"
+	"github.com/duolog/duolog/internal/kafka"
+	"github.com/duolog/duolog/internal/keystore"
+	"github.com/duolog/duolog/internal/postgres"
+	"github.com/duolog/duolog/projections"
+)
+
+// nodeConfig is one process's worth of Duolog, whatever it was configured by.
+type nodeConfig struct {
+	kafka    kafka.Config
+	database string
+	listen   net.Listener
+	url      string
+	node     string
+	// exclusive says that no other process can share the log and the database:
+	// what an earlier process left open is nobody's, at once.
+	exclusive bool
+	keys      *keystore.Store
+	tenants   tenants
+	engine    local.Config
+	basePath  string
+	onLost    string
+	tenantCap int64
+	maxBody   int64
+	grace     time.Duration
+	logger    *slog.Logger
+	point     func(string)
+	now       func() time.Time
+}
+
+// node is the assembled process.
+type node struct {
+	cfg        nodeConfig
+	partitions int32
+	instance   string
+	log        *kafka.Log
+	db         *postgres.DB
+	visible    *projections.Visible
+	snapshots  *projections.Snapshots
+	dispatch   *dispatch.Dispatcher
+	projector  *projections.Projector
+	relay      *relay.Relay
+	effects    *effects.Runner
+	engine     *local.Engine
+	leases     *projections.Leases
+	metrics    *metrics
+	inbox      *inbox.Publisher
+	server     *http.Server
+	routers    []*message.Router
+	closers    []func()
+}
+
+// newNode opens the log and the database, checks that they belong together, and
+// wires the parts. It starts nothing.
+func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
+	n = &node{cfg: cfg, visible: projections.NewVisible(), instance: cfg.node + "/" + uuid.NewString()[:8]}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if n.log, err = openLog(ctx, cfg.kafka); err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, func() { _ = n.log.Close() })
+	n.partitions = n.log.Genesis().Partitions
+	if err = n.openDatabase(ctx); err != nil {
+		return n, err
+	}
+	for _, part := range []func() error{n.wireWrites, n.wireRouters, n.wireEffects, n.wireAPI} {
+		if err = part(); err != nil {
+			return n, err
+		}
+	}
+	n.wireLeases()
+	return n, nil
+}
+
+func (n *node) openDatabase(ctx context.Context) error {
+	var err error
+	n.db, err = openDatabase(ctx, postgres.Config{URL: n.cfg.database, OnRestart: func(offsets map[int32]int64) {
+		for p, next := range offsets {
+			n.visible.Advance(p, next, nil)
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.db.Close)
+	if err := n.db.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := n.db.BindLog(ctx, n.log.Genesis()); err != nil {
+		return problem{err.Error(), "use the database of this log; for a new log, an empty one"}
+	}
+	return n.agree(ctx)
+}
+
+// agree checks that the read models are not ahead of the log, and holds reads
+// back until they show what stood in the log when this process began: an
+// earlier process may have answered it.
+func (n *node) agree(ctx context.Context) error {
+	ends, err := n.log.Ends(ctx)
+	if err != nil {
+		return err
+	}
+	offsets, err := n.db.Offsets(ctx)
+	if err != nil {
+		return err
+	}
+	for p, end := range ends {
+		if offsets[p] > end {
+			return problem{
+				fmt.Sprintf("the database has seen partition %d up to %d, the log ends at %d: the log has lost records", p, offsets[p], end),
+				"restore the log; if that cannot be, duolog projection rebuild makes the database that of what is left",
+			}
+		}
+		if end > 0 {
+			n.visible.Answered(domain.Position{Partition: p, Offset: end - 1})
+		}
+		n.visible.Advance(p, offsets[p], nil)
+	}
+	return nil
+}
+
+func (n *node) wireWrites() error {
+	var err error
+	if n.snapshots, err = projections.NewSnapshots(n.db.Read, n.partitions); err != nil {
+		return err
+	}
+	n.metrics = newMetrics(n)
+	n.dispatch = dispatch.New(dispatch.Config{
+		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
+		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
+		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Point: n.cfg.point,
+	})
+	n.projector, err = projections.New(projections.Config{
+		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
+		Logger: n.cfg.logger, Observe: n.metrics.Projection.Observe, Now: n.cfg.now, Point: n.cfg.point,
+	})
+	if err != nil {
+		return err
+	}
+	commits, err := projections.NewCommits(n.db.Read)
+	if err != nil {
+		return err
+	}
+	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Point: n.cfg.point})
+	return nil
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// wireLeases gives the owner of a partition its work: project, publish, and
+// run what is owed. One that fails takes the others with it and all begin anew.
+func (n *node) wireLeases() {
+	n.leases = projections.NewLeases(projections.LeaseConfig{
+		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger,
+		Work: func(ctx context.Context, partition int32) error {
+			group, ctx := errgroup.WithContext(ctx)
+			for _, work := range []func(context.Context, int32) error{n.projector.Run, n.relay.Run, n.effects.Run} {
+				group.Go(func() error { return work(ctx, partition) })
+			}
+			return group.Wait()
+		},
+	})
+}
+
+// run serves until ctx ends: then intake stops first, what is in flight gets
+// its answer, and the rest ends after it.
+func (n *node) run(ctx context.Context) error {
+	defer n.close()
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	group, work := errgroup.WithContext(work)
+	for _, long := range []func(context.Context) error{n.dispatch.Run, n.leases.Run, n.listen, n.log.Watch, n.runEngine, n.runRouters} {
+		group.Go(func() error { return long(work) })
+	}
+	group.Go(func() error {
+		if err := n.server.Serve(n.cfg.listen); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", n.cfg.listen.Addr(), err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-work.Done():
+		}
+		return n.shutdown(context.WithoutCancel(ctx), stopWork)
+	})
+	err := group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// shutdown lets requests that were accepted have their answer.
+func (n *node) shutdown(ctx context.Context, stopWork func()) error {
+	defer stopWork()
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.grace)
+	defer cancel()
+	if err := n.server.Shutdown(ctx); err != nil {
+		return n.server.Close()
+	}
+	return nil
+}
+
+// listen hears of batches that other nodes commit. A connection that breaks is
+// made again; until then own batches and the next poll tell.
+func (n *node) listen(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := n.db.Listen(ctx, projections.NotifyChannel, func(p int32, next int64) {
+			if next > n.visible.Next(p) {
+				n.visible.Advance(p, next, nil)
+			}
+		})
+		if ctx.Err() == nil {
+			n.cfg.logger.WarnContext(ctx, "announcements of other nodes are not heard", slog.Any("error", err))
+			n.poll(ctx)
+		}
+	}
+	return nil
+}
+
+// poll reads the offsets once, in place of announcements that were missed.
+func (n *node) poll(ctx context.Context) {
+	timer := time.NewTimer(500 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return
+	}
+	offsets, err := n.db.Offsets(ctx)
+	if err != nil {
+		return
+	}
+	for p, next := range offsets {
+		if next > n.visible.Next(p) {
+			n.visible.Advance(p, next, nil)
+		}
+	}
+}
+
+func (n *node) runEngine(ctx context.Context) error {
+	return n.engine.Run(ctx, n.effects.ReportFinished)
+}
+
+func (n *node) close() {
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		n.closers[i]()
+	}
+	n.closers = nil
+}
+
+// ready says why this node cannot serve, if it cannot.
+func (n *node) ready(ctx context.Context) error {
+	if unsafe := n.log.Unsafe(); unsafe != nil {
+		return &domain.Error{Code: domain.CodeLogUnsafe, Message: unsafe.Problem, Fix: unsafe.Fix}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := n.db.Read.Ping(ctx); err != nil {
+		return &domain.Error{Code: domain.CodeNotNow, Message: "the database does not answer", Fix: "see duolog doctor", Err: err}
+	}
+	if err := n.visible.Ready(ctx); err != nil {
+		return &domain.Error{Code: domain.CodeNotNow, Message: "the read models are catching up with the log", Fix: "wait; duolog projection status shows how far they are"}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/engine/local"
+	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/internal/crash"
+	"github.com/duolog/duolog/internal/kafka"
+	"github.com/duolog/duolog/internal/keystore"
+	"github.com/duolog/duolog/internal/telemetry"
+)
+
+// serveCmd runs a node of a deployment.
+type serveCmd struct{ config.Config }
+
+// Help is shown below the flags.
+func (serveCmd) Help() string {
+	return "Example:\n  duolog serve --config duolog.yaml\n\nThe log is created once, before: duolog journal init. A configuration file: duolog config example."
+}
+
+// Run serves until a signal comes.
+func (c serveCmd) Run(ctx context.Context, a app) error {
+	host, _ := os.Hostname()
+	defaults := config.Serve(c.StateDir)
+	defaults.NodeID = host
+	if err := demoAgent(&defaults); err != nil {
+		return err
+	}
+	cfg, err := c.Resolve(defaults)
+	if err != nil {
+		return err
+	}
+	n, err := buildNode(ctx, a, cfg, false)
+	if err != nil {
+		return err
+	}
+	n.cfg.logger.InfoContext(ctx, "serving", slog.String("api", n.cfg.url), slog.String("node", cfg.NodeID), slog.String("log", n.log.Genesis().Log.String()))
+	return n.run(ctx)
+}
+
+// buildNode turns a configuration into a node that is ready to run.
+func buildNode(ctx context.Context, a app, cfg config.Config, exclusive bool) (*node, error) {
+	logger, err := newLogger(a, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.StateDir, 0o750); err != nil {
+		return nil, problem{"the state directory cannot be made: " + err.Error(), "choose another with --state-dir"}
+	}
+	listener, err := listen(ctx, cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keystore.Open(cfg.Keystore, a.now)
+	if err == nil {
+		err = declare(keys, cfg.Tokens)
+	}
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	engine, basePath, err := engineConfig(a, cfg, logger)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	n, err := newNode(ctx, nodeConfig{
+		kafka:    kafka.Config{Brokers: cfg.Brokers, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Logger: logger},
+		database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID, exclusive: exclusive,
+		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
+		tenantCap: int64(cfg.TenantBytes), maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger,
+		point: crash.Point(a.getenv), now: a.now,
+	})
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	n.closers = append([]func(){func() { _ = keys.Close() }}, n.closers...)
+	return n, nil
+}
+
+func newLogger(a app, cfg config.Config) (*slog.Logger, error) {
+	return telemetry.NewLogger(a.err, telemetry.LogConfig{Level: cfg.LogLevel, Format: cfg.LogFormat})
+}
+
+// demoAgent makes the demo agent of this binary the program of the local engine
+// where no other is named.
+func demoAgent(defaults *config.Config) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	defaults.EngineProgram = []string{self, "demo-agent"}
+	return nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, problem{fmt.Sprintf("the API cannot listen on %s: %v", address, err), "stop what listens there, or choose another address with --listen"}
+	}
+	return l, nil
+}
+
+// publicURL is the configured one, with the port that was really taken.
+func publicURL(cfg config.Config, l net.Listener) string {
+	_, port, err := net.SplitHostPort(cfg.Listen)
+	if err == nil && port == "0" {
+		return "http://" + l.Addr().String()
+	}
+	return cfg.PublicURL
+}
+
+func onLost(policy string) string {
+	if policy == "retry" {
+		return effects.OnLostRestart
+	}
+	return effects.OnLostFail
+}
+
+// engineConfig is the local engine: its supervisor is this binary.
+func engineConfig(a app, cfg config.Config, logger *slog.Logger) (local.Config, string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return local.Config{}, "", fmt.Errorf("find this program: %w", err)
+	}
+	basePath, err := filepath.Abs(cmp.Or(cfg.EngineBasePath, "."))
+	if err != nil {
+		return local.Config{}, "", fmt.Errorf("engine base path: %w", err)
+	}
+	return local.Config{
+		Dir: cfg.StateDir, Program: cfg.EngineProgram, Supervisor: []string{self, "engine-supervise"}, WorkDir: cfg.EngineWorkDir,
+		Node: cfg.NodeID, Grace: cfg.EngineGrace, Getenv: a.getenv, Logger: logger,
+	}, basePath, nil
+}
