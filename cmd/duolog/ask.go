@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,8 @@ func (c askCmd) ask(ctx context.Context, a app, api *client) error {
 	if m.Refused != nil {
 		return refusedMessage(a.out, m)
 	}
-	return t.follow(ctx, m, s)
+	t.sent = s
+	return t.follow(ctx, m)
 }
 
 func refusedMessage(out io.Writer, m received) error {
@@ -73,7 +75,12 @@ type thread struct {
 	now   func() time.Time
 	began time.Time
 	json  bool
-	seen  map[string]bool
+	sent  sent
+	// live is false while a message that goes on with a workflow has not
+	// reached it: what happened before it is not its answer.
+	live bool
+	// shown are the tool calls that were printed, steps the events.
+	shown map[string]bool
 	steps int
 }
 
@@ -91,20 +98,40 @@ func (t *thread) step(what string) {
 }
 
 // follow reads the timeline until the answer of the message is delivered.
-func (t *thread) follow(ctx context.Context, m received, s sent) error {
-	t.seen = map[string]bool{}
+func (t *thread) follow(ctx context.Context, m received) error {
+	t.shown, t.live = map[string]bool{}, m.Mode != "continue"
 	id := m.Workflow.String()
-	page, err := t.wait(ctx, id, "")
-	for ; err == nil; page, err = t.wait(ctx, id, page.Next) {
+	for after := ""; ; {
+		page, err := t.wait(ctx, id, after)
+		if err != nil {
+			return err
+		}
 		for _, e := range page.Events {
-			t.steps++
-			done, err := t.event(ctx, id, m, s, e)
-			if done || err != nil {
+			if done, err := t.event(ctx, id, e); done || err != nil {
 				return err
 			}
 		}
+		after = page.Next
+		if moved, err := t.moved(ctx, m); moved != nil || err != nil {
+			if err != nil {
+				return err
+			}
+			return t.follow(ctx, *moved)
+		}
 	}
-	return err
+}
+
+// moved is the message again when it was given a workflow of its own, because
+// the one it was to go on with has ended.
+func (t *thread) moved(ctx context.Context, m received) (*received, error) {
+	if t.live {
+		return nil, nil
+	}
+	now, err := t.api.message(ctx, t.sent)
+	if err != nil || *now.Workflow == *m.Workflow {
+		return nil, err
+	}
+	return &now, nil
 }
 
 // wait reads the next events; a workflow that is assigned may not be there yet,
@@ -128,31 +155,36 @@ func (t *thread) wait(ctx context.Context, id, after string) (timelinePage, erro
 
 // event shows one event of the workflow and says whether the thread is at its
 // end.
-func (t *thread) event(ctx context.Context, id string, m received, s sent, e timelineEvent) (done bool, err error) {
+func (t *thread) event(ctx context.Context, id string, e timelineEvent) (done bool, err error) {
+	if !t.live {
+		t.live = t.reached(e)
+		return false, nil
+	}
+	t.steps++
 	switch e.Type {
 	case "workflow.created":
 		t.accepted(e)
-	case "workflow.checkpointed":
-		return false, t.showChat(ctx, id)
+	case "workflow.checkpointed", "workflow.workload_finished":
+		return false, t.showTools(ctx, id)
 	case "workflow.stop_requested":
 		t.step("stopping …")
-	case "workflow.workload_finished":
-		return false, t.showChat(ctx, id)
 	case "workflow.delivery_requested":
 		return false, t.answer(e)
 	case "workflow.delivery_failed":
 		t.step("the answer was not delivered; it is sent again")
 	case "workflow.delivered":
-		return t.ours(m, s), t.delivered(ctx, id)
+		return true, t.delivered(ctx, id)
 	case "workflow.delivery_given_up":
 		return true, problem{"the answer could not be delivered", "duolog workflow timeline " + id + " says why"}
 	}
 	return false, nil
 }
 
-// ours says whether a delivery ends this thread. A message that continued a
-// workflow waits for a delivery that came after it.
-func (t *thread) ours(m received, _ sent) bool { return m.Mode != "continue" || t.steps > 0 }
+// reached says whether the event is the arrival of our message.
+func (t *thread) reached(e timelineEvent) bool {
+	var m workflow.MessageReceived
+	return e.Type == "workflow.message_received" && json.Unmarshal(e.Data, &m) == nil && m.MessageID == t.sent.MessageID
+}
 
 func (t *thread) accepted(e timelineEvent) {
 	var c workflow.Created
@@ -166,23 +198,26 @@ func (t *thread) accepted(e timelineEvent) {
 	t.say("", "duo", strings.TrimSpace(fmt.Sprintf("accepted · %s %s · %s engine · %s", c.Flow.Definition, c.Flow.Version, c.Engine, acts)))
 }
 
-// showChat prints the tool calls that the newest checkpoint added.
-func (t *thread) showChat(ctx context.Context, id string) error {
+// showTools prints the tool calls of this turn that the newest checkpoint added.
+func (t *thread) showTools(ctx context.Context, id string) error {
 	entries, err := t.api.chat(ctx, id)
 	if err != nil {
 		return err
 	}
 	for i, e := range entries {
 		key := e.ID + "/" + strconv.Itoa(i)
-		if t.seen[key] {
+		if e.Type != "tool" || t.shown[key] || turnFollows(entries[i:]) {
 			continue
 		}
-		t.seen[key] = true
-		if e.Type == "tool" {
-			t.step(e.Content + " …")
-		}
+		t.shown[key] = true
+		t.step(e.Content + " …")
 	}
 	return nil
+}
+
+// turnFollows says whether the person spoke again after an entry.
+func turnFollows(entries []chatEntry) bool {
+	return slices.ContainsFunc(entries, func(e chatEntry) bool { return e.Type == "user" })
 }
 
 func (t *thread) answer(e timelineEvent) error {

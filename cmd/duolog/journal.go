@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -156,7 +156,7 @@ func (c journalTailCmd) print(ctx context.Context, a app, s *store, snapshots *p
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(l)
 	}
-	_, err := fmt.Fprintf(a.out, "%-9s %-24s %-44s %s\n", l.Position, clipText(l.Verdict, 24), clipText(shortStream(l.Stream), 44), strings.Join(append([]string{l.What}, l.Events...), " "))
+	_, err := fmt.Fprintf(a.out, "%-9s %-24s %-60s %s\n", l.Position, clipText(l.Verdict, 24), clipText(l.Stream, 60), strings.Join(append([]string{l.What}, l.Events...), " "))
 	return err
 }
 
@@ -201,15 +201,13 @@ func by(p domain.Principal) string {
 	switch {
 	case p.Run != nil:
 		return fmt.Sprintf("run %d", p.Run.Epoch)
-	case p.System != "":
+	case p.System != "" && p.System != "trigger":
 		return p.System
 	case p.ServiceAccount != "":
 		return p.User + " ∩ " + p.ServiceAccount
 	}
-	return p.User
+	return cmp.Or(p.User, p.System)
 }
-
-func shortStream(s string) string { return s }
 
 func clipText(s string, most int) string {
 	if r := []rune(s); len(r) > most {
@@ -327,5 +325,3 @@ func refuseKnownLog(ctx context.Context, cfg kafka.Config, url string) error {
 	}
 	return problem{"the database knows a log already, and the brokers do not have it", "point --brokers at that log, or use an empty database for a new one"}
 }
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

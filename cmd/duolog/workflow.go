@@ -134,7 +134,7 @@ func (c workflowListCmd) Run(ctx context.Context, a app) error {
 		return fmt.Errorf("read the list: %w", err)
 	}
 	for _, w := range list {
-		if _, err := fmt.Fprintf(a.out, "%-8d %-12s %-20s %s  %s\n", w.ID, w.Status, w.Definition, w.CreatedAt.Local().Format("2006-01-02 15:04"), w.Title); err != nil {
+		if _, err := fmt.Fprintf(a.out, "%-8d %-16s %-20s %s  %s\n", w.ID, w.Status, w.Definition, w.CreatedAt.Local().Format("2006-01-02 15:04"), w.Title); err != nil {
 			return err
 		}
 	}
@@ -236,7 +236,7 @@ func details(e timelineEvent) string {
 		}
 	case "workflow.checkpointed":
 		if k := (workflow.Checkpointed{}); read(&k) {
-			return fmt.Sprintf("%s · %d channels changed", k.ThreadTS, len(k.Channels))
+			return stepOf(k) + fmt.Sprintf("%d channels changed · %s", len(k.Channels), k.ThreadTS)
 		}
 	case "workflow.status_changed":
 		if s := (workflow.StatusChanged{}); read(&s) {
@@ -264,4 +264,19 @@ func details(e timelineEvent) string {
 		}
 	}
 	return ""
+}
+
+// stepOf is the step an agent says a checkpoint is, where its metadata does.
+func stepOf(k workflow.Checkpointed) string {
+	var raw []byte
+	for _, e := range k.Metadata.Add {
+		raw = append(raw, e.Inline...)
+	}
+	var metadata struct {
+		Step *int `json:"step"`
+	}
+	if json.Unmarshal(append(raw, k.Metadata.Tail...), &metadata) != nil || metadata.Step == nil {
+		return ""
+	}
+	return fmt.Sprintf("step %d · ", *metadata.Step)
 }
