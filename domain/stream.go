@@ -17,7 +17,7 @@ const (
 	KindConversation Kind = "conversation"
 )
 
-var kindPattern = regexp.MustCompile(`^[a-z][a-z_]{0,31}$`) //nolint:gochecknoglobals // a compiled constant
+var kindPattern = regexp.MustCompile(`^[a-z][a-z_]{0,31}$`)
 
 // Valid says whether k may stand in a key. A kind this build does not know is
 // valid: what the log admits must not depend on the build that reads it.
@@ -27,7 +27,7 @@ func (k Kind) Valid() bool { return kindPattern.MatchString(string(k)) }
 // a-z, 0-9, "-" and "_", the first a letter or digit. It leads every key.
 type Tenant string
 
-var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`) //nolint:gochecknoglobals // a compiled constant
+var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // Valid says whether the name may lead a key.
 func (t Tenant) Valid() bool { return tenantPattern.MatchString(string(t)) }

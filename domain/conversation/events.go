@@ -20,6 +20,7 @@ type Event interface {
 	EventType() string
 	// Values lists the values the event carries.
 	Values() []value.Value
+	event()
 }
 
 // Place says where a conversation is held.
@@ -138,3 +139,7 @@ func (d Decoder) Decode(e journal.Event) (Event, error) {
 	}
 	return out, nil
 }
+
+func (MessageReceived) event()  {}
+func (MessageRefused) event()   {}
+func (WorkflowAssigned) event() {}

@@ -68,7 +68,7 @@ func ParseGenesis(r Record) (Genesis, error) {
 
 // PartitionOf is the partition a key belongs to.
 func PartitionOf(key []byte, partitions int32) int32 {
-	return int32(murmur2(key)&0x7fffffff) % partitions //nolint:gosec // masked to 31 bits
+	return int32(murmur2(key)&0x7fffffff) % partitions
 }
 
 // murmur2 is the hash of Kafka's Java client.

@@ -74,6 +74,7 @@ func applyRun(s State, r Recorded) (State, error) {
 	case WorkloadFinished:
 		e.ExitCode, e.Log = clone(e.ExitCode), clone(e.Log)
 		run.Phase, run.Result, run.Attempt.Open, run.Stop = RunPhaseFinished, &e, false, nil
+	default: // Apply sends no other event here
 	}
 	s.Run = &run
 	return s, nil
@@ -127,6 +128,7 @@ func ApplyDelivery(d Delivery, r Recorded) (after Delivery, owed bool) {
 			d.LastError = e.Error
 		}
 		return d, false
+	default: // not about a delivery
 	}
 	return d, true
 }

@@ -200,7 +200,7 @@ func equalValue(v value.Value, b builtValue) bool {
 	return err == nil && m.ID() == b.manifest.ID()
 }
 
-var errNotInline = fmt.Errorf("the manifest is not inline") //nolint:gochecknoglobals // an error value
+var errNotInline = fmt.Errorf("the manifest is not inline")
 
 func equalTS(a, b *uuid.UUID) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)

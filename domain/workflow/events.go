@@ -18,6 +18,7 @@ type Event interface {
 	// Values lists the values the event carries, so that the commit can name
 	// the bytes they stand on.
 	Values() []value.Value
+	event()
 }
 
 // Container is a namespace or a project.

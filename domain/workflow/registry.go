@@ -161,3 +161,21 @@ func optional(values ...*value.Value) []value.Value {
 	}
 	return out
 }
+
+func (Created) event()           {}
+func (RunRequested) event()      {}
+func (RunAttempted) event()      {}
+func (RunStarted) event()        {}
+func (Checkpointed) event()      {}
+func (WritesRecorded) event()    {}
+func (ModelSelected) event()     {}
+func (StatusChanged) event()     {}
+func (StopRequested) event()     {}
+func (StopAttempted) event()     {}
+func (WorkloadFinished) event()  {}
+func (MessageReceived) event()   {}
+func (DeliveryRequested) event() {}
+func (DeliveryAttempted) event() {}
+func (Delivered) event()         {}
+func (DeliveryFailed) event()    {}
+func (DeliveryGivenUp) event()   {}
