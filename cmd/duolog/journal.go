@@ -49,6 +49,9 @@ func (c journalInitCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
+	if c.JSON {
+		return json.NewEncoder(a.out).Encode(g)
+	}
 	_, err = fmt.Fprintf(a.out, "log %s is ready: %d partitions, topics %s, %s, %s\n", g.Log, g.Partitions, cfg.JournalTopic(), cfg.CommandsTopic(), cfg.EventsTopic())
 	return err
 }

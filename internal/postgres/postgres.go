@@ -167,7 +167,22 @@ func (db *DB) Migrate(ctx context.Context) error {
 	}
 	std := stdlib.OpenDBFromPool(db.Write)
 	defer std.Close() //nolint:errcheck // the pool stays
-	return db.underLock(ctx, func() error { return migrate(ctx, std, files) })
+	return db.underLock(ctx, func() error {
+		if err := db.ensureSchema(ctx); err != nil {
+			return err
+		}
+		return migrate(ctx, std, files)
+	})
+}
+
+// ensureSchema makes the schema of the search path again where it was dropped:
+// everything in it can be derived.
+func (db *DB) ensureSchema(ctx context.Context) error {
+	const sql = `DO $$ BEGIN IF current_schema() IS NULL THEN CREATE SCHEMA public; END IF; END $$`
+	if _, err := db.Write.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("make the schema: %w", err)
+	}
+	return nil
 }
 
 func migrate(ctx context.Context, std *sql.DB, files fs.FS) error {

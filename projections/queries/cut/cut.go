@@ -3,9 +3,14 @@ package cut
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/duolog/duolog/domain"
@@ -27,12 +32,29 @@ type Tx struct {
 	codec *projections.Codec
 }
 
-// Read runs fn on one cut.
+// Read runs fn on one cut. It returns not_now where Postgres is away, or where
+// the tables are being made anew.
 func (d DB) Read(ctx context.Context, fn func(*Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, d.Pool, options, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, d.Pool, options, func(tx pgx.Tx) error {
 		return fn(&Tx{Tx: tx, codec: d.Codec})
 	})
+	if away(err) {
+		return &domain.Error{Code: domain.CodeNotNow, Message: "the read models cannot be read right now", Fix: "send the same request again; duolog doctor says what is wrong if it stays", Err: err}
+	}
+	return err
+}
+
+// away says whether an error is that of a server that cannot be reached, is
+// stopping or starting, or has no tables yet.
+func away(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		const undefinedTable = "42P01"
+		return pg.Code == undefinedTable || len(pg.Code) > 2 && slices.Contains([]string{"08", "53", "57", "58"}, pg.Code[:2])
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || pgconn.SafeToRetry(err) || network && !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // PartitionOf is where the records of a stream are.
