@@ -85,7 +85,7 @@ type Lookuper interface {
 }
 
 // ErrUnknown says that a delivery may have been made.
-var ErrUnknown = errors.New("the surface did not say whether it was sent") //nolint:gochecknoglobals // an error value
+var ErrUnknown = errors.New("the surface did not say whether it was sent")
 
 // PermanentError says that a delivery cannot be made, now or later.
 type PermanentError struct{ Err error }

@@ -34,10 +34,10 @@ const (
 )
 
 // errLeft says that only a person can go on.
-var errLeft = errors.New("it is unknown whether the delivery was made, and its surface cannot be asked: it is repeated only by hand") //nolint:gochecknoglobals // an error value
+var errLeft = errors.New("it is unknown whether the delivery was made, and its surface cannot be asked: it is repeated only by hand")
 
 // errClaimed says that the effect is somebody else's, or done.
-var errClaimed = errors.New("the effect is not ours to make") //nolint:gochecknoglobals // an error value
+var errClaimed = errors.New("the effect is not ours to make")
 
 // job is one effect with what is known of its workflow.
 type job struct {

@@ -201,16 +201,29 @@ func TestDeliveryThatFails(t *testing.T) {
 		until   func(workflow.State) bool
 		events  []string
 	}{
-		"for good": {"surface", func(s *surface) adapter.Adapter { return plain{s} }, permanent, settled,
-			[]string{"delivery_attempted", "delivery_failed", "delivery_given_up"}},
-		"for now": {"surface", func(s *surface) adapter.Adapter { return plain{s} }, errors.New("503"),
-			func(s workflow.State) bool { return s.Deliveries[0].LastError == "503" }, []string{"delivery_attempted", "delivery_failed"}},
-		"without an answer, de-duplicated": {"surface", func(s *surface) adapter.Adapter { return deduplicating{plain{s}} }, adapter.ErrUnknown,
-			func(s workflow.State) bool { return s.Deliveries[0].LastError != "" }, []string{"delivery_attempted", "delivery_failed"}},
-		"without an answer, left": {"surface", func(s *surface) adapter.Adapter { return plain{s} }, context.DeadlineExceeded,
-			func(s workflow.State) bool { return s.Deliveries[0].Attempt.Open }, []string{"delivery_attempted"}},
-		"without an adapter": {"fax", func(s *surface) adapter.Adapter { return plain{s} }, nil, settled,
-			[]string{"delivery_attempted", "delivery_failed", "delivery_given_up"}},
+		"for good": {
+			"surface", func(s *surface) adapter.Adapter { return plain{s} }, permanent, settled,
+			[]string{"delivery_attempted", "delivery_failed", "delivery_given_up"},
+		},
+		"for now": {
+			"surface", func(s *surface) adapter.Adapter { return plain{s} }, errors.New("503"),
+			func(s workflow.State) bool { return s.Deliveries[0].LastError == "503" },
+			[]string{"delivery_attempted", "delivery_failed"},
+		},
+		"without an answer, de-duplicated": {
+			"surface", func(s *surface) adapter.Adapter { return deduplicating{plain{s}} }, adapter.ErrUnknown,
+			func(s workflow.State) bool { return s.Deliveries[0].LastError != "" },
+			[]string{"delivery_attempted", "delivery_failed"},
+		},
+		"without an answer, left": {
+			"surface", func(s *surface) adapter.Adapter { return plain{s} }, context.DeadlineExceeded,
+			func(s workflow.State) bool { return s.Deliveries[0].Attempt.Open },
+			[]string{"delivery_attempted"},
+		},
+		"without an adapter": {
+			"fax", func(s *surface) adapter.Adapter { return plain{s} }, nil, settled,
+			[]string{"delivery_attempted", "delivery_failed", "delivery_given_up"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -182,4 +182,4 @@ func behind(e feed.Event) error {
 
 func asRefusal(err error) (*domain.Error, bool) { return errors.AsType[*domain.Error](err) }
 
-var errNoMessage = errors.New("the message is not there yet") //nolint:gochecknoglobals // an error value
+var errNoMessage = errors.New("the message is not there yet")

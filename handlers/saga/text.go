@@ -51,10 +51,10 @@ func questionText(w *ended, question string) string {
 	if question != "" {
 		return question
 	}
-	switch w.state.Status {
-	case workflow.StatusToolApprovalRequired:
+	if w.state.Status == workflow.StatusToolApprovalRequired {
 		return "The agent waits for your approval of a tool. " + next(w)
-	case workflow.StatusPlanApprovalRequired:
+	}
+	if w.state.Status == workflow.StatusPlanApprovalRequired {
 		return "The agent waits for your approval of its plan. " + next(w)
 	}
 	return "The agent waits for your answer. " + next(w)

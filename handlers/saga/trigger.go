@@ -110,7 +110,7 @@ func (t *Trigger) message(ctx context.Context, e feed.Event, assigned conversati
 	return &received{event: e, assigned: assigned, place: *snap.Conversation.Place, message: m, text: task(string(text))}, nil
 }
 
-var mention = regexp.MustCompile(`^\s*@[\pL\pN][\pL\pN._-]*[:,]?(\s+|$)`) //nolint:gochecknoglobals // a compiled constant
+var mention = regexp.MustCompile(`^\s*@[\pL\pN][\pL\pN._-]*[:,]?(\s+|$)`)
 
 // task is a message without the mention it begins with.
 func task(text string) string { return strings.TrimSpace(mention.ReplaceAllString(text, "")) }
