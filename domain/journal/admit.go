@@ -178,10 +178,11 @@ func blobsOf(headers []Header) ([]value.Blob, Reason, string) {
 			return nil, ReasonBadBytes, "the bytes " + name + " ride twice"
 		}
 		seen[address] = true
-		if size += len(h.Key) + len(h.Value); size > MaxHeaderBytes {
-			return nil, ReasonTooLarge, "the bytes pass 512 KiB"
-		}
+		size += len(h.Key) + len(h.Value)
 		out = append(out, value.Blob{Address: address, Bytes: h.Value})
+	}
+	if size > MaxHeaderBytes {
+		return nil, ReasonTooLarge, "the bytes pass 512 KiB"
 	}
 	return out, "", ""
 }

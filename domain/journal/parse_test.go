@@ -119,6 +119,7 @@ func parseCases() map[string]struct {
 		// Precedence: bytes before size of the value, size before form, form
 		// before key, key before partition.
 		"bytes before all":         {[]edit{withHeader("b:", ""), inValue("pid:4711", big(journal.MaxCommitJSON, "x")), otherKey, elsewhere}, journal.ReasonBadBytes, ""},
+		"bytes before size":        {[]edit{tooMuch, withHeader("b:", "")}, journal.ReasonBadBytes, ""},
 		"size before form":         {[]edit{withValue(big(journal.MaxCommitJSON+1, "x")), otherKey, elsewhere}, journal.ReasonTooLarge, ""},
 		"form before key":          {[]edit{withValue("{}"), otherKey, elsewhere}, journal.ReasonMalformed, ""},
 		"key before partition":     {[]edit{otherKey, elsewhere}, journal.ReasonWrongKey, ""},

@@ -88,7 +88,7 @@ func TestCheckpointsOfAnything(t *testing.T) {
 		sent := map[int]map[string]string{}
 		for n := 1; n <= rapid.IntRange(1, 6).Draw(t, "steps"); n++ {
 			state := map[string]string{}
-			for i := range rapid.SampledFrom([]int{0, 1, 3, 90}).Draw(t, "channels") {
+			for i := range rapid.SampledFrom([]int{0, 1, 3, 30}).Draw(t, "channels") {
 				items, size := rapid.SampledFrom([]int{0, 1, 63, 64, 200}).Draw(t, "items"), rapid.SampledFrom([]int{0, 20, 70, 200}).Draw(t, "size")
 				state[fmt.Sprintf("%s%d", strings.Repeat("\x01", i%9), i)] = longList(items, size)
 			}
@@ -97,8 +97,8 @@ func TestCheckpointsOfAnything(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 			c := save(n, rapid.IntRange(0, n-1).Draw(t, "parent"))
-			c.Checkpoint = json.RawMessage(`{"x":` + longList(rapid.SampledFrom([]int{0, 500}).Draw(t, "header"), 80) + `,"channel_values":` + string(values) + `}`)
-			c.Metadata = json.RawMessage(`{"m":` + longList(rapid.SampledFrom([]int{0, 500}).Draw(t, "metadata"), 80) + `}`)
+			c.Checkpoint = json.RawMessage(`{"x":` + longList(rapid.SampledFrom([]int{0, 200}).Draw(t, "header"), 80) + `,"channel_values":` + string(values) + `}`)
+			c.Metadata = json.RawMessage(`{"m":` + longList(rapid.SampledFrom([]int{0, 200}).Draw(t, "metadata"), 80) + `}`)
 			c.NS = ""
 			if s.when(c); s.err != nil {
 				t.Fatalf("%v", s.err)
