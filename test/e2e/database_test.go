@@ -1,0 +1,48 @@
+package e2e_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+type connection struct {
+	API      string   `json:"api"`
+	Brokers  []string `json:"brokers"`
+	Database string   `json:"database"`
+}
+
+func (d *dev) connection() connection {
+	d.tb.Helper()
+	return decode[connection](d.tb, read(d.tb, d.state, "connection.json"))
+}
+
+// query reads one number or text from the database.
+func query[T any](tb testing.TB, url, sql string, args ...any) T {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(tb.Context())
+	var out T
+	if err := conn.QueryRow(tb.Context(), sql, args...).Scan(&out); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+	return out
+}
+
+// execute runs statements.
+func execute(tb testing.TB, url string, statements ...string) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(tb.Context())
+	for _, s := range statements {
+		if _, err := conn.Exec(tb.Context(), s); err != nil {
+			tb.Fatalf("%s: %v", s, err)
+		}
+	}
+}
