@@ -110,19 +110,12 @@ type Command interface {
 	Decide(s State, f *Facts, conversation uuid.UUID) (Outcome, error)
 }
 
-// CommandRow is the registry entry of one command version.
-type CommandRow struct {
-	Type string
-	V    int
-	New  func() Command
-}
-
 // Commands is the registry: every command type of the stream, once.
 func Commands() []CommandRow {
 	return []CommandRow{
-		{"conversation.receive_message", 1, func() Command { return &ReceiveMessage{} }},
-		{"conversation.start_anew", 1, func() Command { return &StartAnew{} }},
-		{"conversation.refuse_message", 1, func() Command { return &RefuseMessage{} }},
+		{Type: "conversation.receive_message", V: 1, New: func() Command { return &ReceiveMessage{} }},
+		{Type: "conversation.start_anew", V: 1, New: func() Command { return &StartAnew{} }},
+		{Type: "conversation.refuse_message", V: 1, New: func() Command { return &RefuseMessage{} }},
 	}
 }
 

@@ -91,19 +91,22 @@ type Recorded struct {
 	Principal domain.Principal
 }
 
-// EventRow is the registry entry of one event version.
-type EventRow struct {
-	Type   string
-	V      int
-	Decode func(json.RawMessage) (Event, error)
-}
+// The registry's words, for the events and commands of this kind of stream.
+type (
+	EventRow   = journal.EventRow[Event]
+	CommandRow = journal.CommandRow[Command]
+	Decoder    = journal.Decoder[Event]
+)
+
+// NewDecoder reads every event of the registry.
+func NewDecoder() Decoder { return journal.NewDecoder(Events()) }
 
 // Events is the registry: every event type of the stream, once.
 func Events() []EventRow {
 	return []EventRow{
-		{"conversation.message_received", 1, decode[MessageReceived]},
-		{"conversation.message_refused", 1, decode[MessageRefused]},
-		{"conversation.workflow_assigned", 1, decode[WorkflowAssigned]},
+		{Type: "conversation.message_received", V: 1, Decode: decode[MessageReceived]},
+		{Type: "conversation.message_refused", V: 1, Decode: decode[MessageRefused]},
+		{Type: "conversation.workflow_assigned", V: 1, Decode: decode[WorkflowAssigned]},
 	}
 }
 
@@ -115,31 +118,7 @@ func decode[E Event](data json.RawMessage) (Event, error) {
 	return e, nil
 }
 
-// Decoder reads events by type and version.
-type Decoder map[string]EventRow
-
-// NewDecoder indexes the registry.
-func NewDecoder() Decoder {
-	d := Decoder{}
-	for _, row := range Events() {
-		d[journal.TypeName(row.Type, row.V)] = row
-	}
-	return d
-}
-
-// Decode reads one event; one of a newer build is an error.
-func (d Decoder) Decode(e journal.Event) (Event, error) {
-	row, ok := d[journal.TypeName(e.Type, e.V)]
-	if !ok {
-		return nil, fmt.Errorf("event %s is unknown to this build", journal.TypeName(e.Type, e.V))
-	}
-	out, err := row.Decode(e.Data)
-	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", journal.TypeName(e.Type, e.V), err)
-	}
-	return out, nil
-}
-
+// Only events of this package are events of a conversation.
 func (MessageReceived) event()  {}
 func (MessageRefused) event()   {}
 func (WorkflowAssigned) event() {}

@@ -2,40 +2,41 @@ package workflow
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 )
 
-// EventRow is the registry entry of one event version.
-type EventRow struct {
-	Type string
-	V    int
-	// Decode reads the data of that version.
-	Decode func(json.RawMessage) (Event, error)
-}
+// The registry's words, for the events and commands of this kind of stream.
+type (
+	EventRow   = journal.EventRow[Event]
+	CommandRow = journal.CommandRow[Command]
+	Decoder    = journal.Decoder[Event]
+)
+
+// NewDecoder reads every event of the registry.
+func NewDecoder() Decoder { return journal.NewDecoder(Events()) }
 
 // Events is the registry: every event type of the stream, once.
 func Events() []EventRow {
 	return []EventRow{
-		{"workflow.created", 1, decode[Created]},
-		{"workflow.run_requested", 1, decode[RunRequested]},
-		{"workflow.run_attempted", 1, decode[RunAttempted]},
-		{"workflow.run_started", 1, decode[RunStarted]},
-		{"workflow.checkpointed", 1, decode[Checkpointed]},
-		{"workflow.writes_recorded", 1, decode[WritesRecorded]},
-		{"workflow.model_selected", 1, decode[ModelSelected]},
-		{"workflow.status_changed", 1, decode[StatusChanged]},
-		{"workflow.stop_requested", 1, decode[StopRequested]},
-		{"workflow.stop_attempted", 1, decode[StopAttempted]},
-		{"workflow.workload_finished", 1, decode[WorkloadFinished]},
-		{"workflow.message_received", 1, decode[MessageReceived]},
-		{"workflow.delivery_requested", 1, decode[DeliveryRequested]},
-		{"workflow.delivery_attempted", 1, decode[DeliveryAttempted]},
-		{"workflow.delivered", 1, decode[Delivered]},
-		{"workflow.delivery_failed", 1, decode[DeliveryFailed]},
-		{"workflow.delivery_given_up", 1, decode[DeliveryGivenUp]},
+		{Type: "workflow.created", V: 1, Decode: decode[Created]},
+		{Type: "workflow.run_requested", V: 1, Decode: decode[RunRequested]},
+		{Type: "workflow.run_attempted", V: 1, Decode: decode[RunAttempted]},
+		{Type: "workflow.run_started", V: 1, Decode: decode[RunStarted]},
+		{Type: "workflow.checkpointed", V: 1, Decode: decode[Checkpointed]},
+		{Type: "workflow.writes_recorded", V: 1, Decode: decode[WritesRecorded]},
+		{Type: "workflow.model_selected", V: 1, Decode: decode[ModelSelected]},
+		{Type: "workflow.status_changed", V: 1, Decode: decode[StatusChanged]},
+		{Type: "workflow.stop_requested", V: 1, Decode: decode[StopRequested]},
+		{Type: "workflow.stop_attempted", V: 1, Decode: decode[StopAttempted]},
+		{Type: "workflow.workload_finished", V: 1, Decode: decode[WorkloadFinished]},
+		{Type: "workflow.message_received", V: 1, Decode: decode[MessageReceived]},
+		{Type: "workflow.delivery_requested", V: 1, Decode: decode[DeliveryRequested]},
+		{Type: "workflow.delivery_attempted", V: 1, Decode: decode[DeliveryAttempted]},
+		{Type: "workflow.delivered", V: 1, Decode: decode[Delivered]},
+		{Type: "workflow.delivery_failed", V: 1, Decode: decode[DeliveryFailed]},
+		{Type: "workflow.delivery_given_up", V: 1, Decode: decode[DeliveryGivenUp]},
 	}
 }
 
@@ -47,55 +48,22 @@ func decode[E Event](data json.RawMessage) (Event, error) {
 	return e, nil
 }
 
-// Decoder reads events by type and version.
-type Decoder map[string]EventRow
-
-// NewDecoder indexes the registry.
-func NewDecoder() Decoder {
-	d := Decoder{}
-	for _, row := range Events() {
-		d[journal.TypeName(row.Type, row.V)] = row
-	}
-	return d
-}
-
-// Decode reads one event. An event of a newer build is an error: the caller
-// stops the stream and says so, it never skips.
-func (d Decoder) Decode(e journal.Event) (Event, error) {
-	row, ok := d[journal.TypeName(e.Type, e.V)]
-	if !ok {
-		return nil, fmt.Errorf("event %s is unknown to this build", journal.TypeName(e.Type, e.V))
-	}
-	out, err := row.Decode(e.Data)
-	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", journal.TypeName(e.Type, e.V), err)
-	}
-	return out, nil
-}
-
-// CommandRow is the registry entry of one command version.
-type CommandRow struct {
-	Type string
-	V    int
-	New  func() Command
-}
-
 // Commands is the registry: every command type of the stream, once.
 func Commands() []CommandRow {
 	return []CommandRow{
-		{"workflow.start", 1, func() Command { return &Start{} }},
-		{"workflow.request_run", 1, func() Command { return &RequestRun{} }},
-		{"workflow.attempt_run", 1, func() Command { return &AttemptRun{} }},
-		{"workflow.confirm_run", 1, func() Command { return &ConfirmRun{} }},
-		{"workflow.finish_workload", 1, func() Command { return &FinishWorkload{} }},
-		{"workflow.save_checkpoint", 1, func() Command { return &SaveCheckpoint{} }},
-		{"workflow.record_writes", 1, func() Command { return &RecordWrites{} }},
-		{"workflow.update_status", 1, func() Command { return &UpdateStatus{} }},
-		{"workflow.attempt_stop", 1, func() Command { return &AttemptStop{} }},
-		{"workflow.receive_message", 1, func() Command { return &ReceiveMessage{} }},
-		{"workflow.request_delivery", 1, func() Command { return &RequestDelivery{} }},
-		{"workflow.attempt_delivery", 1, func() Command { return &AttemptDelivery{} }},
-		{"workflow.settle_delivery", 1, func() Command { return &SettleDelivery{} }},
+		{Type: "workflow.start", V: 1, New: func() Command { return &Start{} }},
+		{Type: "workflow.request_run", V: 1, New: func() Command { return &RequestRun{} }},
+		{Type: "workflow.attempt_run", V: 1, New: func() Command { return &AttemptRun{} }},
+		{Type: "workflow.confirm_run", V: 1, New: func() Command { return &ConfirmRun{} }},
+		{Type: "workflow.finish_workload", V: 1, New: func() Command { return &FinishWorkload{} }},
+		{Type: "workflow.save_checkpoint", V: 1, New: func() Command { return &SaveCheckpoint{} }},
+		{Type: "workflow.record_writes", V: 1, New: func() Command { return &RecordWrites{} }},
+		{Type: "workflow.update_status", V: 1, New: func() Command { return &UpdateStatus{} }},
+		{Type: "workflow.attempt_stop", V: 1, New: func() Command { return &AttemptStop{} }},
+		{Type: "workflow.receive_message", V: 1, New: func() Command { return &ReceiveMessage{} }},
+		{Type: "workflow.request_delivery", V: 1, New: func() Command { return &RequestDelivery{} }},
+		{Type: "workflow.attempt_delivery", V: 1, New: func() Command { return &AttemptDelivery{} }},
+		{Type: "workflow.settle_delivery", V: 1, New: func() Command { return &SettleDelivery{} }},
 	}
 }
 
