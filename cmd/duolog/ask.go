@@ -42,6 +42,7 @@ func (c askCmd) Run(ctx context.Context, a app) error {
 }
 
 func (c askCmd) ask(ctx context.Context, a app, api *client) error {
+	api.retry.most = retryFor // its message has an id: sent twice, it is one
 	t := &thread{api: api, out: a.out, now: a.now, began: a.now(), json: c.JSON}
 	id, err := uuid.NewV7()
 	if err != nil {

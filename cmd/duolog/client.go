@@ -23,6 +23,7 @@ type client struct {
 	base  string
 	token string
 	http  *http.Client
+	retry retry
 }
 
 func newClient(base, token string) *client {
@@ -38,8 +39,17 @@ type apiError struct {
 	RequestID string      `json:"request_id"`
 }
 
-// call sends one request and reads the answer into out. Headers are pairs.
+// call sends one request and reads the answer into out; a patient client sends
+// it again while the server is away. Headers are pairs.
 func (c *client) call(ctx context.Context, method, path string, body, out any, headers ...string) error {
+	err := c.retry.do(ctx, func() error { return c.once(ctx, method, path, body, out, headers...) })
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return problem{"nothing answers at " + c.base, "start it: duolog dev, in another terminal"}
+	}
+	return err
+}
+
+func (c *client) once(ctx context.Context, method, path string, body, out any, headers ...string) error {
 	var reader io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -59,9 +69,6 @@ func (c *client) call(ctx context.Context, method, path string, body, out any, h
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		if ctx.Err() == nil && errors.Is(err, syscall.ECONNREFUSED) {
-			return problem{"nothing answers at " + c.base, "start it: duolog dev, in another terminal"}
-		}
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end below

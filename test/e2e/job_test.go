@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -91,11 +92,14 @@ type partition struct {
 
 func (d *dev) theReadModels() {
 	d.tb.Helper()
-	for _, p := range decode[[]partition](d.tb, d.must("projection", "status", "--json")) {
-		if p.Lag != 0 || p.Owner == "" || p.Next == 0 {
-			d.tb.Errorf("projection status: %+v", p)
+	eventually(d.tb, 15*time.Second, func() error {
+		for _, p := range decode[[]partition](d.tb, d.must("projection", "status", "--json")) {
+			if p.Lag != 0 || p.Owner == "" || p.Next == 0 {
+				return fmt.Errorf("projection status: %+v", p)
+			}
 		}
-	}
+		return nil
+	})
 	d.clean()
 }
 

@@ -43,17 +43,18 @@ func pidIn(file string) int {
 	return p.PID
 }
 
-// running waits for the one run and its program.
+// running waits for the one run that is not over, and its program.
 func (d *dev) running() engineRun {
 	d.tb.Helper()
 	var found engineRun
 	eventually(d.tb, 20*time.Second, func() error {
-		runs := d.runs()
-		if len(runs) == 0 || runs[0].program == 0 {
-			return errors.New("no program runs")
+		for _, r := range d.runs() {
+			if !r.over && r.program > 0 {
+				found = r
+				return nil
+			}
 		}
-		found = runs[0]
-		return nil
+		return errors.New("no program runs")
 	})
 	return found
 }

@@ -1,0 +1,220 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// crashes are the named points of the code, and at which of their hits in one
+// job the process is killed.
+var crashes = map[string][]int{
+	"dispatch.before_append":  {1, 2, 3, 5, 9, 12},
+	"dispatch.after_append":   {1, 2, 3, 5, 9, 12},
+	"projector.before_commit": {1, 2, 3, 5, 9, 12},
+	"projector.after_commit":  {1, 2, 3, 5, 9, 12},
+	"relay.before_publish":    {1, 2, 3, 5, 9},
+	"relay.after_publish":     {1, 2, 3, 5, 9},
+	"effects.before_attempt":  {1, 2},
+	"effects.after_attempt":   {1, 2},
+	"effects.after_call":      {1, 2},
+	"effects.after_outcome":   {1, 2},
+}
+
+// stops are the points of a stop, whose effect is the second of the job.
+var stops = []string{"effects.before_attempt", "effects.after_attempt", "effects.after_call"}
+
+// TestCrashTableIsComplete finds the points in the code.
+func TestCrashTableIsComplete(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile(`\.(?:P|p)oint\("([^"]+)"\)`)
+	found := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range named.FindAllStringSubmatch(string(b), -1) {
+			found[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for point := range found {
+		if len(crashes[point]) == 0 {
+			t.Errorf("no crash is tested at %s", point)
+		}
+	}
+	for point := range crashes {
+		if !found[point] {
+			t.Errorf("the code has no point %s", point)
+		}
+	}
+}
+
+// TestCrash kills the process at each point of a job, and once more at any
+// moment of the next start: the answer comes, once.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	for point, hits := range crashes {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			d := newDev(t, 50*time.Millisecond)
+			d.start()
+			d.stop()
+			for _, n := range hits[:few(len(hits))] {
+				d.crashedJob(t, fmt.Sprintf("%s:%d", point, n))
+			}
+		})
+	}
+}
+
+// few is how many rows of a list are tested when time is short.
+func few(n int) int {
+	if testing.Short() {
+		return 1
+	}
+	return n
+}
+
+func (d *dev) crashedJob(t *testing.T, at string) {
+	t.Helper()
+	t.Run(at, func(t *testing.T) {
+		d := d.in(t)
+		claims := len(d.runs())
+		goal := "what changed at " + at + "?"
+		d.launch(crashtest(t), "DUOLOG_CRASH_AT="+at)
+		d.ready()
+		asked := d.ask(goal)
+		d.crashed(asked)
+		d.startTwice()
+		if code := asked.await(t, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
+			t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+		}
+		w := d.only(goal)
+		if w.Status != "finished" {
+			t.Errorf("the workflow is %s", w.Status)
+		}
+		d.once(w, claims, "created", "run_requested", "run_started", "workload_finished", "delivery_requested", "delivered")
+		d.proc.kill()
+	})
+}
+
+// in is the dev for a subtest.
+func (d *dev) in(t *testing.T) *dev {
+	t.Helper()
+	sub := *d
+	sub.tb = t
+	return &sub
+}
+
+// crashed waits until the process has killed itself while somebody waited.
+func (d *dev) crashed(waiting *process) {
+	d.tb.Helper()
+	eventually(d.tb, 20*time.Second, func() error {
+		switch {
+		case !d.proc.alive() && d.proc.killed():
+			return nil
+		case !d.proc.alive():
+			return final{errors.New("dev ended by itself: " + d.proc.err.String())}
+		case !waiting.alive():
+			return final{errors.New("the point was not reached\n" + waiting.out.String() + waiting.err.String())}
+		}
+		return errors.New("the point was not reached")
+	})
+}
+
+// startTwice starts again, is killed at any moment, and starts for good.
+func (d *dev) startTwice() {
+	d.tb.Helper()
+	d.launch(duolog(d.tb))
+	moment := time.NewTimer(rand.N(900 * time.Millisecond))
+	select {
+	case <-moment.C:
+	case <-d.proc.ended:
+		d.tb.Fatalf("dev ended: %s", d.proc.err.String())
+	}
+	d.proc.kill()
+	d.start()
+}
+
+// once says that the events happened once, that one program was started, and
+// that the read models are those of the log.
+func (d *dev) once(w workflowView, claims int, events ...string) {
+	d.tb.Helper()
+	l := d.timeline(w.UUID.String())
+	for _, name := range events {
+		if n := l.count(name); n != 1 {
+			d.tb.Errorf("%s happened %d times: %s", name, n, l.types())
+		}
+	}
+	if n := d.agent.starts(d.tb, w.Goal); n != 1 {
+		d.tb.Errorf("the agent was started %d times", n)
+	}
+	if n := len(d.runs()) - claims; n != 1 {
+		d.tb.Errorf("%d runs were claimed", n)
+	}
+	d.settled()
+	d.clean()
+}
+
+// settled waits until nothing is owed.
+func (d *dev) settled() {
+	d.tb.Helper()
+	eventually(d.tb, 15*time.Second, func() error {
+		if n := query[int](d.tb, d.connection().Database, "SELECT count(*) FROM intents"); n != 0 {
+			return fmt.Errorf("%d intents are left", n)
+		}
+		return nil
+	})
+}
+
+// TestCrashOfAStop kills the process while it stops a run.
+func TestCrashOfAStop(t *testing.T) {
+	t.Parallel()
+	d := newDev(t, time.Hour)
+	d.start()
+	d.stop()
+	for _, point := range stops[:few(len(stops))] {
+		t.Run(point, func(t *testing.T) { d.in(t).crashedStop(point + ":2") })
+	}
+}
+
+func (d *dev) crashedStop(at string) {
+	d.tb.Helper()
+	claims := len(d.runs())
+	goal := "what changed when it stopped at " + at + "?"
+	d.launch(crashtest(d.tb), "DUOLOG_CRASH_AT="+at)
+	d.ready()
+	asked := d.ask(goal)
+	asked.said(d.tb, "accepted")
+	w := d.only(goal)
+	r := d.running()
+	eventually(d.tb, 10*time.Second, func() error {
+		if d.timeline(w.UUID.String()).count("run_started") == 0 {
+			return errors.New("the run is not confirmed")
+		}
+		return nil
+	})
+	_ = launch(d.tb, d.dir, nil, duolog(d.tb), "workflow", "stop", fmt.Sprint(w.ID), "--state", d.state)
+	d.crashed(asked)
+	d.startTwice()
+	if code := asked.await(d.tb, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
+		d.tb.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+	}
+	gone(d.tb, r.program)
+	if w = d.only(goal); w.Status != "stopped" {
+		d.tb.Errorf("the workflow is %s", w.Status)
+	}
+	d.once(w, claims, "created", "run_started", "stop_requested", "workload_finished", "delivered")
+	d.proc.kill()
+}
