@@ -301,14 +301,14 @@ func (r *rows) addWorkflow(s *stream, partition int32) {
 		row.project = w.Created.Project.Path
 	}
 	if w.Run != nil {
-		row.run, row.active, row.workload = &w.Run.ID, w.ActiveRun() != nil, w.Run.Workload
+		row.run, row.active, row.workload, row.home = &w.Run.ID, w.ActiveRun() != nil, w.Run.Workload, workflow.NodeOf(w.Run.Attempt.By)
 	}
 	r.workflows.put(s.key, row)
 	r.touched = append(r.touched, s.key)
 	for _, i := range w.Intents() {
 		r.intents = append(r.intents, intentRow{
 			stream: s.key, kind: string(i.Kind), id: i.ID, partition: partition, due: i.Due,
-			attempt: int32(i.Attempt.Count), open: i.Attempt.Open, by: i.Attempt.By, lane: i.Lane, //nolint:gosec // counts attempts
+			attempt: int32(i.Attempt.Count), open: i.Attempt.Open, by: i.Attempt.By, lane: i.Lane, home: workflow.NodeOf(i.Home), //nolint:gosec // counts attempts
 		})
 	}
 }

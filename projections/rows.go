@@ -73,6 +73,7 @@ type (
 		engine     string
 		active     bool
 		workload   string
+		home       string
 		createdAt  time.Time
 	}
 	checkpointRow struct {
@@ -144,6 +145,7 @@ type (
 		open      bool
 		by        string
 		lane      string
+		home      string
 	}
 )
 

@@ -214,13 +214,17 @@ func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUI
 		})
 }
 
+// manifestsOf joins the values of all channels of checkpoints c, by their keys.
+const manifestsOf = `
+		CROSS JOIN generate_series(0, length(c.ids) / 32 - 1) AS i
+		CROSS JOIN LATERAL (SELECT * FROM manifests WHERE stream = c.stream AND id = substring(c.ids FROM i * 32 + 1 FOR 32) OFFSET 0) m`
+
 // queueBaseManifests reads the values of all channels of checkpoints.
 func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey]value.Manifest) {
 	b.Queue(`SELECT m.stream, m.id, m.manifest
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
-		JOIN checkpoints c USING (stream, ns_hash, thread_ts)
-		CROSS JOIN generate_series(0, length(c.ids) / 32 - 1) AS i
-		JOIN manifests m ON m.stream = c.stream AND m.id = substring(c.ids FROM i * 32 + 1 FOR 32)`,
+		CROSS JOIN LATERAL (SELECT stream, ids FROM checkpoints WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) c`+
+		manifestsOf,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
@@ -242,9 +246,7 @@ func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]wor
 			}
 			return r.Err()
 		})
-	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c
-		CROSS JOIN generate_series(0, length(c.ids) / 32 - 1) AS i
-		JOIN manifests m ON m.stream = c.stream AND m.id = substring(c.ids FROM i * 32 + 1 FOR 32)`, key, NSHash(ns)).
+	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns)).
 		Query(scanManifests(manifests))
 }
 
@@ -254,7 +256,8 @@ func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
 		byHash[string(NSHash(k.key.NS))+k.key.TS.String()] = k.key
 	}
 	b.Queue(`SELECT w.ns_hash, w.thread_ts, w.task, w.idx, w.value
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) JOIN writes w USING (stream, ns_hash, thread_ts)`,
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		CROSS JOIN LATERAL (SELECT * FROM writes WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) w`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),

@@ -202,9 +202,9 @@ func (r *rows) insertWorkflows() statement {
 		return statement{}
 	}
 	rows := r.workflows.rows
-	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, created_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::timestamptz[])
-		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, created_at = EXCLUDED.created_at`, []any{
+	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, home, created_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::text[], $15::timestamptz[])
+		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, home = EXCLUDED.home, created_at = EXCLUDED.created_at`, []any{
 		col(rows, func(r *workflowRow) string { return r.stream }),
 		col(rows, func(r *workflowRow) string { return r.tenant }),
 		col(rows, func(r *workflowRow) uuid.UUID { return r.id }),
@@ -218,6 +218,7 @@ func (r *rows) insertWorkflows() statement {
 		col(rows, func(r *workflowRow) string { return r.engine }),
 		col(rows, func(r *workflowRow) bool { return r.active }),
 		col(rows, func(r *workflowRow) string { return r.workload }),
+		col(rows, func(r *workflowRow) string { return r.home }),
 		col(rows, func(r *workflowRow) time.Time { return r.createdAt }),
 	}}
 }
@@ -288,8 +289,8 @@ func (r *rows) insertIntents() statement {
 		return statement{}
 	}
 	rows := r.intents
-	return statement{`INSERT INTO intents (stream, kind, id, partition, due, attempt, open, by, lane)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::timestamptz[], $6::int[], $7::bool[], $8::text[], $9::text[])`, []any{
+	return statement{`INSERT INTO intents (stream, kind, id, partition, due, attempt, open, by, lane, home)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::timestamptz[], $6::int[], $7::bool[], $8::text[], $9::text[], $10::text[])`, []any{
 		col(rows, func(r *intentRow) string { return r.stream }),
 		col(rows, func(r *intentRow) string { return r.kind }),
 		col(rows, func(r *intentRow) uuid.UUID { return r.id }),
@@ -299,5 +300,6 @@ func (r *rows) insertIntents() statement {
 		col(rows, func(r *intentRow) bool { return r.open }),
 		col(rows, func(r *intentRow) string { return r.by }),
 		col(rows, func(r *intentRow) string { return r.lane }),
+		col(rows, func(r *intentRow) string { return r.home }),
 	}}
 }

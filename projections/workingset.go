@@ -166,7 +166,9 @@ type found struct {
 	messages    map[messageKey]conversation.Message
 }
 
-// load reads what is wanted in one round trip.
+// load reads what is wanted in one round trip. Look-ups of many keys are
+// lateral with OFFSET 0, which keeps Postgres at one index look-up per key: it
+// guesses how many keys an unnest has, and would rather read a table whole.
 func load(ctx context.Context, q querier, w wanted) (found, error) {
 	f := found{
 		checkpoints: map[checkpointKey]workflow.Checkpoint{}, manifests: map[manifestKey]value.Manifest{},
@@ -196,7 +198,8 @@ func load(ctx context.Context, q querier, w wanted) (found, error) {
 
 func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) JOIN checkpoints c USING (stream, ns_hash, thread_ts)`,
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) CROSS JOIN LATERAL (
+			SELECT * FROM checkpoints WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) c`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
@@ -235,7 +238,8 @@ func scanCheckpoint(r pgx.Rows, stream *string) (workflow.Checkpoint, error) {
 }
 
 func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value.Manifest) {
-	b.Queue(`SELECT m.stream, m.id, m.manifest FROM unnest($1::text[], $2::bytea[]) AS k(stream, id) JOIN manifests m USING (stream, id)`,
+	b.Queue(`SELECT m.stream, m.id, m.manifest FROM unnest($1::text[], $2::bytea[]) AS k(stream, id)
+		CROSS JOIN LATERAL (SELECT * FROM manifests WHERE stream = k.stream AND id = k.id OFFSET 0) m`,
 		col(keys, func(k *manifestKey) string { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
 	).Query(scanManifests(into))
@@ -261,7 +265,8 @@ func scanManifests(into map[manifestKey]value.Manifest) func(pgx.Rows) error {
 }
 
 func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {
-	b.Queue(`SELECT x.stream, x.address FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN blobs x USING (stream, address)`,
+	b.Queue(`SELECT x.stream, x.address FROM unnest($1::text[], $2::bytea[]) AS k(stream, address)
+		CROSS JOIN LATERAL (SELECT stream, address FROM blobs WHERE stream = k.stream AND address = k.address OFFSET 0) x`,
 		col(keys, func(k *manifestKey) string { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
 	).Query(func(r pgx.Rows) error {
@@ -280,7 +285,8 @@ func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {
 
 func queueMessages(b *pgx.Batch, keys []messageKey, into map[messageKey]conversation.Message) {
 	b.Queue(`SELECT m.stream, m.message_id, m.author, m.text, m.flow, m.at, m.workflow, m.mode, m.refused
-		FROM unnest($1::text[], $2::text[]) AS k(stream, message_id) JOIN messages m USING (stream, message_id)`,
+		FROM unnest($1::text[], $2::text[]) AS k(stream, message_id)
+		CROSS JOIN LATERAL (SELECT * FROM messages WHERE stream = k.stream AND message_id = k.message_id OFFSET 0) m`,
 		col(keys, func(k *messageKey) string { return k.stream }),
 		col(keys, func(k *messageKey) string { return k.message }),
 	).Query(func(r pgx.Rows) error {

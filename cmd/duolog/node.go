@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -165,14 +166,15 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Point: n.cfg.point})
+	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Logger: n.cfg.logger, Point: n.cfg.point})
 	return nil
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // wireLeases gives the owner of a partition its work: project, publish, and
-// run what is owed. One that fails takes the others with it and all begin anew.
+// run what is owed. A projector that fails takes the others with it and all
+// begin anew; the others keep their troubles to themselves.
 func (n *node) wireLeases() {
 	n.leases = projections.NewLeases(projections.LeaseConfig{
 		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger,
@@ -193,7 +195,7 @@ func (n *node) run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
-	for _, long := range []func(context.Context) error{n.dispatch.Run, n.leases.Run, n.listen, n.log.Watch, n.runEngine, n.runRouters} {
+	for _, long := range []func(context.Context) error{n.dispatch.Run, n.leases.Run, n.listen, n.log.Watch, n.runEngine, n.effects.RunHome, n.runRouters} {
 		group.Go(func() error { return long(work) })
 	}
 	group.Go(func() error {
@@ -269,8 +271,8 @@ func (n *node) runEngine(ctx context.Context) error {
 }
 
 func (n *node) close() {
-	for i := len(n.closers) - 1; i >= 0; i-- {
-		n.closers[i]()
+	for _, closer := range slices.Backward(n.closers) {
+		closer()
 	}
 	n.closers = nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -262,6 +263,8 @@ type description struct {
 	f     *Facts
 	seen  map[value.Address]bool
 	blobs []value.Blob
+	// manifests is what the spilled manifests take of the record's headers.
+	manifests int
 }
 
 func (d *description) value(b builtValue, over *value.Manifest) value.Value {
@@ -303,7 +306,10 @@ func (d *description) spill(e *Checkpointed, built *builtCheckpoint) error {
 			d.manifest(blob)
 		}
 	}
-	return domain.CheckSize("checkpoint.channel_values", size, eventMost)
+	return cmp.Or(
+		domain.CheckSize("checkpoint.channel_values", size, eventMost),
+		domain.CheckSize("checkpoint.channel_values", d.manifests, journal.MaxHeaderBytes),
+	)
 }
 
 // needs is what the commit takes to name the bytes of v that it does not bring.
@@ -323,6 +329,7 @@ func (d *description) manifest(b value.Blob) {
 	if !d.seen[b.Address] {
 		d.seen[b.Address] = true
 		d.blobs = append([]value.Blob{b}, d.blobs...)
+		d.manifests += len(journal.BlobHeader) + 2*len(b.Address) + len(b.Bytes)
 	}
 }
 

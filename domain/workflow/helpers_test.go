@@ -37,7 +37,9 @@ type story struct {
 	t     fataler
 	state workflow.State
 	facts *workflow.Facts
+	// blobs are all bytes of the stream, own those of the last commit.
 	blobs map[value.Address][]byte
+	own   []value.Blob
 	env   workflow.Env
 	n     int
 
@@ -69,11 +71,15 @@ func (s *story) apply(e workflow.Event) {
 	s.state = next
 }
 
+// fetch reads the bytes of the commit itself: whoever applies an event right
+// after it was decided has no others.
 func (s *story) fetch(a value.Address) ([]byte, error) {
-	if b, ok := s.blobs[a]; ok {
-		return b, nil
+	for _, b := range s.own {
+		if b.Address == a {
+			return b.Bytes, nil
+		}
 	}
-	return nil, fmt.Errorf("no bytes %s", a)
+	return nil, fmt.Errorf("no bytes %s in the commit", a)
 }
 
 // as lets a run speak from here on.
@@ -113,6 +119,7 @@ func (s *story) when(c workflow.Command) *story {
 	for _, b := range s.out.Blobs {
 		s.blobs[b.Address] = b.Bytes
 	}
+	s.own = s.out.Blobs
 	for _, e := range s.out.Events {
 		before := s.state
 		s.apply(e)
@@ -178,6 +185,23 @@ func (s *story) pack(c workflow.Command) {
 		s.t.Fatalf("%s passes the log's limit: %v", c.CommandType(), err)
 	}
 	s.packed = len(packed.Commit.Value)
+	s.manifestsRide(packed.Commit)
+}
+
+// manifestsRide: a fold reads spilled manifests from the commit itself.
+func (s *story) manifestsRide(m journal.Message) {
+	s.t.Helper()
+	rides := map[string]bool{}
+	for _, h := range m.Headers {
+		rides[h.Key] = true
+	}
+	for _, e := range s.out.Events {
+		for _, v := range e.Values() {
+			if !v.Manifest.IsZero() && !rides[journal.BlobHeader+v.Manifest.String()] {
+				s.t.Fatalf("manifest %s goes ahead of its commit", v.Manifest)
+			}
+		}
+	}
 }
 
 // then compares what came of the command; no events means that it was so.

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,18 @@ type Intent struct {
 	Attempt Attempt
 	// Lane serialises effects that go to one destination.
 	Lane string
+	// Home is the instance that claimed the run: an engine that is bound to its
+	// node knows the workload there and nowhere else. Empty before the claim,
+	// and for deliveries.
+	Home string
+}
+
+// NodeOf is the node of an instance: instances are named node/random.
+func NodeOf(instance string) string {
+	if i := strings.LastIndexByte(instance, '/'); i >= 0 {
+		return instance[:i]
+	}
+	return instance
 }
 
 // MaxDeliveryAttempts bounds how often one delivery is tried.
@@ -58,10 +71,10 @@ func (s State) Intents() []Intent {
 func (r Run) intents() []Intent {
 	var out []Intent
 	if r.Phase != RunPhaseStarted {
-		out = append(out, Intent{Kind: IntentRun, ID: r.ID, Due: later(r.RequestedAt, r.Attempt.At), Attempt: r.Attempt, Lane: r.Engine})
+		out = append(out, Intent{Kind: IntentRun, ID: r.ID, Due: later(r.RequestedAt, r.Attempt.At), Attempt: r.Attempt, Lane: r.Engine, Home: r.Attempt.By})
 	}
 	if r.Stop != nil && r.Phase == RunPhaseStarted {
-		out = append(out, Intent{Kind: IntentStop, ID: r.ID, Due: later(r.Stop.RequestedAt, r.Stop.Attempt.At), Attempt: r.Stop.Attempt, Lane: r.Engine})
+		out = append(out, Intent{Kind: IntentStop, ID: r.ID, Due: later(r.Stop.RequestedAt, r.Stop.Attempt.At), Attempt: r.Stop.Attempt, Lane: r.Engine, Home: r.Attempt.By})
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func TestOneClaimsARun(t *testing.T) {
 	s.when(&workflow.ConfirmRun{Run: run1, Workload: "pid:1"}).then(workflow.RunStarted{Run: run1, Workload: "pid:1"})
 	s.when(&workflow.AttemptRun{Run: run1, Attempt: 3, By: "a"}).refused(domain.CodeConflict, "")
 	s.when(&workflow.ConfirmRun{Run: run1, Workload: "pid:2"}).then()
-	if run := s.state.ActiveRun(); run.Workload != "pid:1" || run.Phase != workflow.RunPhaseStarted || len(s.state.Intents()) != 0 {
+	if run := s.state.ActiveRun(); run.Workload != "pid:1" || run.Phase != workflow.RunPhaseStarted || run.Attempt.Open || len(s.state.Intents()) != 0 {
 		t.Errorf("%+v owes %v", run, s.state.Intents())
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
@@ -22,8 +23,13 @@ import (
 
 // Intents lists what is owed and due before a time, oldest first, in pages that
 // begin after an intent. It MAY be behind: the claim decides.
+//
+// DueAt is the same for the runs that a node claimed. Orphans lists the runs of
+// a partition whose node has not lived for longer than missing.
 type Intents interface {
 	Due(ctx context.Context, partition int32, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
+	DueAt(ctx context.Context, node string, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
+	Orphans(ctx context.Context, partition int32, engines []string, missing time.Duration) ([]intents.Orphan, error)
 }
 
 // Wake gives a channel that is closed when the read models of a partition
@@ -64,6 +70,13 @@ type Tokens interface {
 	Mint(ctx context.Context, t Token) (string, error)
 }
 
+// Bound is an engine whose workloads only their own node can look up and stop:
+// what is owed for a claimed run is done there, whoever owns the partition.
+type Bound interface {
+	Engine
+	NodeBound()
+}
+
 // What happens to a run that its engine lost.
 const (
 	OnLostFail    = "fail"
@@ -85,9 +98,13 @@ type Config struct {
 	// BasePath is the directory a run works in; absolute, or empty to leave it
 	// to the engine.
 	BasePath string
-	// Instance names this process; random, so that attempts made before a
-	// restart are known to be nobody's.
+	// Instance names this process: node/random, so that attempts made before a
+	// restart are known to be nobody's, and on which node they were made.
 	Instance string
+	// Missing is how long a node must not have lived before its runs count as
+	// lost (30 s). Shorter ends runs that are still at work, longer leaves
+	// people waiting. It MUST be below a minute, for which nodes are remembered.
+	Missing time.Duration
 	// OnLost is fail (default) or restart.
 	OnLost string
 	// TakeOver is how old another instance's open attempt must be before it is
@@ -127,7 +144,9 @@ func (c Config) Validate() error {
 
 // Runner works off intents. Make it with New.
 type Runner struct {
-	cfg Config
+	cfg   Config
+	node  string
+	began time.Time
 
 	mu sync.Mutex
 	// pauses are the effects that failed, until when they are left alone.
@@ -141,10 +160,11 @@ func New(cfg Config) (*Runner, error) {
 	}
 	cfg.TakeOver = cmp.Or(cfg.TakeOver, 10*time.Second)
 	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
+	cfg.Missing = cmp.Or(cfg.Missing, 30*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
-	return &Runner{cfg: cfg, pauses: map[effectKey]pause{}}, nil
+	return &Runner{cfg: cfg, node: workflow.NodeOf(cfg.Instance), began: cfg.Now(), pauses: map[effectKey]pause{}}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections/queries/intents"
 )
 
@@ -16,18 +17,64 @@ const (
 	breath = 10 * time.Millisecond
 )
 
+// source is where a loop finds what it works off.
+type source struct {
+	due func(ctx context.Context, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
+	// ours says whether an intent is this loop's to do.
+	ours    func(intents.Intent) bool
+	changed func() <-chan struct{}
+	// poll is how often to look though nothing woke us.
+	poll time.Duration
+}
+
 // Run works off the intents of a partition until ctx ends, then gives what is
-// in flight the grace to end. It returns nil: what fails is tried again.
+// in flight the grace to end. It returns nil: what fails is tried again. What is
+// owed for a run that a bound engine has is left to the node of that engine.
 func (r *Runner) Run(ctx context.Context, partition int32) error {
+	orphans := r.watchOrphans(ctx, partition)
+	defer orphans.Wait()
+	return r.loop(ctx, source{
+		due: func(ctx context.Context, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error) {
+			return r.cfg.Intents.Due(ctx, partition, before, after, limit)
+		},
+		ours:    func(in intents.Intent) bool { return !r.atHome(in) },
+		changed: func() <-chan struct{} { return r.cfg.Wake.Changed(partition) },
+		poll:    r.cfg.Poll,
+	})
+}
+
+// homePoll is how often the node looks for what its own runs owe.
+const homePoll = 200 * time.Millisecond
+
+// RunHome works off, until ctx ends, what is owed for the runs that this node's
+// bound engines have, whoever owns their partitions.
+func (r *Runner) RunHome(ctx context.Context) error {
+	return r.loop(ctx, source{
+		due: func(ctx context.Context, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error) {
+			return r.cfg.Intents.DueAt(ctx, r.node, before, after, limit)
+		},
+		ours:    r.atHome,
+		changed: func() <-chan struct{} { return nil },
+		poll:    homePoll,
+	})
+}
+
+// atHome says whether only the node that claimed the run can do what is owed.
+func (r *Runner) atHome(in intents.Intent) bool {
+	_, bound := r.cfg.Engines[in.Lane].(Bound)
+	return bound && in.Home != "" && in.Kind != workflow.IntentDeliver
+}
+
+func (r *Runner) loop(ctx context.Context, s source) error {
 	work, cancel := r.workContext(ctx)
 	defer cancel()
 	l := &lanes{busy: map[string]bool{}, most: r.cfg.Parallel, freed: make(chan struct{}, 1)}
 	defer l.running.Wait()
 	for {
-		changed := r.cfg.Wake.Changed(partition)
-		next, err := r.pass(ctx, work, partition, l)
+		changed := s.changed()
+		next, err := r.pass(ctx, work, s, l)
 		if err != nil && ctx.Err() == nil {
-			r.cfg.Logger.WarnContext(ctx, "intents not read", slog.Int("partition", int(partition)), slog.Any("error", err))
+			r.cfg.Logger.WarnContext(ctx, "intents not read", slog.Any("error", err))
 		}
 		if !r.rest(ctx, changed, l.freed, next) {
 			return nil
@@ -44,18 +91,21 @@ func (r *Runner) workContext(ctx context.Context) (context.Context, context.Canc
 }
 
 // pass starts what can be started and says when to look again.
-func (r *Runner) pass(ctx, work context.Context, partition int32, l *lanes) (next time.Time, err error) {
+func (r *Runner) pass(ctx, work context.Context, s source, l *lanes) (next time.Time, err error) {
 	now := r.cfg.Now()
-	horizon := now.Add(r.cfg.Poll)
+	horizon := now.Add(s.poll)
 	next = horizon
 	var after *intents.Intent
 	for {
-		page, err := r.cfg.Intents.Due(ctx, partition, horizon, after, pageSize)
+		page, err := s.due(ctx, horizon, after, pageSize)
 		if err != nil {
 			return next, err
 		}
 		for i := range page {
 			in := page[i]
+			if !s.ours(in) {
+				continue
+			}
 			if at := r.mayTry(in); at.After(now) {
 				next = earlier(next, at)
 				continue
@@ -96,7 +146,7 @@ func (r *Runner) rest(ctx context.Context, changed, freed <-chan struct{}, next 
 func (r *Runner) mayTry(in intents.Intent) time.Time {
 	at := in.Due
 	switch {
-	case in.Open && in.By != r.cfg.Instance:
+	case in.Open && in.By != r.cfg.Instance && workflow.NodeOf(in.By) != r.node:
 		at = at.Add(max(r.cfg.TakeOver, patience(in)))
 	case in.Open:
 		at = at.Add(patience(in))

@@ -36,6 +36,8 @@ type world struct {
 	done    map[uuid.UUID]projections.Done
 	log     []workflow.Recorded
 	changed chan struct{}
+	// gone are the nodes that do not live any more.
+	gone []string
 	// refuse fails commands of a type; nil for none.
 	refuse func(commandType string) error
 }
@@ -110,16 +112,42 @@ func (w *world) Blob(_ context.Context, _ domain.StreamID, a value.Address) ([]b
 }
 
 func (w *world) Due(ctx context.Context, _ int32, before time.Time, _ *intents.Intent, _ int) ([]intents.Intent, error) {
+	return w.owed(ctx, before, func(intents.Intent) bool { return true })
+}
+
+func (w *world) DueAt(ctx context.Context, node string, before time.Time, _ *intents.Intent, _ int) ([]intents.Intent, error) {
+	return w.owed(ctx, before, func(in intents.Intent) bool { return in.Home != "" && in.Home == node })
+}
+
+// Orphans lists the active runs of nodes that the test calls gone.
+func (w *world) Orphans(_ context.Context, _ int32, engines []string, _ time.Duration) ([]intents.Orphan, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []intents.Orphan
+	for stream, s := range w.state {
+		run := s.ActiveRun()
+		if run == nil || !slices.Contains(engines, run.Engine) {
+			continue
+		}
+		if node := workflow.NodeOf(run.Attempt.By); node != "" && slices.Contains(w.gone, node) {
+			out = append(out, intents.Orphan{Stream: stream, Run: run.ID, Node: node})
+		}
+	}
+	return out, nil
+}
+
+func (w *world) owed(ctx context.Context, before time.Time, which func(intents.Intent) bool) ([]intents.Intent, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []intents.Intent
 	for stream, s := range w.state {
 		for _, i := range s.Intents() {
-			if !i.Due.After(before) {
-				out = append(out, intents.Intent{
-					Stream: stream, Kind: i.Kind, ID: i.ID, Due: i.Due,
-					Attempt: i.Attempt.Count, Open: i.Attempt.Open, By: i.Attempt.By, Lane: i.Lane,
-				})
+			in := intents.Intent{
+				Stream: stream, Kind: i.Kind, ID: i.ID, Due: i.Due,
+				Attempt: i.Attempt.Count, Open: i.Attempt.Open, By: i.Attempt.By, Lane: i.Lane, Home: workflow.NodeOf(i.Home),
+			}
+			if !i.Due.After(before) && which(in) {
+				out = append(out, in)
 			}
 		}
 	}

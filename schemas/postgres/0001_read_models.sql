@@ -128,13 +128,15 @@ CREATE TABLE workflows (
     engine     text NOT NULL,
     active     boolean NOT NULL,
     workload   text NOT NULL,
+    home       text NOT NULL,
     created_at timestamptz NOT NULL
 ) WITH (fillfactor = 80);
 CREATE INDEX workflows_number ON workflows (number);
 CREATE INDEX workflows_list ON workflows (tenant, number DESC);
 CREATE INDEX workflows_id ON workflows (tenant, id);
-CREATE INDEX workflows_active ON workflows (engine) WHERE active;
+CREATE INDEX workflows_active ON workflows (home) WHERE active;
 COMMENT ON TABLE workflows IS 'What lists filter and sort by; the workflow itself is heads.state.';
+COMMENT ON COLUMN workflows.home IS 'The node that claimed the latest run.';
 COMMENT ON COLUMN workflows.active IS 'A run was requested and has not ended.';
 
 CREATE TABLE checkpoints (
@@ -229,10 +231,13 @@ CREATE TABLE intents (
     open      boolean NOT NULL,
     by        text NOT NULL,
     lane      text NOT NULL,
+    home      text NOT NULL,
     PRIMARY KEY (stream, kind, id)
 );
 CREATE INDEX intents_due ON intents (partition, due);
+CREATE INDEX intents_home ON intents (home, due) WHERE home <> '';
 COMMENT ON TABLE intents IS 'Effects that are owed: asked for, without an outcome.';
+COMMENT ON COLUMN intents.home IS 'The node that claimed the run, empty before: where an engine that is bound to its node knows the workload.';
 COMMENT ON COLUMN intents.open IS 'The latest attempt has no outcome: it is unknown.';
 
 -- +goose StatementBegin

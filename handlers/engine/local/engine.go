@@ -234,3 +234,6 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// NodeBound says that the runs of this engine are known on its own node only.
+func (*Engine) NodeBound() {}
