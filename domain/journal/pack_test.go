@@ -61,6 +61,27 @@ func TestPackManyBlobs(t *testing.T) {
 	}
 }
 
+// Records that go ahead have room for their list.
+func TestPackFillsTheRecordsAhead(t *testing.T) {
+	t.Parallel()
+	const name = len("b:") + 64
+	for _, taken := range []int{name, name + 32} { // 8 fill a record to the byte, without and with their part of the list
+		var blobs []value.Blob
+		for i := range 25 {
+			blobs = append(blobs, blob(fmt.Sprintf("%0*d", journal.MaxHeaderBytes/8-taken, i)))
+		}
+		p := pack(t, commit(journal.Hash{}, 0), blobs...)
+		if len(p.Commit.Headers) != 8 || len(p.Ahead) != 3 {
+			t.Errorf("%d headers, %d ahead", len(p.Commit.Headers), len(p.Ahead))
+		}
+		for i, m := range p.Ahead {
+			if parsed := journal.Parse(record(m, int64(i)), partitions); parsed.Reason != "" {
+				t.Errorf("ahead %d: %s", i, parsed.Detail)
+			}
+		}
+	}
+}
+
 // admitted plays records of one stream as the projector does.
 type admitted struct {
 	head  journal.Hash

@@ -58,7 +58,7 @@ func TestTooManyChannels(t *testing.T) {
 	// Few enough to name, but their manifests do not fit the commit's record.
 	channels = nil
 	for i := range 250 {
-		channels = append(channels, fmt.Sprintf(`"channel %d":%s`, i, distinct(63, i)))
+		channels = append(channels, fmt.Sprintf(`"channel %d":%s`, i, distinct(60, i)))
 	}
 	given(t, running()...).when(save(1, 0, channels...)).refused(domain.CodeTooLarge, "checkpoint.channel_values")
 }
