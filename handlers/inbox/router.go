@@ -16,7 +16,7 @@ import (
 )
 
 // Group is the consumer group of the inbox.
-const Group = "duolog.inbox"
+const Group = "inbox"
 
 // closeTimeout is how long a router waits for handlers when it ends. Their
 // contexts have ended by then.

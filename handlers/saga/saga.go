@@ -28,8 +28,8 @@ type Saga interface {
 	React(ctx context.Context, e feed.Event) error
 }
 
-// GroupPrefix leads the consumer group of each saga.
-const GroupPrefix = "duolog.saga."
+// GroupPrefix leads the consumer group of each saga, behind the prefix of the topics.
+const GroupPrefix = "saga."
 
 // Group is the consumer group of a saga.
 func Group(s Saga) string { return GroupPrefix + s.Name() }

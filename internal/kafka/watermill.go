@@ -18,7 +18,8 @@ import (
 // and after a rebalance the whole group, so a handler retries a few times,
 // parks and acknowledges. After a rebalance the old owner's context lives on
 // and its Ack does nothing: only what the journal accepts counts. A group
-// begins at the oldest record, and an offset that is gone is an error.
+// begins at the oldest record, and an offset that is gone is an error. Its name is
+// led by the prefix of the topics: two logs on one cluster share no group.
 func NewCommandSubscriber(cfg Config, group string) (message.Subscriber, error) {
 	return newSubscriber(cfg, group)
 }
@@ -37,7 +38,7 @@ func newSubscriber(cfg Config, group string) (message.Subscriber, error) {
 		return nil, errors.New("subscribe: a consumer group is needed")
 	}
 	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
-		Brokers: cfg.Brokers, ConsumerGroup: group, Unmarshaler: unmarshaler{}, OverwriteSaramaConfig: cfg.saramaGroup(),
+		Brokers: cfg.Brokers, ConsumerGroup: cfg.prefix() + "." + group, Unmarshaler: unmarshaler{}, OverwriteSaramaConfig: cfg.saramaGroup(),
 	}, cfg.watermillLogger())
 	if err != nil {
 		return nil, fmt.Errorf("subscribe group %s: %w", group, err)
