@@ -197,3 +197,21 @@ func TestLostAcknowledgementIsNoSecondCommit(t *testing.T) {
 		t.Errorf("%d ignored copies (%v): the test did not lose anything", stale, err)
 	}
 }
+
+// panicking is a command that the domain cannot decide.
+type panicking struct{ workflow.RequestRun }
+
+func (*panicking) Decide(workflow.State, *workflow.Facts, workflow.Env) (workflow.Outcome, error) {
+	panic("a bug")
+}
+
+func TestPanicIsARefusal(t *testing.T) {
+	t.Parallel()
+	n := nodetest.NewCluster(t).Start(t, nodetest.Options{})
+	id := stream()
+	do(t, n, id, start())
+	if _, err := try(t.Context(), n, id, &panicking{}); domain.CodeOf(err) != domain.CodeInternal {
+		t.Errorf("a command that panics: %v", err)
+	}
+	do(t, n, id, &workflow.UpdateStatus{Event: "start"})
+}

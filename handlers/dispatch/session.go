@@ -66,20 +66,38 @@ func (s *session) decide(r *Request, index int, now time.Time) decided {
 		Command:   journal.CommandRef{ID: r.CommandID, Type: r.commandType(), Hash: r.Hash},
 		Principal: r.Principal,
 	}
-	var blobs []value.Blob
-	if r.Workflow != nil {
-		blobs, d.err = s.decideWorkflow(r, &commit, &d)
-	} else {
-		blobs, d.err = s.decideConversation(r, &commit)
-	}
-	if d.err == nil && len(commit.Events) > 0 {
-		d.err = s.pack(commit, blobs, &d)
-	}
+	d.err = safely(func() error { return s.outcome(r, commit, &d) })
 	if d.packed != nil {
 		s.pending[r.CommandID] = index
 	}
 	d.after = s.snap.Workflow
 	return d
+}
+
+// outcome decides and packs.
+func (s *session) outcome(r *Request, commit journal.Commit, d *decided) error {
+	var blobs []value.Blob
+	var err error
+	if r.Workflow != nil {
+		blobs, err = s.decideWorkflow(r, &commit, d)
+	} else {
+		blobs, err = s.decideConversation(r, &commit)
+	}
+	if err != nil || len(commit.Events) == 0 {
+		return err
+	}
+	return s.pack(commit, blobs, d)
+}
+
+// safely keeps a command that makes the domain panic from taking the process,
+// and every other tenant's requests, with it: it is refused.
+func safely(decide func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &domain.Error{Code: domain.CodeInternal, Message: "this command cannot be decided", Fix: "report it with the request id", Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	return decide()
 }
 
 func (s *session) pack(commit journal.Commit, blobs []value.Blob, d *decided) error {

@@ -155,6 +155,7 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (stream, ns_hash, thread_ts)
 );
 CREATE INDEX checkpoints_number ON checkpoints (stream, number);
+CREATE INDEX checkpoints_newest ON checkpoints (stream, thread_ts DESC);
 COMMENT ON TABLE checkpoints IS 'The tree of checkpoints; a channel''s value is a row of manifests.';
 COMMENT ON COLUMN checkpoints.ns_hash IS 'First 16 bytes of the SHA-256 of ns: a namespace may be longer than an index key.';
 COMMENT ON COLUMN checkpoints.channels IS 'JSON array of the channel names.';
