@@ -148,7 +148,7 @@ func readSums(t *testing.T) map[string]string {
 		}
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for scan := bufio.NewScanner(f); scan.Scan(); {
 		sum, file, _ := strings.Cut(scan.Text(), "  ")
 		out[file] = sum
@@ -165,7 +165,7 @@ func appendSums(t *testing.T, lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err := f.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		t.Fatal(err)
 	}

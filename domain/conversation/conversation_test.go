@@ -203,8 +203,12 @@ func TestPlaceID(t *testing.T) {
 	}
 	seen := map[uuid.UUID]string{}
 	for _, p := range []conversation.Place{
-		place, {Adapter: "slack", Channel: "C1", Thread: "1"}, {Adapter: "slack", Team: "C1", Channel: "1"},
-		{Adapter: "slackC1", Thread: "1"}, {Adapter: `slack","C1`, Thread: "1"}, {Channel: "slack", Thread: "1"},
+		place,
+		{Adapter: "slack", Channel: "C1", Thread: "1"},
+		{Adapter: "slack", Team: "C1", Channel: "1"},
+		{Adapter: "slackC1", Thread: "1"},
+		{Adapter: `slack","C1`, Thread: "1"},
+		{Channel: "slack", Thread: "1"},
 	} {
 		for _, tenant := range []domain.Tenant{"acme", "other"} {
 			name := fmt.Sprint(tenant, p)

@@ -34,11 +34,11 @@ func blob(b string) value.Blob {
 	return value.Blob{Address: value.AddressOf([]byte(b)), Bytes: []byte(b)}
 }
 
-func pack(t testing.TB, c journal.Commit, blobs ...value.Blob) journal.Packed {
-	t.Helper()
+func pack(tb testing.TB, c journal.Commit, blobs ...value.Blob) journal.Packed {
+	tb.Helper()
 	p, err := journal.Pack(c, blobs, partitions)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }

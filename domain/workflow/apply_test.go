@@ -22,9 +22,16 @@ func TestApplyRefuses(t *testing.T) {
 	}
 	s := given(t, created())
 	for _, e := range []workflow.Event{
-		created(), workflow.RunAttempted{Run: run1}, workflow.RunStarted{Run: run1}, workflow.StopRequested{Run: run1}, workflow.StopAttempted{Run: run1},
-		workflow.WorkloadFinished{Run: run1}, workflow.DeliveryAttempted{Delivery: run1}, workflow.Delivered{Delivery: run1},
-		workflow.DeliveryFailed{Delivery: run1}, workflow.DeliveryGivenUp{Delivery: run1},
+		created(),
+		workflow.RunAttempted{Run: run1},
+		workflow.RunStarted{Run: run1},
+		workflow.StopRequested{Run: run1},
+		workflow.StopAttempted{Run: run1},
+		workflow.WorkloadFinished{Run: run1},
+		workflow.DeliveryAttempted{Delivery: run1},
+		workflow.Delivered{Delivery: run1},
+		workflow.DeliveryFailed{Delivery: run1},
+		workflow.DeliveryGivenUp{Delivery: run1},
 	} {
 		if _, err := workflow.Apply(s.state, at(e)); err == nil {
 			t.Errorf("%s has nothing to apply to", e.EventType())

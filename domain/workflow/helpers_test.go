@@ -253,8 +253,10 @@ func status(s workflow.Status) workflow.StatusChanged {
 // running is a workflow whose first run an engine has.
 func running() []workflow.Event {
 	return []workflow.Event{
-		created(), requested(run1, 1), workflow.RunAttempted{Run: run1, Attempt: 1, By: "a"},
-		workflow.RunStarted{Run: run1, Workload: "pid:1"}, status(workflow.StatusRunning),
+		created(), requested(run1, 1),
+		workflow.RunAttempted{Run: run1, Attempt: 1, By: "a"},
+		workflow.RunStarted{Run: run1, Workload: "pid:1"},
+		status(workflow.StatusRunning),
 	}
 }
 

@@ -107,7 +107,7 @@ func TestCheckpointsOfAnything(t *testing.T) {
 		sent := map[int]map[string]string{}
 		for n := 1; n <= rapid.IntRange(1, 6).Draw(t, "steps"); n++ {
 			state := map[string]string{}
-			for i := range rapid.SampledFrom([]int{0, 1, 3, 30}).Draw(t, "channels") {
+			for i := range rapid.SampledFrom([]int{0, 1, 3, 15}).Draw(t, "channels") {
 				items, size := rapid.SampledFrom([]int{0, 1, 63, 64, 200}).Draw(t, "items"), rapid.SampledFrom([]int{0, 20, 70, 200}).Draw(t, "size")
 				state[fmt.Sprintf("%s%d", strings.Repeat("\x01", i%9), i)] = longList(items, size)
 			}

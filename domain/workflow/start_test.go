@@ -36,7 +36,7 @@ func TestStartWithARun(t *testing.T) {
 	t.Parallel()
 	s := given(t).when(start(func(c *workflow.Start) { c.Run = true }))
 	id := uuid.NewSHA1(s.env.CommandID, []byte("run"))
-	if len(s.out.Events) != 2 || s.out.Events[1] != (workflow.Event)(workflow.RunRequested{Run: id, Epoch: 1, Engine: "local", Kind: workflow.RunStart}) {
+	if len(s.out.Events) != 2 || s.out.Events[1] != workflow.Event(workflow.RunRequested{Run: id, Epoch: 1, Engine: "local", Kind: workflow.RunStart}) {
 		t.Fatalf("%+v", s.out.Events)
 	}
 	intents := s.state.Intents()
