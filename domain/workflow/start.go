@@ -149,9 +149,6 @@ func (c *Start) validatePrivileges() error {
 	return nil
 }
 
-// TooLong is the refusal of a field above its limit, or nil.
-func TooLong(field string, got, most int) error { return domain.CheckSize(field, got, most) }
-
 // title is the first line of the goal without control characters, at most 40
 // characters.
 func title(goal string) string {
