@@ -19,9 +19,6 @@ type connection struct {
 	Database string   `json:"database"`
 }
 
-// stateDir is where dev keeps its state, relative to the working directory.
-const stateDir = ".duolog"
-
 const connectionFile, tokenFile = "connection.json", "token"
 
 func (c connection) save(dir string) error {

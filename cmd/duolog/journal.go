@@ -137,10 +137,12 @@ func (c journalTailCmd) tail(ctx context.Context, a app, s *store, partition int
 
 // ignoreEnd takes a Ctrl-C for what it is: the end.
 func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 func (c journalTailCmd) print(ctx context.Context, a app, s *store, snapshots *projections.Snapshots, r journal.Record) error {

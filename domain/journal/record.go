@@ -28,6 +28,9 @@ type Message struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
+	// Time is what the record says; nothing is decided from it. Zero leaves it
+	// to the log.
+	Time time.Time
 }
 
 // Size is what the message weighs, framing aside.

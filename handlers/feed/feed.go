@@ -4,10 +4,10 @@
 package feed
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,7 +84,7 @@ func (e Event) Message(p, partitions int32) (journal.Message, error) {
 		{HeaderPosition, e.Position},
 		{HeaderContent, "application/json"},
 	}
-	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: value}
+	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: value, Time: e.Time}
 	for _, h := range headers {
 		m.Headers = append(m.Headers, journal.Header{Key: h[0], Value: []byte(h[1])})
 	}
@@ -104,22 +104,32 @@ func Parse(id string, value []byte) (Event, error) {
 	return e, nil
 }
 
-// PositionOf is the journal position of an event record, as the relay left it
-// in the headers.
-func PositionOf(r journal.Record) (at domain.Position, index int, err error) {
+// Origin is where an event record says it comes from.
+type Origin struct {
+	Position domain.Position
+	Commit   uuid.UUID
+	// Index is that of the event in the commit.
+	Index int
+}
+
+// OriginOf reads the headers that Message wrote. A record that lacks a usable
+// ce_position or ce_id is an error: it is not ours.
+func OriginOf(r journal.Record) (Origin, error) {
+	headers := map[string]string{}
 	for _, h := range r.Headers {
-		if h.Key == HeaderPosition {
-			at, err = domain.ParsePosition(string(h.Value))
-			if err != nil {
-				return at, 0, err
-			}
-		}
-		if h.Key == HeaderID {
-			_, text, _ := bytes.Cut(h.Value, []byte{'/'})
-			if index, err = strconv.Atoi(string(text)); err != nil {
-				return at, 0, err
-			}
-		}
+		headers[h.Key] = string(h.Value)
 	}
-	return at, index, err
+	at, err := domain.ParsePosition(headers[HeaderPosition])
+	if err != nil {
+		return Origin{}, fmt.Errorf("%s of the record at %s: %w", HeaderPosition, r.Position, err)
+	}
+	commit, index, _ := strings.Cut(headers[HeaderID], "/")
+	o := Origin{Position: at}
+	if o.Commit, err = uuid.Parse(commit); err != nil {
+		return Origin{}, fmt.Errorf("%s of the record at %s: %w", HeaderID, r.Position, err)
+	}
+	if o.Index, err = strconv.Atoi(index); err != nil || o.Index < 0 {
+		return Origin{}, fmt.Errorf("%s of the record at %s names no event of a commit", HeaderID, r.Position)
+	}
+	return o, nil
 }

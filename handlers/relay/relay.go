@@ -3,15 +3,16 @@
 // journal, and goes on after the last one it finds there.
 //
 // A crash between two writes loses nothing and repeats nothing: what was
-// written is found again. Two owners at once, for the seconds a lease overlaps,
-// may write an event twice, with the same id.
+// written is found again, also behind records of others. Two owners at once,
+// for the seconds a lease overlaps, may write an event twice, with the same id.
 package relay
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
-	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/projections"
@@ -22,17 +23,19 @@ type Commits interface {
 	From(ctx context.Context, partition int32, offset int64, limit int) ([]projections.Accepted, error)
 }
 
-// Topic is the events topic. LastEvent is nil for an empty partition; an
-// AppendEvents that failed may have written some, all or none.
+// Topic is the events topic. LastEvent is the last record that is ours, nil
+// where none ever was. An AppendEvents that failed may have written all, none
+// or the first of the messages, never later ones alone. Ends are those of the
+// journal.
 type Topic interface {
-	LastEvent(ctx context.Context, partition int32) (*journal.Record, error)
+	LastEvent(ctx context.Context, partition int32, ours func(journal.Record) (bool, error)) (*journal.Record, error)
 	AppendEvents(ctx context.Context, partition int32, messages []journal.Message) error
+	Ends(ctx context.Context) (map[int32]int64, error)
 }
 
-// Visible tells when a position is visible.
+// Visible tells when the read models of a partition move.
 type Visible interface {
-	Wait(ctx context.Context, at domain.Position) error
-	Next(partition int32) int64
+	Changed(partition int32) <-chan struct{}
 }
 
 // Config is what a Relay is made of.
@@ -41,6 +44,7 @@ type Config struct {
 	Topic      Topic
 	Visible    Visible
 	Partitions int32
+	Logger     *slog.Logger
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -56,28 +60,56 @@ func New(cfg Config) *Relay {
 	return &Relay{cfg: cfg}
 }
 
-// batchCommits is how many commits are read and published at once.
-const batchCommits = 200
+const (
+	// batchCommits is how many commits are read and published at once.
+	batchCommits = 200
+	// shortest and longest are the pauses after an error.
+	shortest, longest = 100 * time.Millisecond, 10 * time.Second
+)
 
-// Run publishes one partition until ctx ends. After an error the caller runs it
-// again: it finds its place in the topic.
+// Run publishes one partition until ctx ends; it returns nil. After an error it
+// finds its place in the topic anew: a topic that cannot be used holds up its
+// readers, but not who projects the partition.
 func (r *Relay) Run(ctx context.Context, partition int32) error {
+	for pause := shortest; ; pause = min(2*pause, longest) {
+		began, err := r.run(ctx, partition)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if began {
+			pause = shortest
+		}
+		r.cfg.Logger.WarnContext(ctx, "events are not published", slog.Int("partition", int(partition)), slog.Any("error", err))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+	}
+}
+
+// run publishes until an error, and says whether it published anything.
+func (r *Relay) run(ctx context.Context, partition int32) (began bool, err error) {
 	at, skip, err := r.resume(ctx, partition)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for {
-		seen := r.cfg.Visible.Next(partition)
+		changed := r.cfg.Visible.Changed(partition)
 		next, err := r.publish(ctx, partition, at, skip)
 		if err != nil {
-			return err
+			return began, err
 		}
 		if next > at {
-			at, skip = next, 0
+			at, skip, began = next, 0, true
 			continue
 		}
-		if err := r.cfg.Visible.Wait(ctx, domain.Position{Partition: partition, Offset: seen}); err != nil {
-			return err
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return began, ctx.Err()
 		}
 	}
 }
@@ -85,18 +117,50 @@ func (r *Relay) Run(ctx context.Context, partition int32) error {
 // resume is the offset to go on from, and how many events of the commit there
 // are published already.
 func (r *Relay) resume(ctx context.Context, partition int32) (offset int64, skip int, err error) {
-	last, err := r.cfg.Topic.LastEvent(ctx, partition)
+	var last feed.Origin
+	record, err := r.cfg.Topic.LastEvent(ctx, partition, func(record journal.Record) (ours bool, err error) {
+		last, ours, err = r.published(ctx, partition, record)
+		return ours, err
+	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("find the last event of partition %d: %w", partition, err)
 	}
-	if last == nil {
+	if record == nil {
 		return 0, 0, nil
 	}
-	at, index, err := feed.PositionOf(*last)
-	if err != nil {
-		return 0, 0, fmt.Errorf("the last event of partition %d has no position: %w", partition, err)
+	return last.Position.Offset, last.Index + 1, nil
+}
+
+// published says whether a record of the events topic is an event of ours:
+// whether the commit it names stands where it says. To go on behind any other
+// record could leave events out.
+func (r *Relay) published(ctx context.Context, partition int32, record journal.Record) (feed.Origin, bool, error) {
+	o, err := feed.OriginOf(record)
+	if err != nil || o.Position.Partition != partition {
+		return o, false, nil //nolint:nilerr // not ours
 	}
-	return at.Offset, index + 1, nil
+	ends, err := r.cfg.Topic.Ends(ctx)
+	if err != nil || o.Position.Offset >= ends[partition] {
+		return o, false, err
+	}
+	for {
+		changed := r.cfg.Visible.Changed(partition)
+		found, err := r.cfg.Commits.From(ctx, partition, o.Position.Offset, 1)
+		if err != nil {
+			return o, false, err
+		}
+		if len(found) > 0 {
+			c := found[0]
+			return o, c.Position == o.Position && c.Commit.ID == o.Commit && o.Index < len(c.Commit.Events), nil
+		}
+		// The read models are not there yet: a rebuild goes on, or a Postgres that
+		// lost its last transactions catches up.
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return o, false, ctx.Err()
+		}
+	}
 }
 
 // publish writes the events of the next commits and returns where to go on.

@@ -61,7 +61,7 @@ func newRequest(topic string, msgs []journal.Message) *request {
 }
 
 func produced(topic string, m journal.Message) *sarama.ProducerMessage {
-	out := &sarama.ProducerMessage{Topic: topic, Partition: m.Partition, Offset: -1}
+	out := &sarama.ProducerMessage{Topic: topic, Partition: m.Partition, Offset: -1, Timestamp: m.Time}
 	if m.Key != nil {
 		out.Key = sarama.ByteEncoder(m.Key)
 	}
@@ -219,9 +219,14 @@ func (a *appender) close() error {
 	return err
 }
 
+// weight is more than what the message takes in a batch.
+func weight(m journal.Message) int {
+	return m.Size() + recordOverhead + headerOverhead*len(m.Headers)
+}
+
 // checkSize refuses what Kafka would refuse, before anything is sent.
 func checkSize(m journal.Message) error {
-	if size := m.Size() + recordOverhead + headerOverhead*len(m.Headers); size > MaxMessageBytes {
+	if size := weight(m); size > MaxMessageBytes {
 		return &domain.Error{
 			Code: domain.CodeTooLarge, Message: fmt.Sprintf("a record of %d bytes exceeds %d", size, MaxMessageBytes),
 			Fix: "send less at once",

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -220,5 +221,45 @@ func wantUnsafe(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*kafka.SafetyError](err); !ok {
 		t.Fatalf("want a SafetyError, got %v", err)
+	}
+}
+
+// TestEventsHaveNoGap: when the broker refuses some of the writes of one
+// AppendEvents, what is written is the first ones, never later ones alone.
+func TestEventsHaveNoGap(t *testing.T) {
+	t.Parallel()
+	ctx, cluster, _, log := openFaulty(t)
+	var msgs []journal.Message
+	for i := range 40 { // more than one batch
+		msgs = append(msgs, journal.Message{Key: []byte("k"), Value: fmt.Appendf(nil, "%02d%s", i, strings.Repeat("x", 100<<10))})
+	}
+	for refused := range 4 {
+		after := refused
+		cluster.ControlKey(produceKey, func(kmsg.Request) (kmsg.Response, error, bool) {
+			if after--; after < 0 {
+				refuseProduce(cluster, 1, kerr.NotEnoughReplicas)
+				return nil, nil, false
+			}
+			cluster.KeepControl()
+			return nil, nil, false
+		})
+		if err := log.AppendEvents(ctx, 0, msgs); err == nil {
+			t.Errorf("write %d was refused, the append succeeded", refused)
+		}
+		seen := ""
+		_, err := log.LastEvent(ctx, 0, func(r journal.Record) (bool, error) {
+			seen = string(r.Value[:2]) + seen
+			return string(r.Value[:2]) == "00", nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		for i := range len(seen) / 2 {
+			want += fmt.Sprintf("%02d", i)
+		}
+		if seen != want {
+			t.Errorf("write %d refused: the topic ends with %s", refused, seen)
+		}
 	}
 }

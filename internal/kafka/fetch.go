@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/IBM/sarama"
 
@@ -119,24 +120,42 @@ func headersFrom(in []*sarama.RecordHeader) []journal.Header {
 	return out
 }
 
-// last is the last record of a partition that ends at end, or nil. It looks
-// back in growing steps, because control batches take offsets too.
-func (c *conn) last(ctx context.Context, topic string, partition int32, start, end int64) (*journal.Record, error) {
-	for back := int64(1); ; back *= 8 {
-		from := max(end-back, start)
-		var last *journal.Record
-		for at := from; at < end; {
-			got, err := c.fetch(ctx, place{topic, partition, at}, MaxMessageBytes)
-			if err != nil {
-				return nil, err
-			}
-			if n := len(got.records); n > 0 {
-				last = &got.records[n-1]
-			}
-			at = max(got.next, at+1)
+// lookBack bounds the records that last holds at once.
+const lookBack = 512
+
+// last is the last record from a place up to end that is wanted, or nil. It
+// looks back in growing steps, because control batches take offsets too.
+func (c *conn) last(ctx context.Context, from place, end int64, wanted func(journal.Record) (bool, error)) (*journal.Record, error) {
+	for step := int64(1); end > from.offset; step = min(step*8, lookBack) {
+		begin := max(end-step, from.offset)
+		records, err := c.between(ctx, place{from.topic, from.partition, begin}, end)
+		if err != nil {
+			return nil, err
 		}
-		if last != nil || from <= start {
-			return last, nil
+		for _, r := range slices.Backward(records) {
+			if found, err := wanted(r); err != nil || found {
+				return &r, err
+			}
 		}
+		end = begin
 	}
+	return nil, nil
+}
+
+// between reads the records from a place up to end.
+func (c *conn) between(ctx context.Context, at place, end int64) ([]journal.Record, error) {
+	var out []journal.Record
+	for at.offset < end {
+		got, err := c.fetch(ctx, at, MaxMessageBytes)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range got.records {
+			if r.Position.Offset < end {
+				out = append(out, r)
+			}
+		}
+		at.offset = max(got.next, at.offset+1)
+	}
+	return out, nil
 }

@@ -17,7 +17,6 @@ type Log struct {
 	conn    *conn
 	genesis journal.Genesis
 	journal []*appender
-	events  []*appender
 	unsafe  atomic.Pointer[SafetyError]
 }
 
@@ -41,7 +40,6 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l := &Log{conn: c, genesis: g}
 	for p := range g.Partitions {
 		l.journal = append(l.journal, l.appender(cfg.JournalTopic(), p))
-		l.events = append(l.events, l.appender(cfg.EventsTopic(), p))
 	}
 	return l, nil
 }
@@ -58,7 +56,7 @@ func (l *Log) appender(topic string, partition int32) *appender {
 func (l *Log) Close() error {
 	var errs []error
 	for p := range l.journal {
-		errs = append(errs, l.journal[p].close(), l.events[p].close())
+		errs = append(errs, l.journal[p].close())
 	}
 	return errors.Join(append(errs, l.conn.close())...)
 }

@@ -32,20 +32,20 @@ type Cluster struct {
 }
 
 // NewCluster makes a fresh log in a broker of its own and a fresh database.
-func NewCluster(t testing.TB) *Cluster {
-	t.Helper()
-	return NewClusterOn(t, embeddedtest.Broker(t))
+func NewCluster(tb testing.TB) *Cluster {
+	tb.Helper()
+	return NewClusterOn(tb, embeddedtest.Broker(tb))
 }
 
 // NewClusterOn makes a fresh log on the given brokers and a fresh database.
-func NewClusterOn(t testing.TB, brokers []string) *Cluster {
-	t.Helper()
+func NewClusterOn(tb testing.TB, brokers []string) *Cluster {
+	tb.Helper()
 	cfg := kafka.Config{Brokers: brokers, Prefix: "t" + uuid.NewString()[:8], ClientID: "duolog-test", Logger: slog.New(slog.DiscardHandler)}
-	g, err := kafka.Init(t.Context(), cfg, Partitions, 1, uuid.New)
+	g, err := kafka.Init(tb.Context(), cfg, Partitions, 1, uuid.New)
 	if err != nil {
-		t.Fatalf("init the log: %v", err)
+		tb.Fatalf("init the log: %v", err)
 	}
-	return &Cluster{Kafka: cfg, DatabaseURL: embeddedtest.Postgres(t), Genesis: g}
+	return &Cluster{Kafka: cfg, DatabaseURL: embeddedtest.Postgres(tb), Genesis: g}
 }
 
 // Node is one process's worth of Duolog.
@@ -80,22 +80,22 @@ func (r reading) OpenReader(ctx context.Context, partition int32, from int64) (p
 func Reading(l *kafka.Log) projections.Log { return reading{l} }
 
 // Start runs a node until the test ends or Stop is called.
-func (c *Cluster) Start(t testing.TB, o Options) *Node {
-	t.Helper()
+func (c *Cluster) Start(tb testing.TB, o Options) *Node {
+	tb.Helper()
 	n := &Node{Visible: projections.NewVisible()}
 	var err error
-	n.DB, err = postgres.Open(t.Context(), postgres.Config{URL: c.DatabaseURL, OnRestart: func(offsets map[int32]int64) {
+	n.DB, err = postgres.Open(tb.Context(), postgres.Config{URL: c.DatabaseURL, OnRestart: func(offsets map[int32]int64) {
 		for p, next := range offsets {
 			n.Visible.Advance(p, next, nil)
 		}
 	}})
-	must(t, err)
-	must(t, n.DB.Migrate(t.Context()))
-	must(t, n.DB.BindLog(t.Context(), c.Genesis))
-	n.Log, err = kafka.Open(t.Context(), c.Kafka)
-	must(t, err)
+	must(tb, err)
+	must(tb, n.DB.Migrate(tb.Context()))
+	must(tb, n.DB.BindLog(tb.Context(), c.Genesis))
+	n.Log, err = kafka.Open(tb.Context(), c.Kafka)
+	must(tb, err)
 	snapshots, err := projections.NewSnapshots(n.DB.Read, Partitions)
-	must(t, err)
+	must(tb, err)
 	var log dispatch.Log = n.Log
 	if o.Log != nil {
 		log = o.Log(n.Log)
@@ -106,12 +106,12 @@ func (c *Cluster) Start(t testing.TB, o Options) *Node {
 		Now:          time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 		Logger: slog.New(slog.DiscardHandler), Point: o.Point,
 	})
-	n.run(t, o)
+	n.run(tb, o)
 	return n
 }
 
-func (n *Node) run(t testing.TB, o Options) {
-	t.Helper()
+func (n *Node) run(tb testing.TB, o Options) {
+	tb.Helper()
 	build := o.Build
 	if build == "" {
 		build = "test"
@@ -120,7 +120,7 @@ func (n *Node) run(t testing.TB, o Options) {
 	projector, err := projections.New(projections.Config{
 		Log: reading{n.Log}, Pool: n.DB.Write, Partitions: Partitions, Build: build, Visible: n.Visible, Logger: logger, Now: time.Now, Point: o.Point,
 	})
-	must(t, err)
+	must(tb, err)
 	n.Leases = projections.NewLeases(projections.LeaseConfig{
 		Pool: n.DB.Write, Node: uuid.NewString(), Partitions: Partitions, Work: projector.Run, Logger: logger, Every: 100 * time.Millisecond,
 	})
@@ -137,7 +137,7 @@ func (n *Node) run(t testing.TB, o Options) {
 		n.DB.Close()
 		_ = n.Log.Close()
 	})
-	t.Cleanup(n.stop)
+	tb.Cleanup(n.stop)
 }
 
 func (n *Node) listen(ctx context.Context) {
@@ -153,9 +153,9 @@ func (n *Node) listen(ctx context.Context) {
 // Stop ends the node in order, as a signal would.
 func (n *Node) Stop() { n.stop() }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

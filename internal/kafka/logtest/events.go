@@ -1,7 +1,9 @@
 package logtest
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/IBM/sarama"
 
@@ -11,7 +13,7 @@ import (
 
 func (f *fixture) lastEvent(l *kafka.Log, partition int32, want string) {
 	f.t.Helper()
-	got, err := l.LastEvent(f.ctx, partition)
+	got, err := l.LastEvent(f.ctx, partition, anything)
 	f.must(err)
 	switch {
 	case want == "" && got != nil:
@@ -20,6 +22,10 @@ func (f *fixture) lastEvent(l *kafka.Log, partition int32, want string) {
 		f.t.Fatalf("last event is %v, want %q", got, want)
 	}
 }
+
+func anything(journal.Record) (bool, error) { return true, nil }
+
+func nothing(journal.Record) (bool, error) { return false, nil }
 
 func events(f *fixture) {
 	l := f.open()
@@ -31,7 +37,7 @@ func events(f *fixture) {
 	}
 	f.lastEvent(l, 0, "")
 	f.must(l.AppendEvents(f.ctx, 0, nil))
-	if _, err := l.LastEvent(f.ctx, partitions); err == nil {
+	if _, err := l.LastEvent(f.ctx, partitions, anything); err == nil {
 		f.t.Fatal("a partition that is not there has a last event")
 	}
 }
@@ -51,6 +57,35 @@ func eventsDeleted(f *fixture) {
 	l := f.open()
 	f.must(l.AppendEvents(f.ctx, 3, []journal.Message{message(3, "gone")}))
 	f.must(f.admin.DeleteRecords(f.cfg.EventsTopic(), map[int32]int64{3: 1}))
-	_, err := l.LastEvent(f.ctx, 3)
+	_, err := l.LastEvent(f.ctx, 3, anything)
 	f.unsafe(err, "all were deleted")
+}
+
+// eventsBehind: what others wrote behind the last event is looked past.
+func eventsBehind(f *fixture) {
+	l := f.open()
+	f.must(l.AppendEvents(f.ctx, 1, []journal.Message{message(1, "first"), message(1, "ours")}))
+	for i := range 3 {
+		var foreign []journal.Message
+		for j := range 300 {
+			foreign = append(foreign, message(1, fmt.Sprint("foreign ", i, j)))
+		}
+		f.must(l.AppendEvents(f.ctx, 1, foreign))
+	}
+	ours := func(r journal.Record) (bool, error) { return !strings.HasPrefix(string(r.Value), "foreign"), nil }
+	got, err := l.LastEvent(f.ctx, 1, ours)
+	f.must(err)
+	if got == nil || string(got.Value) != "ours" {
+		f.t.Fatalf("last event is %v, want ours", got)
+	}
+	if got, err = l.LastEvent(f.ctx, 1, nothing); err != nil || got != nil {
+		f.t.Fatalf("a topic where nothing was ever published: %v, %v", got, err)
+	}
+	broken := errors.New("broken")
+	if _, err = l.LastEvent(f.ctx, 1, func(journal.Record) (bool, error) { return false, broken }); !errors.Is(err, broken) {
+		f.t.Fatalf("who judges the records failed: %v", err)
+	}
+	f.must(f.admin.DeleteRecords(f.cfg.EventsTopic(), map[int32]int64{1: 5}))
+	_, err = l.LastEvent(f.ctx, 1, nothing)
+	f.unsafe(err, "usable ce_position")
 }

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Cluster) {
 		{"watch looks again and again", watch},
 		{"doctor looks at everything", doctor},
 		{"events are appended and their last is found", events},
+		{"the last event is found behind foreign records", eventsBehind},
 		{"a transaction's marker is no event", eventsMarker},
 		{"deleted events are not an empty topic", eventsDeleted},
 		{"commands go round with any bytes", commands},
