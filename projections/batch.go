@@ -39,6 +39,9 @@ type builder struct {
 	// broken is the failure of a read in the middle of a fold: the batch is
 	// taken again, no stream is to blame.
 	broken error
+	// carried are the bytes that this batch brings: a fold may need them before
+	// they are in Postgres.
+	carried map[manifestKey][]byte
 }
 
 // entry is one record on its way through the batch.
@@ -53,6 +56,7 @@ type entry struct {
 // make admits and folds records. It changes the working set: after a failure
 // to write, the set is thrown away.
 func (b *builder) make(ctx context.Context, from int64, records []journal.Record) (*batch, error) {
+	b.carried = map[manifestKey][]byte{}
 	entries, err := b.read(ctx, records)
 	if err != nil {
 		return nil, err
@@ -197,6 +201,7 @@ func (b *builder) keepBytes(p journal.Parsed, known map[manifestKey]bool, r *row
 	key := p.Stream.String()
 	for _, blob := range p.Blobs {
 		known[manifestKey{key, blob.Address}] = true
+		b.carried[manifestKey{key, blob.Address}] = blob.Bytes
 		codec, data := b.set.codec.packBlob(blob.Bytes)
 		r.blobs = append(r.blobs, blobRow{stream: key, address: blob.Address[:], codec: codec, data: data})
 	}
@@ -258,6 +263,9 @@ func (b *builder) tryFold(ctx context.Context, e *entry, r *rows) (err error) {
 		return e.undecodable
 	}
 	e.decoded.readFromStore = func(a value.Address) ([]byte, error) {
+		if bytes, here := b.carried[manifestKey{e.stream.key, a}]; here {
+			return bytes, nil
+		}
 		bytes, there, err := readBlob(ctx, b.db, b.set.codec, e.stream.key, a)
 		if err != nil {
 			b.broken = err

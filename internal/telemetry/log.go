@@ -18,7 +18,8 @@ type LogConfig struct {
 	Format string
 }
 
-// NewLogger logs to w. Attributes that are named like a secret are redacted.
+// NewLogger logs to w. Attributes that are named like a secret are redacted, and
+// a warning that repeats is written every ten seconds.
 func NewLogger(w io.Writer, cfg LogConfig) (*slog.Logger, error) {
 	level := slog.LevelInfo
 	if cfg.Level != "" {
@@ -29,14 +30,14 @@ func NewLogger(w io.Writer, cfg LogConfig) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: Redact}
 	switch cfg.Format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(newOnce(slog.NewTextHandler(w, options))), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(newOnce(slog.NewJSONHandler(w, options))), nil
 	case "", "auto":
 		if isTerminal(w) {
-			return slog.New(slog.NewTextHandler(w, options)), nil
+			return slog.New(newOnce(slog.NewTextHandler(w, options))), nil
 		}
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(newOnce(slog.NewJSONHandler(w, options))), nil
 	}
 	return nil, domain.InvalidField("log_format", fmt.Sprintf("%q is no format", cfg.Format), "use auto, text or json")
 }
