@@ -26,8 +26,8 @@ test/kafka: ## The tests that take a real Apache Kafka, on one started from Mave
 	@deploy/tools/test kafka
 
 .PHONY: bench
-bench: ## Benchmarks
-	@go test -run='^$$' -bench=. -benchmem ./...
+bench: ## Duolog beside pgbench and raw sarama, in one run; table and bench/results.json (BENCH="-pairs 3")
+	@go run ./bench $(BENCH)
 
 .PHONY: check
 check: lint vet verify test ## Everything CI runs on a change
