@@ -91,6 +91,9 @@ func (c *client) once(ctx context.Context, method, path string, body, out any, h
 func readError(status int, raw []byte) error {
 	var e apiError
 	if json.Unmarshal(raw, &e) != nil || e.Code == "" {
+		if status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout {
+			return &domain.Error{Code: domain.CodeNotNow, Message: fmt.Sprintf("what stands before the API answered %d", status), Fix: "try again; duolog doctor says more"}
+		}
 		return problem{fmt.Sprintf("the API answered %d: %s", status, clipText(string(raw), 200)), "check that the address is that of Duolog"}
 	}
 	return &domain.Error{Code: e.Code, Message: e.Message, Field: e.Field, Fix: e.Fix}
