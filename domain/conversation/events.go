@@ -91,12 +91,14 @@ type Recorded struct {
 	Principal domain.Principal
 }
 
-// The registry's words, for the events and commands of this kind of stream.
-type (
-	EventRow   = journal.EventRow[Event]
-	CommandRow = journal.CommandRow[Command]
-	Decoder    = journal.Decoder[Event]
-)
+// EventRow is the registry entry of one event version of a conversation.
+type EventRow = journal.EventRow[Event]
+
+// CommandRow is the registry entry of one command version of a conversation.
+type CommandRow = journal.CommandRow[Command]
+
+// Decoder reads the events of a conversation.
+type Decoder = journal.Decoder[Event]
 
 // NewDecoder reads every event of the registry.
 func NewDecoder() Decoder { return journal.NewDecoder(Events()) }
