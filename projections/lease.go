@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,36 +87,55 @@ func (l *Leases) Run(ctx context.Context) error {
 func (l *Leases) tick(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseSeconds*time.Second)
 	defer cancel()
-	nodes, err := l.heartbeat(ctx)
+	held, err := l.heartbeat(ctx)
 	if err != nil {
 		return err
 	}
 	if err := l.renew(ctx); err != nil {
 		return err
 	}
-	fair := (int(l.cfg.Partitions) + nodes - 1) / nodes
 	owned := l.Owned()
-	for i := fair; i < len(owned); i++ {
-		l.drop(owned[i])
-		if err := l.release(ctx, owned[i]); err != nil {
+	keep, most := share(held, int(l.cfg.Partitions), len(owned))
+	for _, p := range owned[keep:] {
+		l.drop(p)
+		if err := l.release(ctx, p); err != nil {
 			return err
 		}
 	}
-	if len(owned) >= fair {
+	if len(owned) >= most {
 		return nil
 	}
-	return l.acquire(ctx, fair-len(owned))
+	return l.acquire(ctx, most-len(owned))
 }
 
-func (l *Leases) heartbeat(ctx context.Context) (nodes int, err error) {
+// share is how many partitions a node that has owned of them keeps, and how
+// many it may have, where the living nodes hold so many each. It gives one up
+// for a node that has fewer than anybody should.
+func share(held []int, partitions, owned int) (keep, most int) {
+	nodes := max(1, len(held))
+	fewest := partitions / nodes
+	most = (partitions + nodes - 1) / nodes
+	keep = min(owned, most)
+	if keep > fewest && len(held) > 0 && slices.Min(held) < fewest {
+		keep--
+	}
+	return keep, most
+}
+
+// heartbeat says that this node lives, and returns how many partitions each
+// living one holds.
+func (l *Leases) heartbeat(ctx context.Context) (held []int, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`INSERT INTO nodes (id, until) VALUES ($1, now() + make_interval(secs => $2)) ON CONFLICT (id) DO UPDATE SET until = EXCLUDED.until`, l.cfg.Node, leaseSeconds)
 	b.Queue(`DELETE FROM nodes WHERE until < now() - interval '1 minute'`)
-	b.Queue(`SELECT count(*) FROM nodes WHERE until > now()`).QueryRow(func(r pgx.Row) error { return r.Scan(&nodes) })
+	b.Queue(`SELECT (SELECT count(*) FROM leases l WHERE l.owner = n.id AND l.until > now()) FROM nodes n WHERE n.until > now()`).Query(func(r pgx.Rows) error {
+		held, err = pgx.CollectRows(r, pgx.RowTo[int])
+		return err
+	})
 	if err := l.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
-		return 0, fmt.Errorf("say that this node lives: %w", err)
+		return nil, fmt.Errorf("say that this node lives: %w", err)
 	}
-	return max(nodes, 1), nil
+	return held, nil
 }
 
 // renew keeps the leases that are still ours and stops the work of the others.

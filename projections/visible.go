@@ -61,6 +61,17 @@ func (v *Visible) Advance(partition int32, next int64, verdicts []Verdict) {
 	}
 }
 
+// Restarted takes the read models back to the offsets that a Postgres has after
+// it was started anew, and blocks until they show everything below ends again:
+// any process may have answered what stood in the log.
+func (v *Visible) Restarted(ctx context.Context, offsets, ends map[int32]int64) error {
+	for p, end := range ends {
+		v.Answered(domain.Position{Partition: p, Offset: end - 1})
+		v.Advance(p, offsets[p], nil)
+	}
+	return v.Ready(ctx)
+}
+
 // Wait blocks until the position is visible, or ctx ends.
 func (v *Visible) Wait(ctx context.Context, at domain.Position) error {
 	return v.until(ctx, func() bool { return v.next[at.Partition] > at.Offset })
@@ -108,7 +119,7 @@ func (v *Visible) Shows(partition int32, next int64) bool {
 func (v *Visible) Answered(at domain.Position) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if at.Offset > v.answered[at.Partition] {
+	if told, any := v.answered[at.Partition]; at.Offset >= 0 && (!any || at.Offset > told) {
 		v.answered[at.Partition] = at.Offset
 	}
 }

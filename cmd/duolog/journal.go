@@ -91,7 +91,7 @@ func (c journalTailCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	defer s.close()
-	ends, err := s.log.Ends(ctx)
+	ends, err := s.log.Reach(ctx)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (c journalVerifyCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // a tool at its end
-	ends, err := log.Ends(ctx)
+	ends, err := log.Reach(ctx)
 	if err != nil {
 		return err
 	}

@@ -99,11 +99,7 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 
 func (n *node) openDatabase(ctx context.Context) error {
 	var err error
-	n.db, err = openDatabase(ctx, postgres.Config{URL: n.cfg.database, OnRestart: func(offsets map[int32]int64) {
-		for p, next := range offsets {
-			n.visible.Advance(p, next, nil)
-		}
-	}})
+	n.db, err = openDatabase(ctx, postgres.Config{URL: n.cfg.database, OnRestart: n.databaseRestarted})
 	if err != nil {
 		return err
 	}
@@ -117,11 +113,21 @@ func (n *node) openDatabase(ctx context.Context) error {
 	return n.agree(ctx)
 }
 
+// databaseRestarted holds reads back until the read models show again what
+// stands in the log: any node may have answered it.
+func (n *node) databaseRestarted(ctx context.Context, offsets map[int32]int64) error {
+	ends, err := n.log.Reach(ctx)
+	if err != nil {
+		return err
+	}
+	return n.visible.Restarted(ctx, offsets, ends)
+}
+
 // agree checks that the read models are not ahead of the log, and holds reads
 // back until they show what stood in the log when this process began: an
 // earlier process may have answered it.
 func (n *node) agree(ctx context.Context) error {
-	ends, err := n.log.Ends(ctx)
+	ends, err := n.log.Reach(ctx)
 	if err != nil {
 		return err
 	}
@@ -284,7 +290,7 @@ func (n *node) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := n.db.Read.Ping(ctx); err != nil {
+	if err := n.db.Write.Ping(ctx); err != nil {
 		return &domain.Error{Code: domain.CodeNotNow, Message: "the database does not answer", Fix: "see duolog doctor", Err: err}
 	}
 	if err := n.visible.Ready(ctx); err != nil {

@@ -75,7 +75,7 @@ func statusOf(ctx context.Context, s *store) ([]partitionStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends, err := s.log.Ends(ctx)
+	ends, err := s.log.Reach(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (c projectionRebuildCmd) Run(ctx context.Context, a app) error {
 	if err := s.db.BindLog(ctx, s.log.Genesis()); err != nil {
 		return err
 	}
-	ends, err := s.log.Ends(ctx)
+	ends, err := s.log.Reach(ctx)
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,26 @@ func (l *Log) Ends(ctx context.Context) (map[int32]int64, error) {
 	return l.conn.offsets(ctx, l.conn.cfg.JournalTopic(), l.genesis.Partitions, sarama.OffsetNewest)
 }
 
+// Reach is the offset after the last record of each partition of the journal:
+// what a reader that has read everything comes to.
+func (l *Log) Reach(ctx context.Context) (map[int32]int64, error) {
+	out, err := l.Ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	anyRecord := func(journal.Record) (bool, error) { return true, nil }
+	for p, end := range out {
+		last, err := l.conn.last(ctx, place{l.conn.cfg.JournalTopic(), p, 0}, end, anyRecord)
+		if err != nil {
+			return nil, err
+		}
+		if out[p] = 0; last != nil {
+			out[p] = last.Position.Offset + 1
+		}
+	}
+	return out, nil
+}
+
 // ReadAt reads one record. CodeNotFound says that none stands there.
 func (l *Log) ReadAt(ctx context.Context, pos domain.Position) (journal.Record, error) {
 	none := &domain.Error{Code: domain.CodeNotFound, Message: "no record stands at " + pos.String()}

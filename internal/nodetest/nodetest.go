@@ -84,16 +84,18 @@ func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	tb.Helper()
 	n := &Node{Visible: projections.NewVisible()}
 	var err error
-	n.DB, err = postgres.Open(tb.Context(), postgres.Config{URL: c.DatabaseURL, OnRestart: func(offsets map[int32]int64) {
-		for p, next := range offsets {
-			n.Visible.Advance(p, next, nil)
+	n.Log, err = kafka.Open(tb.Context(), c.Kafka)
+	must(tb, err)
+	n.DB, err = postgres.Open(tb.Context(), postgres.Config{URL: c.DatabaseURL, OnRestart: func(ctx context.Context, offsets map[int32]int64) error {
+		ends, err := n.Log.Reach(ctx)
+		if err != nil {
+			return err
 		}
+		return n.Visible.Restarted(ctx, offsets, ends)
 	}})
 	must(tb, err)
 	must(tb, n.DB.Migrate(tb.Context()))
 	must(tb, n.DB.BindLog(tb.Context(), c.Genesis))
-	n.Log, err = kafka.Open(tb.Context(), c.Kafka)
-	must(tb, err)
 	snapshots, err := projections.NewSnapshots(n.DB.Read, Partitions)
 	must(tb, err)
 	var log dispatch.Log = n.Log

@@ -33,9 +33,10 @@ type Config struct {
 	// MaxConns bounds each of the two pools; 0 means 16.
 	MaxConns int32
 	// OnRestart is called with the offsets that are there when a connection
-	// finds that the server was started anew: it may have lost what was last
-	// committed. May be nil.
-	OnRestart func(offsets map[int32]int64)
+	// for reading finds that the server was started anew: it may have lost what
+	// was last committed. No query is answered on Read before it has returned
+	// nil; the next connection asks again. It may use Write. May be nil.
+	OnRestart func(ctx context.Context, offsets map[int32]int64) error
 }
 
 // DB holds the two pools. Write commits with synchronous_commit off: what a
@@ -107,8 +108,20 @@ func (db *DB) Close() {
 type restartWatch struct {
 	mu      sync.Mutex
 	started time.Time
-	notify  func(map[int32]int64)
+	notify  func(context.Context, map[int32]int64) error
 }
+
+// restartTime is how long a connection waits for OnRestart.
+const restartTime = 5 * time.Second
+
+// behindError says that the server was started anew and does not yet show what
+// it showed before.
+type behindError struct{ error }
+
+// SafeToRetry says that nothing was asked on the connection.
+func (behindError) SafeToRetry() bool { return true }
+
+func (e behindError) Unwrap() error { return e.error }
 
 func (w *restartWatch) afterConnect(ctx context.Context, c *pgx.Conn) error {
 	if w.notify == nil {
@@ -128,7 +141,11 @@ func (w *restartWatch) afterConnect(ctx context.Context, c *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	w.notify(offsets)
+	ctx, cancel := context.WithTimeout(ctx, restartTime)
+	defer cancel()
+	if err := w.notify(ctx, offsets); err != nil {
+		return behindError{fmt.Errorf("wait until the restarted database shows what it showed: %w", err)}
+	}
 	w.started = started
 	return nil
 }
@@ -157,7 +174,7 @@ func readOffsets(ctx context.Context, q queryer) (map[int32]int64, error) {
 }
 
 // Offsets reads how far each partition is projected.
-func (db *DB) Offsets(ctx context.Context) (map[int32]int64, error) { return readOffsets(ctx, db.Read) }
+func (db *DB) Offsets(ctx context.Context) (map[int32]int64, error) { return readOffsets(ctx, db.Write) }
 
 // Migrate brings the tables up to date, under a lock: nodes may start at once.
 func (db *DB) Migrate(ctx context.Context) error {

@@ -51,6 +51,14 @@ func eventsMarker(f *fixture) {
 	cfg.Producer.Transaction.ID = f.cfg.Prefix
 	f.produce(cfg, &sarama.ProducerMessage{Topic: f.cfg.EventsTopic(), Partition: 2, Value: sarama.StringEncoder("in a transaction")})
 	f.lastEvent(l, 2, "in a transaction")
+	f.produce(cfg, &sarama.ProducerMessage{Topic: f.cfg.JournalTopic(), Partition: 2, Value: sarama.StringEncoder("in a transaction")})
+	reach, err := l.Reach(f.ctx)
+	f.must(err)
+	ends, err := l.Ends(f.ctx)
+	f.must(err)
+	if reach[2] != 2 || ends[2] != 3 || reach[0] != 1 {
+		f.t.Fatalf("the last records stand before %v, the partitions end at %v", reach, ends)
+	}
 }
 
 func eventsDeleted(f *fixture) {
