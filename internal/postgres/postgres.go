@@ -258,8 +258,8 @@ func (db *DB) KnowsLog(ctx context.Context) (bool, error) {
 	return known, nil
 }
 
-// Listen tells of batches that other nodes commit until ctx ends or the
-// connection breaks; the caller listens again.
+// Listen tells how far the partitions are, and then of batches that other nodes
+// commit, until ctx ends or the connection breaks; the caller listens again.
 func (db *DB) Listen(ctx context.Context, channel string, advance func(partition int32, next int64)) error {
 	conn, err := db.Write.Acquire(ctx)
 	if err != nil {
@@ -270,6 +270,13 @@ func (db *DB) Listen(ctx context.Context, channel string, advance func(partition
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), `UNLISTEN *`) //nolint:errcheck // ends with the session too
+	offsets, err := readOffsets(ctx, conn) // what was announced before
+	if err != nil {
+		return err
+	}
+	for p, next := range offsets {
+		advance(p, next)
+	}
 	for {
 		n, err := conn.Conn().WaitForNotification(ctx)
 		if err != nil {
