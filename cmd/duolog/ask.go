@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -53,20 +54,12 @@ func (c askCmd) ask(ctx context.Context, a app, api *client) error {
 	if err != nil {
 		return err
 	}
-	m, err := api.message(ctx, s)
+	t.sent = s
+	m, err := t.message(ctx)
 	if err != nil {
 		return err
 	}
-	if m.Refused != nil {
-		return refusedMessage(a.out, m)
-	}
-	t.sent = s
 	return t.follow(ctx, m)
-}
-
-func refusedMessage(out io.Writer, m received) error {
-	_, _ = fmt.Fprintf(out, "refused: %s (%s)\n         %s\n", m.Refused.Message, m.Refused.Code, m.Refused.Fix)
-	return silent{}
 }
 
 // thread prints a conversation as it happens.
@@ -128,11 +121,30 @@ func (t *thread) moved(ctx context.Context, m received) (*received, error) {
 	if t.live {
 		return nil, nil
 	}
-	now, err := t.api.message(ctx, t.sent)
+	now, err := t.message(ctx)
 	if err != nil || *now.Workflow == *m.Workflow {
 		return nil, err
 	}
 	return &now, nil
+}
+
+// message is where the message is now. One that was assigned can still be
+// refused: it starts nothing then.
+func (t *thread) message(ctx context.Context) (received, error) {
+	m, err := t.api.message(ctx, t.sent)
+	if err == nil && m.Refused != nil {
+		err = t.refused(m)
+	}
+	return m, err
+}
+
+func (t *thread) refused(m received) error {
+	r := m.Refused
+	if t.json {
+		return errors.Join(json.NewEncoder(t.out).Encode(map[string]string{"kind": "refused", "error": r.Code, "message": r.Message, "fix": r.Fix}), silent{})
+	}
+	_, _ = fmt.Fprintf(t.out, "refused: %s (%s)\n         %s\n", r.Message, r.Code, r.Fix)
+	return silent{}
 }
 
 // wait reads the next events; a workflow that is assigned may not be there yet,
@@ -141,7 +153,11 @@ func (t *thread) wait(ctx context.Context, id, after string) (timelinePage, erro
 	for {
 		page, err := t.api.timeline(ctx, id, after, 20)
 		switch domain.CodeOf(err) {
-		case domain.CodeNotFound, domain.CodeNotNow, domain.CodeStreamStopped:
+		case domain.CodeNotFound:
+			if _, err := t.message(ctx); err != nil {
+				return page, err
+			}
+		case domain.CodeNotNow, domain.CodeStreamStopped:
 		default:
 			return page, err
 		}

@@ -139,10 +139,10 @@ func (c devCmd) startParts(ctx context.Context, a app, cfg *config.Config) (*par
 }
 
 func portProblem(err error, address, flag string) error {
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if err == nil || !strings.Contains(err.Error(), "address already in use") && !strings.Contains(err.Error(), "port is taken") {
 		return err
 	}
-	return problem{err.Error(), "stop what listens on " + address + ", or choose another port with " + flag + " (port 0 takes a free one)"}
+	return problem{address + " is taken by another program", "stop what listens there, or choose another port with " + flag + " (port 0 takes a free one)"}
 }
 
 // prepareLog begins the log in an empty directory. A database that knows a log

@@ -15,10 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/internal/config"
-	"github.com/duolog/duolog/internal/embedded"
-	"github.com/duolog/duolog/internal/kafka"
 )
 
 func main() {
@@ -89,10 +86,7 @@ func run(ctx context.Context, args []string, a app) int {
 // usageError is a command line that cannot be understood.
 type usageError struct{ error }
 
-// problem is an error in the product's own words: what is wrong and what to do.
-type problem struct{ what, fix string }
-
-func (p problem) Error() string { return p.what }
+func (e usageError) Unwrap() error { return e.error }
 
 // silent ends the process with a failure that was told already.
 type silent struct{}
@@ -117,20 +111,3 @@ func (a app) fail(err error) int {
 }
 
 func indent(s string) string { return strings.ReplaceAll(s, "\n", "\n        ") }
-
-// explain finds what an error says and what its reader can do.
-func explain(err error) (what, fix string) {
-	if p, ok := errors.AsType[problem](err); ok {
-		return p.what, p.fix
-	}
-	if e, ok := errors.AsType[*kafka.SafetyError](err); ok {
-		return e.Problem, e.Fix + "\nthen start again. (Duolog writes nothing until this is right.)"
-	}
-	if e, ok := errors.AsType[*embedded.InUseError](err); ok {
-		return e.Error(), ""
-	}
-	if e, ok := errors.AsType[*domain.Error](err); ok {
-		return e.Message + " (" + string(e.Code) + ")", e.Fix
-	}
-	return err.Error(), ""
-}

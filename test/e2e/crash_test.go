@@ -16,16 +16,20 @@ import (
 // crashes are the named points of the code, and at which of their hits in one
 // job the process is killed.
 var crashes = map[string][]int{
-	"dispatch.before_append":  {1, 2, 3, 5, 9, 12},
-	"dispatch.after_append":   {1, 2, 3, 5, 9, 12},
-	"projector.before_commit": {1, 2, 3, 5, 9, 12},
-	"projector.after_commit":  {1, 2, 3, 5, 9, 12},
-	"relay.before_publish":    {1, 2, 3, 5, 9},
-	"relay.after_publish":     {1, 2, 3, 5, 9},
-	"effects.before_attempt":  {1, 2},
-	"effects.after_attempt":   {1, 2},
-	"effects.after_call":      {1, 2},
-	"effects.after_outcome":   {1, 2},
+	"dispatch.before_append":   {1, 2, 3, 5, 9, 12},
+	"dispatch.after_append":    {1, 2, 3, 5, 9, 12},
+	"projector.before_commit":  {1, 2, 3, 5, 9, 12},
+	"projector.after_commit":   {1, 2, 3, 5, 9, 12},
+	"inbox.before_verdict":     {1},
+	"inbox.before_acknowledge": {1},
+	"saga.before_reaction":     {1, 4, 7},
+	"saga.before_acknowledge":  {1, 4, 7},
+	"relay.before_publish":     {1, 2, 3, 5, 9},
+	"relay.after_publish":      {1, 2, 3, 5, 9},
+	"effects.before_attempt":   {1, 2},
+	"effects.after_attempt":    {1, 2},
+	"effects.after_call":       {1, 2},
+	"effects.after_outcome":    {1, 2},
 }
 
 // stops are the points of a stop, whose effect is the second of the job.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,7 @@ func newDev(tb testing.TB, step time.Duration) *dev {
 		tb: tb, dir: dir, state: filepath.Join(dir, "state"),
 		api: address(tb), log: address(tb), database: address(tb), agent: newAgent(tb, dir, step),
 	}
+	tb.Cleanup(d.sweep) // after every process was killed
 	d.flags = []string{"--engine-base-path", repository(tb, dir), "--engine-program", strings.Join(d.agent.program, " ")}
 	return d
 }
@@ -94,7 +96,6 @@ func (d *dev) launch(binary string, env ...string) *process {
 	d.tb.Helper()
 	args := append([]string{"dev", "--state-dir", d.state, "--listen", d.api, "--log-listen", d.log, "--database-listen", d.database}, d.flags...)
 	d.proc = launch(d.tb, d.dir, env, binary, args...)
-	d.tb.Cleanup(d.sweep)
 	return d.proc
 }
 
@@ -138,10 +139,14 @@ func (d *dev) stop() {
 	}
 }
 
-// sweep ends what outlives a killed dev: the runs of its engine.
+// sweep ends what outlives the processes of a dev: the runs of its engine, and
+// for a moment its database.
 func (d *dev) sweep() {
-	d.proc.kill()
 	end(d.state)
+	pid, _, _ := strings.Cut(readOr(filepath.Join(d.state, "postgres", "data", "postmaster.pid")), "\n")
+	if n, err := strconv.Atoi(pid); err == nil {
+		gone(d.tb, n)
+	}
 }
 
 // run runs a tool that finds this dev by its state directory.

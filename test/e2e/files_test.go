@@ -23,3 +23,12 @@ func write(tb testing.TB, content string, path ...string) string {
 	}
 	return name
 }
+
+// readOr is a file that may not be there.
+func readOr(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

@@ -140,7 +140,7 @@ type final struct{ error }
 // eventually tries until there is no error.
 func eventually(tb testing.TB, most time.Duration, try func() error) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), most)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), most) // also while the test is cleaned up
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
