@@ -196,8 +196,10 @@ func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
 		})
 }
 
+// queueDone finds the first accepted commit of each command. It does not ask for
+// an order: Postgres would read all commits of the stream in it.
 func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
-	b.Queue(`SELECT command_id, partition, "offset", hash, command_hash FROM commits WHERE stream = $1 AND command_id = ANY($2) ORDER BY "offset" DESC`, key, commands).
+	b.Queue(`SELECT command_id, partition, "offset", hash, command_hash FROM commits WHERE stream = $1 AND command_id = ANY($2)`, key, commands).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var id uuid.UUID
@@ -208,7 +210,9 @@ func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUI
 				}
 				copy(d.Hash[:], hash)
 				copy(d.Body[:], body)
-				into[id] = d
+				if first, twice := into[id]; !twice || d.Position.Offset < first.Position.Offset {
+					into[id] = d
+				}
 			}
 			return r.Err()
 		})
