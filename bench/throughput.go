@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // pair is one round of all measurements, seconds apart.
@@ -42,6 +44,9 @@ func throughput(ctx context.Context, o options, p *product) ([]result, error) {
 	if _, err := b.pair(ctx, "warm-up"); err != nil { // caches, connections, tables that are not empty
 		return nil, err
 	}
+	if err := settle(ctx, p.Database); err != nil {
+		return nil, err
+	}
 	pairs := make([]pair, o.pairs)
 	for i := range pairs {
 		if pairs[i], err = b.pair(ctx, fmt.Sprint(i+1)); err != nil {
@@ -49,6 +54,20 @@ func throughput(ctx context.Context, o options, p *product) ([]result, error) {
 		}
 	}
 	return resultsOf(pairs, b.inserts.how), nil
+}
+
+// settle gives Postgres the statistics that autovacuum would gather within the
+// first minute of a new database: until then it plans for empty tables.
+func settle(ctx context.Context, database string) error {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is under way
+	if _, err := conn.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return fmt.Errorf("gather statistics: %w", err)
+	}
+	return nil
 }
 
 func newBench(ctx context.Context, o options, p *product) (*bench, error) {
