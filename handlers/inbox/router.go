@@ -32,6 +32,8 @@ type Config struct {
 	Logger     *slog.Logger
 	// Observe is told what became of each message, by code; nil to leave it out.
 	Observe func(outcome string)
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
 }
 
 // Validate says which field is missing.
@@ -49,6 +51,9 @@ func New(cfg Config) (*message.Router, error) {
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string) {}
+	}
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
 	}
 	router, err := NewRouter(cfg.Logger)
 	if err != nil {
@@ -91,7 +96,9 @@ type handler struct{ cfg Config }
 func (h *handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), Hold)
 	defer cancel()
+	h.cfg.Point("inbox.before_verdict")
 	err := Safely(func() error { return h.carryOut(ctx, msg.Payload) })
+	h.cfg.Point("inbox.before_acknowledge")
 	switch {
 	case err == nil:
 		h.cfg.Observe("ok")

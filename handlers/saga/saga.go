@@ -59,6 +59,8 @@ type RouterConfig struct {
 	Logger    *slog.Logger
 	// Observe is told what became of each event; nil to leave it out.
 	Observe func(saga, outcome string)
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
 }
 
 // NewRouter makes the router that runs the sagas; its Run blocks until ctx ends.
@@ -68,6 +70,9 @@ func NewRouter(cfg RouterConfig, sagas ...Saga) (*message.Router, error) {
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, string) {}
+	}
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
 	}
 	router, err := inbox.NewRouter(cfg.Logger)
 	if err != nil {
@@ -93,6 +98,7 @@ type handler struct {
 func (h handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), inbox.Hold)
 	defer cancel()
+	h.cfg.Point("saga.before_reaction")
 	err := inbox.Safely(func() error {
 		e, err := feed.Parse(msg.UUID, msg.Payload)
 		if err != nil {
@@ -100,6 +106,7 @@ func (h handler) handle(msg *message.Message) error {
 		}
 		return h.saga.React(ctx, e)
 	})
+	h.cfg.Point("saga.before_acknowledge")
 	switch {
 	case err == nil:
 		h.cfg.Observe(h.saga.Name(), "ok")
