@@ -71,22 +71,25 @@ const (
 // finds its place in the topic anew: a topic that cannot be used holds up its
 // readers, but not who projects the partition.
 func (r *Relay) Run(ctx context.Context, partition int32) error {
-	for pause := shortest; ; pause = min(2*pause, longest) {
+	for pause := shortest; ctx.Err() == nil; pause = min(2*pause, longest) {
 		began, err := r.run(ctx, partition)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if began {
 			pause = shortest
 		}
-		r.cfg.Logger.WarnContext(ctx, "events are not published", slog.Int("partition", int(partition)), slog.Any("error", err))
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
+		if ctx.Err() == nil {
+			r.cfg.Logger.WarnContext(ctx, "events are not published", slog.Int("partition", int(partition)), slog.Any("error", err))
 		}
+		rest(ctx, pause)
+	}
+	return nil
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

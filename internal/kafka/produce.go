@@ -39,7 +39,7 @@ func (c *conn) produceOnce(at place, batch *sarama.RecordBatch) error {
 	switch block := resp.GetBlock(at.topic, at.partition); {
 	case block == nil:
 		return sarama.ErrIncompleteResponse
-	case block.Err != sarama.ErrNoError: //nolint:errorlint // a code of the protocol, never wrapped
+	case block.Err != sarama.ErrNoError:
 		_ = c.client.RefreshMetadata(at.topic) // the leader may have moved
 		return block.Err
 	}
@@ -59,7 +59,7 @@ func recordBatch(msgs []journal.Message) *sarama.RecordBatch {
 			r.Headers = append(r.Headers, &sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
 		}
 		b.Records = append(b.Records, r)
-		b.LastOffsetDelta = int32(i) //nolint:gosec // a batch is at most a megabyte
+		b.LastOffsetDelta = int32(i)
 		if m.Time.After(b.MaxTimestamp) {
 			b.MaxTimestamp = m.Time
 		}

@@ -174,7 +174,9 @@ func readOffsets(ctx context.Context, q queryer) (map[int32]int64, error) {
 }
 
 // Offsets reads how far each partition is projected.
-func (db *DB) Offsets(ctx context.Context) (map[int32]int64, error) { return readOffsets(ctx, db.Write) }
+func (db *DB) Offsets(ctx context.Context) (map[int32]int64, error) {
+	return readOffsets(ctx, db.Write)
+}
 
 // Migrate brings the tables up to date, under a lock: nodes may start at once.
 func (db *DB) Migrate(ctx context.Context) error {
@@ -270,7 +272,7 @@ func (db *DB) Listen(ctx context.Context, channel string, advance func(partition
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), `UNLISTEN *`) //nolint:errcheck // ends with the session too
-	offsets, err := readOffsets(ctx, conn) // what was announced before
+	offsets, err := readOffsets(ctx, conn)                    // what was announced before
 	if err != nil {
 		return err
 	}
