@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections/queries/timeline"
 )
 
@@ -82,20 +83,9 @@ func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err
 		if err != nil || done || seconds == 0 {
 			return err
 		}
-		if s.cfg.Changes.Wait(ctx, next) != nil || !pause(ctx, breath) {
+		if s.cfg.Changes.Wait(ctx, next) != nil || !wait.For(ctx, breath) {
 			return nil
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

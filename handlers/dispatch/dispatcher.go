@@ -13,6 +13,7 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -161,18 +162,11 @@ func (d *Dispatcher) Do(ctx context.Context, req Request) (Result, error) {
 
 // pause holds the caller of a stopped stream: a new build may go on with it.
 func pause(ctx context.Context) bool {
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
 	deadline, ok := ctx.Deadline()
 	if ok && time.Until(deadline) < 2*time.Second {
 		return false
 	}
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return wait.For(ctx, time.Second)
 }
 
 func outcomeOf(r Result, err error) string {

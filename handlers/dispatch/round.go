@@ -11,6 +11,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -123,7 +124,7 @@ func (d *Dispatcher) loadShowing(ctx context.Context, id domain.StreamID, w proj
 		if err != nil || d.cfg.Visible.Shows(partition, snap.Next) {
 			return snap, err
 		}
-		if !wait(ctx, 20*time.Millisecond) {
+		if !wait.For(ctx, 20*time.Millisecond) {
 			return nil, ctx.Err()
 		}
 	}
@@ -212,20 +213,9 @@ func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message
 		}
 		again = true
 		d.cfg.Logger.WarnContext(ctx, "append again: the outcome is unknown", slog.Any("error", err))
-		if !wait(ctx, 200*time.Millisecond) {
+		if !wait.For(ctx, 200*time.Millisecond) {
 			return nil, again, err
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/intents"
 )
@@ -142,25 +143,14 @@ func (r *Runner) claim(ctx context.Context, j *job, system, name string, c workf
 func (r *Runner) settle(ctx context.Context, j *job, system string, id uuid.UUID, c workflow.Command) (dispatch.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, outcomeTimeout)
 	defer cancel()
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		result, err := r.once(ctx, j, system, id, c)
 		if err == nil {
 			r.cfg.Point("effects.after_outcome")
 			return result, nil
 		}
-		if !stored.Later(err) || !sleep(ctx, wait) {
+		if !stored.Later(err) || !wait.For(ctx, delay) {
 			return result, fmt.Errorf("record the outcome of %s %s: %w", j.intent.Kind, j.intent.ID, err)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

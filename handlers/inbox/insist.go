@@ -6,6 +6,7 @@ import (
 
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/wait"
 )
 
 // Dispatcher carries out commands. A *domain.Error is a refusal, code not_now
@@ -27,9 +28,9 @@ const (
 // Insist sends a command until there is a verdict, or ctx ends. An error for
 // which stored.Later holds means that there was none.
 func Insist(ctx context.Context, d Dispatcher, req dispatch.Request) (dispatch.Result, error) {
-	for wait := firstPause; ; wait = min(2*wait, longestPause) {
+	for delay := firstPause; ; delay = min(2*delay, longestPause) {
 		result, err := once(ctx, d, req)
-		if err == nil || !stored.Later(err) || !pause(ctx, wait) {
+		if err == nil || !stored.Later(err) || !wait.For(ctx, delay) {
 			return result, err
 		}
 	}
@@ -39,15 +40,4 @@ func once(ctx context.Context, d Dispatcher, req dispatch.Request) (dispatch.Res
 	ctx, cancel := context.WithTimeout(ctx, verdictTimeout)
 	defer cancel()
 	return d.Do(ctx, req)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
