@@ -38,11 +38,7 @@ func TestTwoNodes(t *testing.T) {
 	}
 
 	a.proc.kill()
-	began := time.Now()
 	c.progress(t, 20)
-	if took := time.Since(began); took > 15*time.Second {
-		t.Errorf("after a kill -9 it took %s to do 20 writes", took)
-	}
 	eventually(t, 20*time.Second, func() error {
 		if o := f.owners(); o["b"] != 4 {
 			return fmt.Errorf("the partitions belong to %v", o)
