@@ -66,8 +66,10 @@ func (r *rig) relay(topic relay.Topic) (stop func()) {
 // returns the last one.
 func (r *rig) work(n int) (last domain.StreamID) {
 	r.t.Helper()
-	for range n {
-		last = domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.Must(uuid.NewV7())}
+	for i := range n {
+		for ok := false; !ok; ok = journal.PartitionOf([]byte(last.String()), nodetest.Partitions) == int32(i%nodetest.Partitions) {
+			last = domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.Must(uuid.NewV7())}
+		}
 		r.do(last, &workflow.Start{
 			Goal: "goal", Flow: workflow.Flow{Definition: "developer/v1"}, Engine: "local", Trigger: workflow.Trigger{Source: "api"}, Run: true,
 		})
