@@ -15,6 +15,7 @@ import (
 
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/feed"
+	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -79,18 +80,9 @@ func (r *Relay) Run(ctx context.Context, partition int32) error {
 		if ctx.Err() == nil {
 			r.cfg.Logger.WarnContext(ctx, "events are not published", slog.Int("partition", int(partition)), slog.Any("error", err))
 		}
-		rest(ctx, pause)
+		wait.For(ctx, pause)
 	}
 	return nil
-}
-
-func rest(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // run publishes until an error, and says whether it published anything.
