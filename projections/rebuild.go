@@ -47,6 +47,17 @@ func Truncate(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
+// Analyze gives Postgres statistics of the read models, as after a replay: until
+// it has them, it plans for empty tables.
+func Analyze(ctx context.Context, pool *pgxpool.Pool) error {
+	for _, t := range derivedTables() {
+		if _, err := pool.Exec(ctx, "ANALYZE "+t.name); err != nil {
+			return fmt.Errorf("analyze %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
 // Progress is told how far a replay has come.
 type Progress func(partition int32, next, end int64)
 

@@ -196,10 +196,12 @@ func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
 		})
 }
 
-// queueDone finds the first accepted commit of each command. It does not ask for
-// an order: Postgres would read all commits of the stream in it.
+// queueDone finds the first accepted commit of each command. The look-up is by
+// the command's id alone, and asks for no order: otherwise a Postgres without
+// statistics, as after a rebuild, reads all commits of the stream.
 func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
-	b.Queue(`SELECT command_id, partition, "offset", hash, command_hash FROM commits WHERE stream = $1 AND command_id = ANY($2)`, key, commands).
+	b.Queue(`SELECT c.command_id, c.partition, c."offset", c.hash, c.command_hash FROM unnest($2::uuid[]) AS k(id)
+		CROSS JOIN LATERAL (SELECT * FROM commits WHERE command_id = k.id OFFSET 0) c WHERE c.stream = $1`, key, commands).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var id uuid.UUID

@@ -118,6 +118,9 @@ func (c projectionRebuildCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
+	if err := projections.Analyze(ctx, s.db.Write); err != nil {
+		return err
+	}
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(map[string]any{"records": records, "seconds": a.now().Sub(began).Seconds()})
 	}

@@ -129,6 +129,9 @@ func (p *Postgres) arguments(port int) []string {
 	}
 	if p.cfg.Ephemeral {
 		settings = append(settings, "fsync=off", "full_page_writes=off", "autovacuum_naptime=1h")
+	} else {
+		// A new database has no statistics: until the first look, plans are for empty tables.
+		settings = append(settings, "autovacuum_naptime=10s")
 	}
 	args := []string{"-D", p.data()}
 	for _, setting := range settings {

@@ -47,7 +47,7 @@ CREATE TABLE commits (
     PRIMARY KEY (partition, "offset")
 );
 ALTER TABLE commits ALTER COLUMN record SET STORAGE EXTERNAL;
-CREATE INDEX commits_command ON commits (stream, command_id);
+CREATE INDEX commits_command ON commits (command_id);
 CREATE INDEX commits_stream ON commits (stream, "offset");
 COMMENT ON TABLE commits IS 'Accepted commits: the store of every as-of read, the source of the relay.';
 COMMENT ON COLUMN commits.hash IS 'SHA-256 of the record value: what the next commit names as its parent.';
