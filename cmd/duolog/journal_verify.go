@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/internal/kafka"
+)
+
+// journalVerifyCmd admits the whole log again.
+type journalVerifyCmd struct{ storeFlags }
+
+// verification is what a walk over the log found.
+type verification struct {
+	Log      uuid.UUID      `json:"log"`
+	Records  int            `json:"records"`
+	Accepted int            `json:"accepted"`
+	Blobs    int            `json:"blob_records"`
+	Ignored  map[string]int `json:"ignored"`
+	Streams  int            `json:"streams"`
+}
+
+// Run needs the log alone: heads and addresses are kept in memory.
+func (c journalVerifyCmd) Run(ctx context.Context, a app) error {
+	log, _, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // a tool at its end
+	ends, err := log.Reach(ctx)
+	if err != nil {
+		return err
+	}
+	out := verification{Log: log.Genesis().Log, Ignored: map[string]int{}}
+	for _, p := range slices.Sorted(maps.Keys(ends)) {
+		if err := out.partition(ctx, log, p, ends[p]); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(a.out).Encode(out)
+	}
+	_, err = fmt.Fprintf(a.out, "log %s: %d records, %d commits of %d streams accepted, %d blob records, ignored %v\n",
+		out.Log, out.Records, out.Accepted, out.Streams, out.Blobs, out.Ignored)
+	return err
+}
+
+func (v *verification) partition(ctx context.Context, log *kafka.Log, partition int32, end int64) error {
+	if end == 0 {
+		return nil
+	}
+	reader, err := log.Reader(ctx, partition, 0)
+	if err != nil {
+		return err
+	}
+	defer reader.Close() //nolint:errcheck // a tool at its end
+	heads, known := map[domain.StreamID]journal.Hash{}, map[string]map[value.Address]bool{}
+	for next := int64(0); next < end; {
+		records, err := reader.Next(ctx, 500, 8<<20)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			next = r.Position.Offset + 1
+			v.take(journal.Parse(r, log.Genesis().Partitions), heads, known)
+		}
+	}
+	v.Streams += len(heads)
+	return nil
+}
+
+func (v *verification) take(p journal.Parsed, heads map[domain.StreamID]journal.Hash, known map[string]map[value.Address]bool) {
+	v.Records++
+	key := p.Stream.String()
+	reason, _ := journal.Admit(journal.Facts{Head: heads[p.Stream], Known: func(a value.Address) bool { return known[key][a] }}, p)
+	if reason != "" {
+		v.Ignored[string(reason)]++
+		return
+	}
+	if len(p.Blobs) > 0 && known[key] == nil {
+		known[key] = map[value.Address]bool{}
+	}
+	for _, b := range p.Blobs {
+		known[key][b.Address] = true
+	}
+	switch p.What {
+	case journal.WhatCommit:
+		v.Accepted++
+		heads[p.Stream] = p.Hash
+	case journal.WhatBlobs:
+		v.Blobs++
+	case journal.WhatGenesis, journal.WhatNothing:
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+type workflowTimelineCmd struct {
+	apiFlags
+
+	ID     string `arg:"" help:"Number or UUID."`
+	Follow bool   `short:"f" help:"Go on with what comes."`
+}
+
+// Run prints every event in order.
+func (c workflowTimelineCmd) Run(ctx context.Context, a app) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	w, err := api.workflow(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if !c.JSON {
+		_, _ = fmt.Fprintf(a.out, "%d  %s   %s · %s\n\n %-9s %-13s %-22s %s\n", w.ID, clipText(w.Title, 60), w.Status, w.Project, "pos", "time", "event", "by")
+	}
+	wait := 0
+	for after := ""; ; {
+		page, err := api.timeline(ctx, c.ID, after, wait)
+		if err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		for _, e := range page.Events {
+			if err := c.print(a, e); err != nil {
+				return err
+			}
+		}
+		if len(page.Events) == 0 && !c.Follow {
+			return nil
+		}
+		if after = page.Next; len(page.Events) == 0 {
+			wait = 20
+		}
+	}
+}
+
+func (c workflowTimelineCmd) print(a app, e timelineEvent) error {
+	if c.JSON {
+		return json.NewEncoder(a.out).Encode(e)
+	}
+	name := strings.ReplaceAll(strings.TrimPrefix(e.Type, "workflow."), "_", " ")
+	_, err := fmt.Fprintf(a.out, " %-9s %-13s %-22s %-24s %s\n", e.Position, e.Time.Local().Format("15:04:05.000"), name, clipText(by(e.Principal), 24), details(e))
+	return err
+}
+
+// details says in a few words what an event holds.
+func details(e timelineEvent) string {
+	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
+	switch e.Type {
+	case "workflow.created":
+		if c := (workflow.Created{}); read(&c) {
+			return strings.TrimSpace(c.Flow.Definition+" "+c.Flow.Version) + " · from " + c.Trigger.Source + " " + c.Trigger.Place
+		}
+	case "workflow.run_requested":
+		if r := (workflow.RunRequested{}); read(&r) {
+			return fmt.Sprintf("epoch %d · %s · %s", r.Epoch, r.Engine, r.Kind)
+		}
+	case "workflow.run_started":
+		if r := (workflow.RunStarted{}); read(&r) {
+			return r.Workload
+		}
+	case "workflow.checkpointed":
+		if k := (workflow.Checkpointed{}); read(&k) {
+			return stepOf(k) + fmt.Sprintf("%d channels changed · %s", len(k.Channels), k.ThreadTS)
+		}
+	case "workflow.status_changed":
+		if s := (workflow.StatusChanged{}); read(&s) {
+			return strings.TrimSpace(fmt.Sprintf("%s → %s   %s", s.From, s.To, s.Reason))
+		}
+	case "workflow.workload_finished":
+		if f := (workflow.WorkloadFinished{}); read(&f) {
+			return strings.TrimSpace(string(f.Status) + "   " + f.Reason)
+		}
+	case "workflow.delivery_requested":
+		if d := (workflow.DeliveryRequested{}); read(&d) {
+			return strings.TrimSpace(fmt.Sprintf("%s · %s %s · %s", d.Adapter, d.Kind, d.Error, clipText(e.Text["message"], 60)))
+		}
+	case "workflow.delivered":
+		if d := (workflow.Delivered{}); read(&d) {
+			return "receipt " + d.Receipt
+		}
+	case "workflow.delivery_failed":
+		if d := (workflow.DeliveryFailed{}); read(&d) {
+			return d.Error
+		}
+	case "workflow.message_received":
+		if m := (workflow.MessageReceived{}); read(&m) {
+			return m.Author + ": " + clipText(e.Text["text"], 60)
+		}
+	}
+	return ""
+}
+
+// stepOf is the step an agent says a checkpoint is, where its metadata does.
+func stepOf(k workflow.Checkpointed) string {
+	var raw []byte
+	for _, e := range k.Metadata.Add {
+		raw = append(raw, e.Inline...)
+	}
+	var metadata struct {
+		Step *int `json:"step"`
+	}
+	if json.Unmarshal(append(raw, k.Metadata.Tail...), &metadata) != nil || metadata.Step == nil {
+		return ""
+	}
+	return fmt.Sprintf("step %d · ", *metadata.Step)
+}
