@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 // connection is how the tools reach a running Duolog. duolog dev leaves one in
@@ -33,7 +35,7 @@ func (c connection) save(dir string) error {
 type apiFlags struct {
 	URL   string `help:"Address of the API; by default that of duolog dev in this directory." env:"DUOLOG_URL" placeholder:"URL"`
 	Token string `help:"Bearer token; by default that of duolog dev in this directory." env:"DUOLOG_TOKEN" placeholder:"TOKEN"`
-	State string `help:"State directory of duolog dev." default:".duolog" type:"path"`
+	State string `name:"state-dir" help:"State directory of duolog dev." default:".duolog" type:"path"`
 	JSON  bool   `help:"Print JSON." name:"json"`
 }
 
@@ -73,10 +75,12 @@ func loadConnection(dir string) (connection, error) {
 // storeFlags are the flags of commands that speak to the log and the database
 // themselves.
 type storeFlags struct {
+	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"The configuration file of duolog serve."`
+
 	Brokers  []string `help:"Kafka brokers, host:port." env:"DUOLOG_BROKERS" placeholder:"HOST:PORT"`
-	Prefix   string   `help:"Prefix of the topics." env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME"`
-	Database string   `help:"Postgres address." env:"DUOLOG_DATABASE_URL" placeholder:"URL"`
-	State    string   `help:"State directory of duolog dev." default:".duolog" type:"path"`
+	Prefix   string   `name:"topic-prefix" help:"Prefix of the topics." env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME"`
+	Database string   `name:"database-url" help:"Postgres address." env:"DUOLOG_DATABASE_URL" placeholder:"URL"`
+	State    string   `name:"state-dir" help:"State directory of duolog dev." default:".duolog" type:"path"`
 	JSON     bool     `help:"Print JSON." name:"json"`
 }
 

@@ -15,7 +15,7 @@ import (
 
 // journalCmd are the tools of the log.
 type journalCmd struct {
-	Init   journalInitCmd   `cmd:"" help:"Create the topics and write the genesis records. Example: duolog journal init --brokers k1:9092 --database postgres://…"`
+	Init   journalInitCmd   `cmd:"" help:"Create the topics and write the genesis records. Example: duolog journal init --brokers k1:9092 --database-url postgres://…"`
 	Tail   journalTailCmd   `cmd:"" help:"Print records with their verdicts. Example: duolog journal tail -n 20 --follow"`
 	Verify journalVerifyCmd `cmd:"" help:"Admit every record again, from the first one, and report. Example: duolog journal verify"`
 }

@@ -79,13 +79,13 @@ func openLog(ctx context.Context, cfg kafka.Config) (*kafka.Log, error) {
 // reached.
 func openDatabase(ctx context.Context, cfg postgres.Config) (*postgres.DB, error) {
 	if cfg.URL == "" {
-		return nil, problem{"no database is named", "set --database or DUOLOG_DATABASE_URL to a postgres:// address"}
+		return nil, problem{"no database is named", "set --database-url or DUOLOG_DATABASE_URL to a postgres:// address"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	db, err := postgres.Open(ctx, cfg)
 	if err != nil {
-		return nil, problem{err.Error(), "check that Postgres runs there and that --database (DUOLOG_DATABASE_URL) names it"}
+		return nil, problem{err.Error(), "check that Postgres runs there and that --database-url (DUOLOG_DATABASE_URL) names it"}
 	}
 	return db, nil
 }

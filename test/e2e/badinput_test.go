@@ -147,7 +147,7 @@ func (f *fleet) foreignLogs(serve func(string, ...string) result) {
 	}
 	refused(f.tb, f.tool("journal", "init", "--partitions", "4"), "another log", "fix:")
 	execute(f.tb, f.database, "UPDATE log SET id = '"+f.log()+"'")
-	refused(f.tb, f.tool("journal", "init", "--partitions", "4", "--prefix", "second"), "the database knows a log already", "fix:")
+	refused(f.tb, f.tool("journal", "init", "--partitions", "4", "--topic-prefix", "second"), "the database knows a log already", "fix:")
 	refused(f.tb, f.tool("journal", "init", "--partitions", "8"), "fix:")
 }
 

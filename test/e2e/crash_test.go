@@ -214,7 +214,7 @@ func (d *dev) crashedStop(at string) {
 	d.proc.kill()
 	d.launch(crashtest(d.tb), "DUOLOG_CRASH_AT="+at) // from here on the stop is the only effect
 	d.ready()
-	_ = launch(d.tb, d.dir, nil, duolog(d.tb), "workflow", "stop", fmt.Sprint(w.ID), "--state", d.state)
+	_ = launch(d.tb, d.dir, nil, duolog(d.tb), "workflow", "stop", fmt.Sprint(w.ID), "--state-dir", d.state)
 	d.crashed(asked)
 	d.startTwice()
 	if code := asked.await(d.tb, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {

@@ -152,7 +152,7 @@ func (d *dev) sweep() {
 // run runs a tool that finds this dev by its state directory.
 func (d *dev) run(args ...string) result {
 	d.tb.Helper()
-	return command(d.tb, d.dir, nil, append(args, "--state", d.state)...)
+	return command(d.tb, d.dir, nil, append(args, "--state-dir", d.state)...)
 }
 
 // must is run that has to go well.
@@ -168,5 +168,5 @@ func (d *dev) must(args ...string) string {
 // ask begins to ask in the background.
 func (d *dev) ask(text string, more ...string) *process {
 	d.tb.Helper()
-	return launch(d.tb, d.dir, nil, duolog(d.tb), append([]string{"ask", "--state", d.state, text}, more...)...)
+	return launch(d.tb, d.dir, nil, duolog(d.tb), append([]string{"ask", "--state-dir", d.state, text}, more...)...)
 }
