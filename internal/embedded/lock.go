@@ -1,11 +1,14 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -62,7 +65,7 @@ func lockFile(dir, name string) (*DirLock, error) {
 	}
 	path := filepath.Join(dir, name)
 	lock := flock.New(path, flock.SetPermissions(0o600))
-	held, err := lock.TryLock()
+	held, err := tryLock(lock)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
@@ -75,6 +78,24 @@ func lockFile(dir, name string) (*DirLock, error) {
 	}
 	return &DirLock{flock: lock}, nil
 }
+
+// deadHolder is how long a lock may outlive the process that took it: a child
+// that the process was just starting when it was killed shares the lock until
+// it becomes another program.
+const deadHolder = 3 * time.Second
+
+// tryLock takes the lock, or waits a moment for one whose holder is dead.
+func tryLock(lock *flock.Flock) (held bool, err error) {
+	for waited := time.Duration(0); ; waited += 20 * time.Millisecond {
+		held, err = lock.TryLock()
+		if held || err != nil || waited >= deadHolder || !dead(readPID(lock.Path())) {
+			return held, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func dead(pid int) bool { return pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // Close gives the directory back. Closing twice is harmless.
 func (l *DirLock) Close() error {

@@ -2,8 +2,14 @@ package embedded_test
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/duolog/duolog/internal/embedded"
 )
@@ -43,5 +49,32 @@ func TestLockIsFreeAfterClose(t *testing.T) {
 		if err := lock.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestLockOutlivesItsDeadHolder: a child that shares the lock of a process that
+// was killed lets go of it a moment later.
+func TestLockOutlivesItsDeadHolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "lock")
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	child := flock.New(path)
+	if held, err := child.TryLock(); !held || err != nil {
+		t.Fatalf("take the lock: %t, %v", held, err)
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(gone.Process.Pid)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = child.Close() })
+	lock, err := embedded.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
 	}
 }
