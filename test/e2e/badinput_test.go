@@ -164,7 +164,7 @@ func (f *fleet) setRetention(ms string) {
 	cfg.Version = sarama.V3_6_0_0
 	admin, err := sarama.NewClusterAdmin([]string{f.brokers}, cfg)
 	ok(f.tb, err)
-	defer admin.Close()
+	defer func() { _ = admin.Close() }()
 	ok(f.tb, admin.IncrementalAlterConfig(sarama.TopicResource, "duolog.journal", map[string]sarama.IncrementalAlterConfigsEntry{
 		"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &ms},
 	}, false))

@@ -24,7 +24,7 @@ func query[T any](tb testing.TB, url, sql string, args ...any) T {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close(tb.Context())
+	defer func() { _ = conn.Close(tb.Context()) }()
 	var out T
 	if err := conn.QueryRow(tb.Context(), sql, args...).Scan(&out); err != nil {
 		tb.Fatalf("%s: %v", sql, err)
@@ -39,7 +39,7 @@ func execute(tb testing.TB, url string, statements ...string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close(tb.Context())
+	defer func() { _ = conn.Close(tb.Context()) }()
 	for _, s := range statements {
 		if _, err := conn.Exec(tb.Context(), s); err != nil {
 			tb.Fatalf("%s: %v", s, err)

@@ -75,10 +75,17 @@ func newStranger(t *testing.T, d *dev) *stranger {
 	return &stranger{
 		t: t, brokers: []string{d.log}, producer: producer, sent: map[string]int{},
 		pieces: [][2][]byte{
-			{nil, nil}, {[]byte("key"), nil}, {nil, []byte("value")}, {random[:64], random},
-			{[]byte(strings.Repeat("k", 100_000)), []byte("{}")}, {[]byte(stream), []byte("{")}, {[]byte(stream), []byte(`{"v":1,"stream":"` + stream + `"}`)},
-			{[]byte("acme/workflow/x"), []byte(`{"v":999,"events":[{}]}`)}, {[]byte(stream), []byte(strings.Repeat("[", 50_000))},
-			{[]byte(stream), []byte("\x00\xff{\"v\":1}")}, {[]byte(stream), []byte(strings.Repeat("x", 900_000))},
+			{nil, nil},
+			{[]byte("key"), nil},
+			{nil, []byte("value")},
+			{random[:64], random},
+			{[]byte(strings.Repeat("k", 100_000)), []byte("{}")},
+			{[]byte(stream), []byte("{")},
+			{[]byte(stream), []byte(`{"v":1,"stream":"` + stream + `"}`)},
+			{[]byte("acme/workflow/x"), []byte(`{"v":999,"events":[{}]}`)},
+			{[]byte(stream), []byte(strings.Repeat("[", 50_000))},
+			{[]byte(stream), []byte("\x00\xff{\"v\":1}")},
+			{[]byte(stream), []byte(strings.Repeat("x", 900_000))},
 		},
 	}
 }
@@ -173,10 +180,10 @@ func (s *stranger) refused() (int, string) {
 	s.t.Helper()
 	consumer, err := sarama.NewConsumer(s.brokers, nil)
 	ok(s.t, err)
-	defer consumer.Close()
+	defer func() { _ = consumer.Close() }()
 	p, err := consumer.ConsumePartition("duolog.commands.refused", 0, sarama.OffsetOldest)
 	ok(s.t, err)
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	var all strings.Builder
 	n := 0
 	for {

@@ -57,7 +57,7 @@ func (u *user) call(ctx context.Context, method, path string, body any, headers 
 	if err != nil {
 		return 0, nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	answer, err = io.ReadAll(res.Body)
 	return res.StatusCode, answer, err
 }
