@@ -151,6 +151,8 @@ type Runner struct {
 	mu sync.Mutex
 	// pauses are the effects that failed, until when they are left alone.
 	pauses map[effectKey]pause
+	// busy are the lanes with an effect in flight, of every loop.
+	busy map[string]bool
 }
 
 // New makes a Runner. It starts nothing.
@@ -166,5 +168,5 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
-	return &Runner{cfg: cfg, node: workflow.NodeOf(cfg.Instance), began: cfg.Now(), pauses: map[effectKey]pause{}}, nil
+	return &Runner{cfg: cfg, node: workflow.NodeOf(cfg.Instance), began: cfg.Now(), pauses: map[effectKey]pause{}, busy: map[string]bool{}}, nil
 }

@@ -2,6 +2,8 @@ package effects_test
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,6 +59,36 @@ func TestOpenAttemptIsResolvedOnItsNode(t *testing.T) {
 	if workloads, _ := a.counts(); workloads != 1 {
 		t.Errorf("%d workloads on the run's node", workloads)
 	}
+}
+
+// TestAttemptInFlightIsNotOpen: while the partition's loop calls the engine, the
+// loop of the node sees the attempt; it must not take it for one whose outcome
+// is unknown.
+func TestAttemptInFlightIsNotOpen(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newEngine()
+	e.startErr = func(int) error {
+		for before := w.looks.Load(); w.looks.Load() < before+3; {
+			runtime.Gosched()
+		}
+		return nil
+	}
+	r, err := effects.New(w.onNode("a", e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	loops.Go(func() { _ = r.Run(ctx, 0) })
+	loops.Go(func() { _ = r.RunHome(ctx) })
+	id := w.start("fake")
+	w.until(id, "started", started)
+	if n := w.count("run_attempted"); n != 1 {
+		t.Errorf("the run was attempted %d times: %v", n, w.events())
+	}
+	cancel()
 }
 
 // TestStopReachesTheNodeOfTheRun: the partition is another node's, the run is

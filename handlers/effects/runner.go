@@ -68,7 +68,7 @@ func (r *Runner) atHome(in intents.Intent) bool {
 func (r *Runner) loop(ctx context.Context, s source) error {
 	work, cancel := r.workContext(ctx)
 	defer cancel()
-	l := &lanes{busy: map[string]bool{}, most: r.cfg.Parallel, freed: make(chan struct{}, 1)}
+	l := &lanes{runner: r, most: r.cfg.Parallel, freed: make(chan struct{}, 1)}
 	defer l.running.Wait()
 	for {
 		changed := s.changed()
@@ -170,30 +170,32 @@ func later(a, b time.Time) time.Time {
 
 func laneOf(in intents.Intent) string { return in.Stream.String() + " " + in.Lane }
 
-// lanes are the effects in flight of one partition: one per workflow and
-// destination.
+// lanes are the effects in flight of one loop: one per workflow and destination,
+// whichever loop has it. An attempt that a partition's loop makes is no open one
+// for the loop of the node.
 type lanes struct {
+	runner  *Runner
 	most    int
 	running sync.WaitGroup
+	// taken is how many there are; the runner's mu guards it.
+	taken int
 	// freed has a token when a lane became free.
 	freed chan struct{}
-
-	mu   sync.Mutex
-	busy map[string]bool
 }
 
 // start begins an effect unless its lane is busy; false when there is no room
 // for any other.
 func (l *lanes) start(lane string, effect func()) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.busy[lane] {
+	l.runner.mu.Lock()
+	defer l.runner.mu.Unlock()
+	if l.runner.busy[lane] {
 		return true
 	}
-	if len(l.busy) >= l.most {
+	if l.taken >= l.most {
 		return false
 	}
-	l.busy[lane] = true
+	l.runner.busy[lane] = true
+	l.taken++
 	l.running.Go(func() {
 		defer l.free(lane)
 		effect()
@@ -202,9 +204,10 @@ func (l *lanes) start(lane string, effect func()) bool {
 }
 
 func (l *lanes) free(lane string) {
-	l.mu.Lock()
-	delete(l.busy, lane)
-	l.mu.Unlock()
+	l.runner.mu.Lock()
+	delete(l.runner.busy, lane)
+	l.taken--
+	l.runner.mu.Unlock()
 	select {
 	case l.freed <- struct{}{}:
 	default:

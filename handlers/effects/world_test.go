@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type world struct {
 	changed chan struct{}
 	// gone are the nodes that do not live any more.
 	gone []string
+	// looks counts how often a node looked for what its runs owe.
+	looks atomic.Int64
 	// refuse fails commands of a type; nil for none.
 	refuse func(commandType string) error
 }
@@ -116,6 +119,7 @@ func (w *world) Due(ctx context.Context, _ int32, before time.Time, _ *intents.I
 }
 
 func (w *world) DueAt(ctx context.Context, node string, before time.Time, _ *intents.Intent, _ int) ([]intents.Intent, error) {
+	w.looks.Add(1)
 	return w.owed(ctx, before, func(in intents.Intent) bool { return in.Home != "" && in.Home == node })
 }
 
