@@ -9,12 +9,25 @@ import (
 
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/engine"
 )
 
 // boundEngine is an engine whose workloads only its own node knows.
 type boundEngine struct{ *fakeEngine }
 
 func (boundEngine) NodeBound() {}
+
+// slowEngine takes its time before there is any trace of the run.
+type slowEngine struct {
+	boundEngine
+
+	wait func()
+}
+
+func (e slowEngine) Start(ctx context.Context, s engine.Start) (engine.Workload, error) {
+	e.wait()
+	return e.boundEngine.Start(ctx, s)
+}
 
 // onNode is a runner on a node with a bound engine of its own.
 func (w *world) onNode(node string, e *fakeEngine) effects.Config {
@@ -67,13 +80,13 @@ func TestOpenAttemptIsResolvedOnItsNode(t *testing.T) {
 func TestAttemptInFlightIsNotOpen(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newEngine()
-	e.startErr = func(int) error {
+	cfg := w.onNode("a", e)
+	cfg.Engines = map[string]effects.Engine{"fake": slowEngine{boundEngine{e}, func() {
 		for before := w.looks.Load(); w.looks.Load() < before+3; {
 			runtime.Gosched()
 		}
-		return nil
-	}
-	r, err := effects.New(w.onNode("a", e))
+	}}}
+	r, err := effects.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
