@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -48,15 +49,20 @@ func (c journalTailCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	if !c.Follow {
-		for _, p := range slices.Sorted(maps.Keys(ends)) {
-			if err := c.tail(ctx, a, s, p, ends[p]); err != nil {
-				return err
-			}
-		}
-		return nil
+	partitions := slices.Sorted(maps.Keys(ends))
+	if c.Follow {
+		return together(ctx, partitions, func(ctx context.Context, p int32) error { return c.tail(ctx, a, s, p, ends[p]) })
 	}
-	return together(ctx, slices.Sorted(maps.Keys(ends)), func(ctx context.Context, p int32) error { return c.tail(ctx, a, s, p, ends[p]) })
+	texts := make([]bytes.Buffer, len(partitions))
+	err = together(ctx, partitions, func(ctx context.Context, p int32) error {
+		part := a
+		part.out = &texts[slices.Index(partitions, p)]
+		return c.tail(ctx, part, s, p, ends[p])
+	})
+	for i := range texts {
+		_, _ = texts[i].WriteTo(a.out)
+	}
+	return err
 }
 
 func (c journalTailCmd) tail(ctx context.Context, a app, s *store, partition int32, end int64) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -40,10 +41,17 @@ func (c journalVerifyCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	out := verification{Log: log.Genesis().Log, Ignored: map[string]int{}}
-	for _, p := range slices.Sorted(maps.Keys(ends)) {
-		if err := out.partition(ctx, log, p, ends[p]); err != nil {
-			return err
-		}
+	var mu sync.Mutex
+	err = together(ctx, slices.Collect(maps.Keys(ends)), func(ctx context.Context, p int32) error {
+		part := verification{Ignored: map[string]int{}}
+		err := part.partition(ctx, log, p, ends[p])
+		mu.Lock()
+		defer mu.Unlock()
+		out.add(part)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(out)
@@ -51,6 +59,17 @@ func (c journalVerifyCmd) Run(ctx context.Context, a app) error {
 	_, err = fmt.Fprintf(a.out, "log %s: %d records, %d commits of %d streams accepted, %d blob records, ignored %v\n",
 		out.Log, out.Records, out.Accepted, out.Streams, out.Blobs, out.Ignored)
 	return err
+}
+
+// add sums up: no stream stands in two partitions.
+func (v *verification) add(part verification) {
+	v.Records += part.Records
+	v.Accepted += part.Accepted
+	v.Blobs += part.Blobs
+	v.Streams += part.Streams
+	for reason, n := range part.Ignored {
+		v.Ignored[reason] += n
+	}
 }
 
 func (v *verification) partition(ctx context.Context, log *kafka.Log, partition int32, end int64) error {

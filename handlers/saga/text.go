@@ -14,7 +14,7 @@ import (
 func failedText(w *ended, log string) string {
 	out := "The agent failed: " + cause(w.end) + "."
 	if log != "" {
-		out += " The last line of its log is:\n\n    " + log
+		out += " The last that was heard of it is:\n\n    " + log
 	}
 	return out + "\n\n" + next(w)
 }
