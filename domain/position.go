@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // Position is the place of a record in the journal.
@@ -24,6 +26,19 @@ func ParsePosition(s string) (Position, error) {
 		return Position{}, fmt.Errorf("position %q is not partition:offset", clip(s))
 	}
 	return Position{Partition: int32(partition), Offset: offset}, nil
+}
+
+// Token is a position as it leaves the process to come back: it names the log,
+// because the same partition and offset of another log is another record.
+func (p Position) Token(log uuid.UUID) string { return p.String() + "@" + log.String() }
+
+// ParseToken reads a token of the log, or a bare position that a person typed.
+func ParseToken(s string, log uuid.UUID) (Position, error) {
+	position, id, named := strings.Cut(s, "@")
+	if named && id != log.String() {
+		return Position{}, fmt.Errorf("position %q is one of another log than %s", clip(s), log)
+	}
+	return ParsePosition(position)
 }
 
 // MaxItems is how many numbered items one commit may carry.

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/duolog/duolog/domain"
@@ -51,6 +52,22 @@ func TestParsePosition(t *testing.T) {
 	for _, s := range []string{"", "3", "3:", ":3", "-1:2", "1:-2", "1:2:3", "x:1", "99999999999:1"} {
 		if _, err := domain.ParsePosition(s); err == nil {
 			t.Errorf("%q is a position", s)
+		}
+	}
+}
+
+func TestTokenNamesTheLog(t *testing.T) {
+	t.Parallel()
+	log, other := uuid.New(), uuid.New()
+	at := domain.Position{Partition: 3, Offset: 1042}
+	for _, s := range []string{at.Token(log), at.String()} {
+		if got, err := domain.ParseToken(s, log); err != nil || got != at {
+			t.Errorf("%s reads %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{at.Token(other), "3:1042@", "3:1042@x", "@" + log.String(), "x@" + log.String()} {
+		if got, err := domain.ParseToken(s, log); err == nil {
+			t.Errorf("%s reads %v", s, got)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Logger: n.cfg.logger, Point: n.cfg.point})
+	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point})
 	return nil
 }
 

@@ -93,6 +93,8 @@ type Config struct {
 
 	Auth    Authenticator
 	Tenants Tenants
+	// Log is the id of the log: positions that leave the process name it.
+	Log uuid.UUID
 	// Ready says at once whether this node can serve, and why not.
 	Ready   func(context.Context) error
 	Gate    Gate

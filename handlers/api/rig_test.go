@@ -54,6 +54,7 @@ func newRig(t *testing.T) *rig {
 	db := cut.DB{Pool: node.DB.Read, Codec: codec, Partitions: nodetest.Partitions}
 	r := &rig{t: t, node: node, inbox: &inbox{}, logs: &syncBuffer{}, router: router(t)}
 	r.cfg = api.Config{
+		Log:      node.Log.Genesis().Log,
 		Dispatch: node.Dispatch, Inbox: r.inbox,
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,

@@ -50,7 +50,7 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 	}
 	var o object
 	o.raw("events", list(items))
-	o.text("next", page.Last.String())
+	o.text("next", page.Last.Token(s.cfg.Log))
 	return ok(o.end()), nil
 }
 
@@ -59,9 +59,9 @@ func (s *Server) after(c *call, stream domain.StreamID) (domain.Position, error)
 	if err != nil || text == "" {
 		return s.cfg.Timeline.Start(stream), err
 	}
-	at, err := domain.ParsePosition(text)
+	at, err := domain.ParseToken(text, s.cfg.Log)
 	if err != nil {
-		return at, invalidField("after", fmt.Sprintf("after must be a position such as 3:1042, got %.40q", text), "send the next of the answer before", err)
+		return at, invalidField("after", fmt.Sprintf("after must be a position of this log, such as 3:1042, got %.80q", text), "send the next of the answer before, or none to begin anew", err)
 	}
 	return at, nil
 }

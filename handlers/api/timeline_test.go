@@ -51,7 +51,7 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("the second event of the commit is %+v", all.Events[1])
 	}
 	first := r.timeline(c, "?limit=1")
-	if len(first.Events) != 2 || first.Next != first.Events[1].Position {
+	if len(first.Events) != 2 || first.Next != first.Events[1].Position+"@"+r.cfg.Log.String() {
 		t.Errorf("one commit is %+v", first)
 	}
 	rest := r.timeline(c, "?after="+first.Next)
@@ -64,7 +64,7 @@ func TestTimeline(t *testing.T) {
 	t.Run("a poll is answered as soon as there is something", func(t *testing.T) { pollsTimeline(r.on(t), c, all.Next) })
 	t.Run("bad questions", func(t *testing.T) {
 		r := r.on(t)
-		for query, field := range map[string]string{"?after=x": "after", "?after=99:1": "after", "?limit=0": "limit", "?wait=-1": "wait", "?wait=soon": "wait"} {
+		for query, field := range map[string]string{"?after=x": "after", "?after=99:1": "after", "?after=" + first.Events[1].Position + "@01980000-0000-7000-8000-000000000000": "after", "?limit=0": "limit", "?wait=-1": "wait", "?wait=soon": "wait"} {
 			r.send("mia@acme", "GET", c.path("/timeline"+query), nil).refused(400, domain.CodeInvalidField, field)
 		}
 		r.send("mia@acme", "GET", base+"/01980000-0000-7000-8000-000000000000/timeline", nil).refused(404, domain.CodeNotFound, "")

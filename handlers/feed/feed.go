@@ -27,7 +27,9 @@ const (
 	HeaderSchema   = "ce_dataschema"
 	HeaderSequence = "ce_sequence"
 	HeaderPosition = "ce_position"
-	HeaderContent  = "content-type"
+	// HeaderLog is the id of the log that HeaderPosition is a position of.
+	HeaderLog     = "ce_log"
+	HeaderContent = "content-type"
 )
 
 // TypePrefix begins every CloudEvents type of Duolog.
@@ -62,7 +64,7 @@ func Of(c journal.Commit, at domain.Position) []Event {
 }
 
 // Message is the record of the event in partition p of the events topic.
-func (e Event) Message(p, partitions int32) (journal.Message, error) {
+func (e Event) Message(p, partitions int32, log uuid.UUID) (journal.Message, error) {
 	value, err := json.Marshal(e)
 	if err != nil {
 		return journal.Message{}, fmt.Errorf("encode event %s: %w", e.ID, err)
@@ -82,6 +84,7 @@ func (e Event) Message(p, partitions int32) (journal.Message, error) {
 		{HeaderSchema, "/schemas/events/" + name + ".json"},
 		{HeaderSequence, fmt.Sprintf("%020d", at.ItemNumber(partitions, e.Index))},
 		{HeaderPosition, e.Position},
+		{HeaderLog, log.String()},
 		{HeaderContent, "application/json"},
 	}
 	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: value, Time: e.Time}

@@ -19,7 +19,7 @@ func message(t *testing.T) (feed.Event, journal.Message) {
 		Events: []journal.Event{{Type: "workflow.created", V: 1, Data: []byte(`{"a":1}`)}, {Type: "workflow.run_requested", V: 1, Data: []byte(`{}`)}},
 	}
 	e := feed.Of(c, domain.Position{Partition: 3, Offset: 1042})[1]
-	m, err := e.Message(3, 4)
+	m, err := e.Message(3, 4, uuid.New())
 	if err != nil {
 		t.Fatal(err)
 	}

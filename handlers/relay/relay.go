@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/wait"
@@ -45,7 +47,9 @@ type Config struct {
 	Topic      Topic
 	Visible    Visible
 	Partitions int32
-	Logger     *slog.Logger
+	// Log is the id of the log; each event names it beside its position.
+	Log    uuid.UUID
+	Logger *slog.Logger
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -171,7 +175,7 @@ func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip i
 			events = events[min(skip, len(events)):]
 		}
 		for _, e := range events {
-			m, err := e.Message(partition, r.cfg.Partitions)
+			m, err := e.Message(partition, r.cfg.Partitions, r.cfg.Log)
 			if err != nil {
 				return from, err
 			}

@@ -97,7 +97,7 @@ func (r *rig) accepted(partition int32) []journal.Message {
 	var out []journal.Message
 	for _, c := range commits {
 		for _, e := range feed.Of(c.Commit, c.Position) {
-			m, err := e.Message(partition, nodetest.Partitions)
+			m, err := e.Message(partition, nodetest.Partitions, uuid.Nil)
 			if err != nil {
 				r.t.Fatal(err)
 			}
