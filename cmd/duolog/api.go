@@ -18,7 +18,7 @@ func (n *node) wireAPI() error {
 	}
 	db := cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions}
 	handler, err := api.New(api.Config{
-		Log:      n.log.Genesis().Log,
+		Log: n.log.Genesis().Log, Stopping: n.stopping,
 		Dispatch: n.dispatch, Inbox: n.inbox,
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
 		Auth: authenticator{n.cfg.keys}, Tenants: n.cfg.tenants, Ready: n.ready, Gate: n.visible, Changes: n.visible,

@@ -67,14 +67,16 @@ type node struct {
 	metrics    *metrics
 	inbox      *inbox.Publisher
 	server     *http.Server
-	routers    []*message.Router
-	closers    []func()
+	// stopping is closed when the node begins to stop.
+	stopping chan struct{}
+	routers  []*message.Router
+	closers  []func()
 }
 
 // newNode opens the log and the database, checks that they belong together, and
 // wires the parts. It starts nothing.
 func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
-	n = &node{cfg: cfg, visible: projections.NewVisible(), instance: cfg.node + "/" + uuid.NewString()[:8]}
+	n = &node{cfg: cfg, visible: projections.NewVisible(), stopping: make(chan struct{}), instance: cfg.node + "/" + uuid.NewString()[:8]}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -227,6 +229,7 @@ func (n *node) run(ctx context.Context) error {
 // shutdown lets requests that were accepted have their answer.
 func (n *node) shutdown(ctx context.Context, stopWork func()) error {
 	defer stopWork()
+	close(n.stopping)
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.grace)
 	defer cancel()
 	if err := n.server.Shutdown(ctx); err != nil {

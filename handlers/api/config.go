@@ -95,6 +95,9 @@ type Config struct {
 	Tenants Tenants
 	// Log is the id of the log: positions that leave the process name it.
 	Log uuid.UUID
+	// Stopping is closed when this process begins to stop: who waits for news is
+	// answered then, instead of holding the process up. Nil is never.
+	Stopping <-chan struct{}
 	// Ready says at once whether this node can serve, and why not.
 	Ready   func(context.Context) error
 	Gate    Gate

@@ -75,6 +75,9 @@ func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), time.Duration(seconds)*time.Second)
 	defer cancel()
+	if seconds > 0 {
+		defer s.endWhenStopping(cancel)()
+	}
 	for {
 		if err := s.gate(c); err != nil {
 			return err
@@ -87,6 +90,20 @@ func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err
 			return nil
 		}
 	}
+}
+
+// endWhenStopping ends a long poll when the process begins to stop; the returned
+// function ends the watch.
+func (s *Server) endWhenStopping(end func()) (done func()) {
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-s.cfg.Stopping:
+			end()
+		case <-over:
+		}
+	}()
+	return func() { close(over) }
 }
 
 func eventRow(e timeline.Event) []byte {

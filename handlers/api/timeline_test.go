@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/api"
 )
 
 type event struct {
@@ -69,6 +70,22 @@ func TestTimeline(t *testing.T) {
 		}
 		r.send("mia@acme", "GET", base+"/01980000-0000-7000-8000-000000000000/timeline", nil).refused(404, domain.CodeNotFound, "")
 	})
+}
+
+// TestStoppingAnswersWhoWaits: a long poll does not hold up the end of the process.
+func TestStoppingAnswersWhoWaits(t *testing.T) {
+	t.Parallel()
+	stopping := make(chan struct{})
+	r := newRig(t).with(func(c *api.Config) { c.Stopping = stopping })
+	c := r.create("mia@acme", `{"goal":"wait"}`)
+	after := r.timeline(c, "").Next
+	began := time.Now()
+	answered := make(chan events, 1)
+	go func() { answered <- r.timeline(c, "?wait=25&after="+after) }()
+	close(stopping)
+	if got := <-answered; len(got.Events) != 0 || time.Since(began) > 20*time.Second {
+		t.Errorf("the poll was answered %+v after %s", got, time.Since(began))
+	}
 }
 
 func pollsTimeline(r *rig, c created, after string) {
