@@ -127,13 +127,14 @@ func (n *node) databaseRestarted(ctx context.Context, offsets map[int32]int64) e
 
 // agree checks that the read models are not ahead of the log, and holds reads
 // back until they show what stood in the log when this process began: an
-// earlier process may have answered it.
+// earlier process may have answered it. The offsets are read first: other nodes
+// write meanwhile, and the log only grows.
 func (n *node) agree(ctx context.Context) error {
-	ends, err := n.log.Reach(ctx)
+	offsets, err := n.db.Offsets(ctx)
 	if err != nil {
 		return err
 	}
-	offsets, err := n.db.Offsets(ctx)
+	ends, err := n.log.Reach(ctx)
 	if err != nil {
 		return err
 	}
