@@ -67,6 +67,8 @@ type Options struct {
 	Build string
 	// NoProjector leaves the partitions to other nodes.
 	NoProjector bool
+	// TenantBytes bounds what a tenant has in flight; 0 is the default.
+	TenantBytes int64
 	Point       func(string)
 }
 
@@ -104,8 +106,8 @@ func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	}
 	n.Dispatch = dispatch.New(dispatch.Config{
 		Log: log, Facts: snapshots, Visible: n.Visible, Partitions: Partitions,
-		AllowRunless: func(domain.Tenant) bool { return true },
-		Now:          time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+		AllowRunless: func(domain.Tenant) bool { return true }, TenantBytes: o.TenantBytes,
+		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 		Logger: slog.New(slog.DiscardHandler), Point: o.Point,
 	})
 	n.run(tb, o)
