@@ -181,62 +181,69 @@ func (n *node) wireWrites() error {
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// wireLeases gives the owner of a partition its work: project, publish, and
-// run what is owed. A projector that fails takes the others with it and all
-// begin anew; the others keep their troubles to themselves.
+// wireLeases gives the owner of a partition its work.
 func (n *node) wireLeases() {
 	n.leases = projections.NewLeases(projections.LeaseConfig{
-		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger,
-		Work: func(ctx context.Context, partition int32) error {
-			group, ctx := errgroup.WithContext(ctx)
-			for _, work := range []func(context.Context, int32) error{n.projector.Run, n.relay.Run, n.effects.Run} {
-				group.Go(func() error { return work(ctx, partition) })
-			}
-			return group.Wait()
-		},
+		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger, Work: n.work,
 	})
+}
+
+// work projects a partition, publishes its events and runs what is owed there.
+// One part that fails takes the others with it and all begin anew. At the end
+// the effects go first: how a call ended can only be recorded, and seen, while
+// the projector is there.
+func (n *node) work(ctx context.Context, partition int32) error {
+	group, effects := errgroup.WithContext(ctx)
+	base, stopBase := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBase()
+	group.Go(func() error { return n.projector.Run(base, partition) })
+	group.Go(func() error { return n.relay.Run(base, partition) })
+	group.Go(func() error {
+		defer stopBase()
+		return n.effects.Run(effects, partition)
+	})
+	return group.Wait()
 }
 
 // run serves until ctx ends: then intake stops first, what is in flight gets
-// its answer, and the rest ends after it.
+// its answer, and what it needs for that ends after it.
 func (n *node) run(ctx context.Context) error {
 	defer n.close()
-	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWork()
-	group, work := errgroup.WithContext(work)
-	for _, long := range []func(context.Context) error{n.dispatch.Run, n.leases.Run, n.listen, n.log.Watch, n.runEngine, n.effects.RunHome, n.runRouters} {
-		group.Go(func() error { return long(work) })
+	failed := make(chan error, 1)
+	stages := []*stage{
+		begin(ctx, failed, n.runEngine, n.effects.RunHome, n.runRouters),
+		begin(ctx, failed, n.leases.Run),
+		begin(ctx, failed, n.dispatch.Run, n.listen, n.log.Watch),
 	}
-	group.Go(func() error {
-		if err := n.server.Serve(n.cfg.listen); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", n.cfg.listen.Addr(), err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		select {
-		case <-ctx.Done():
-		case <-work.Done():
-		}
-		return n.shutdown(context.WithoutCancel(ctx), stopWork)
-	})
-	err := group.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+	server := begin(ctx, failed, n.serve)
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-failed:
 	}
-	return err
+	n.shutdown(context.WithoutCancel(ctx))
+	server.end()
+	for _, s := range stages {
+		s.end()
+	}
+	return cause
+}
+
+func (n *node) serve(context.Context) error {
+	if err := n.server.Serve(n.cfg.listen); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", n.cfg.listen.Addr(), err)
+	}
+	return nil
 }
 
 // shutdown lets requests that were accepted have their answer.
-func (n *node) shutdown(ctx context.Context, stopWork func()) error {
-	defer stopWork()
+func (n *node) shutdown(ctx context.Context) {
 	close(n.stopping)
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.grace)
 	defer cancel()
-	if err := n.server.Shutdown(ctx); err != nil {
-		return n.server.Close()
+	if n.server.Shutdown(ctx) != nil {
+		_ = n.server.Close() // what did not end within the grace is cut off
 	}
-	return nil
 }
 
 // listen hears of batches that other nodes commit. A connection that breaks is
