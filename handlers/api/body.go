@@ -96,3 +96,12 @@ func deflateField(raw []byte) ([]byte, error) {
 	base64.StdEncoding.Encode(out, b.Bytes())
 	return out, nil
 }
+
+// document reads the JSON object of a request: its bytes, and its members.
+func (s *Server) document(c *call, most int64) (body []byte, doc document, err error) {
+	if body, err = s.readBody(c.w, c.Request, most); err != nil {
+		return nil, doc, err
+	}
+	doc, err = parse(body, s.cfg.Limits.MaxDepth)
+	return body, doc, err
+}

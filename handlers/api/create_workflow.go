@@ -23,11 +23,7 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	if err := c.userOnly(); err != nil {
 		return answer{}, err
 	}
-	body, err := s.readBody(c.w, c.Request, maxCreateBody)
-	if err != nil {
-		return answer{}, err
-	}
-	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	body, doc, err := s.document(c, maxCreateBody)
 	if err != nil {
 		return answer{}, err
 	}

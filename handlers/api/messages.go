@@ -24,11 +24,7 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 	if err := c.userOnly(); err != nil {
 		return answer{}, err
 	}
-	body, err := s.readBody(c.w, c.Request, maxSmallBody)
-	if err != nil {
-		return answer{}, err
-	}
-	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	_, doc, err := s.document(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}

@@ -15,11 +15,7 @@ func (s *Server) recordWrites(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := s.readBody(c.w, c.Request, maxWritesBody)
-	if err != nil {
-		return answer{}, err
-	}
-	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	body, doc, err := s.document(c, maxWritesBody)
 	if err != nil {
 		return answer{}, err
 	}

@@ -15,11 +15,7 @@ func (s *Server) saveCheckpoint(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := s.readBody(c.w, c.Request, s.cfg.Limits.MaxBody)
-	if err != nil {
-		return answer{}, err
-	}
-	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	body, doc, err := s.document(c, s.cfg.Limits.MaxBody)
 	if err != nil {
 		return answer{}, err
 	}

@@ -14,11 +14,7 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := s.readBody(c.w, c.Request, maxSmallBody)
-	if err != nil {
-		return answer{}, err
-	}
-	doc, err := parse(body, s.cfg.Limits.MaxDepth)
+	body, doc, err := s.document(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}
