@@ -173,7 +173,7 @@ func prepareLog(ctx context.Context, cfg config.Config) error {
 }
 
 func (c devCmd) serve(ctx context.Context, a app, cfg config.Config, parts *parts) error {
-	n, err := buildNode(ctx, a, cfg, true)
+	n, err := buildNode(ctx, a, cfg)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/adapter/console"
 	"github.com/duolog/duolog/handlers/effects"
@@ -16,15 +14,11 @@ func (n *node) wireEffects() error {
 	if n.engine, err = local.New(n.cfg.engine); err != nil {
 		return problem{err.Error(), "check the engine settings of the configuration"}
 	}
-	takeOver := 10 * time.Second
-	if n.cfg.exclusive {
-		takeOver = time.Nanosecond // an earlier process of this state directory is dead: its lock is ours
-	}
 	n.effects, err = effects.New(effects.Config{
 		Intents: intents.New(n.db.Read), Wake: n.visible, Dispatch: n.dispatch,
 		Engines: map[string]effects.Engine{"local": n.engine}, Adapters: n.adapters(),
 		Tokens: minter{n.cfg.keys, n.cfg.now}, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
-		Instance: n.instance, OnLost: n.cfg.onLost, TakeOver: takeOver, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
+		Instance: n.instance, OnLost: n.cfg.onLost, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
 	})
 	return err
 }

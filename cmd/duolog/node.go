@@ -28,14 +28,11 @@ import (
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
 type nodeConfig struct {
-	kafka    kafka.Config
-	database string
-	listen   net.Listener
-	url      string
-	node     string
-	// exclusive says that no other process can share the log and the database:
-	// what an earlier process left open is nobody's, at once.
-	exclusive bool
+	kafka     kafka.Config
+	database  string
+	listen    net.Listener
+	url       string
+	node      string
 	keys      *keystore.Store
 	tenants   tenants
 	engine    local.Config

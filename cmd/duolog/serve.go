@@ -38,7 +38,7 @@ func (c serveCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	n, err := buildNode(ctx, a, cfg, false)
+	n, err := buildNode(ctx, a, cfg)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (c serveCmd) Run(ctx context.Context, a app) error {
 }
 
 // buildNode turns a configuration into a node that is ready to run.
-func buildNode(ctx context.Context, a app, cfg config.Config, exclusive bool) (*node, error) {
+func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 	logger, err := newLogger(a, cfg)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func buildNode(ctx context.Context, a app, cfg config.Config, exclusive bool) (*
 	}
 	n, err := newNode(ctx, nodeConfig{
 		kafka:    kafka.Config{Brokers: cfg.Brokers, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Logger: logger},
-		database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID, exclusive: exclusive,
+		database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
 		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
 		tenantCap: int64(cfg.TenantBytes), maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger,
 		point: crash.Point(a.getenv), now: a.now,
