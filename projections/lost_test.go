@@ -15,7 +15,6 @@ import (
 	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/embedded/embeddedtest"
 	"github.com/duolog/duolog/internal/nodetest"
-	"github.com/duolog/duolog/projections"
 )
 
 // crashing is a cluster over a Postgres that crashes and loses what it had
@@ -53,7 +52,7 @@ func TestPostgresLosesItsLastTransactions(t *testing.T) {
 	stop()
 	busy.Wait()
 	for _, n := range nodes {
-		if err := projections.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
+		if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 	}

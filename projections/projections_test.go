@@ -169,7 +169,7 @@ func TestRebuildGivesTheSameRows(t *testing.T) {
 	n := c.Start(t, nodetest.Options{})
 	play(t, n)
 	garbage(t, n)
-	if err := projections.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
+	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	for _, order := range [][]int32{{0, 1, 2, 3}, {3, 1, 0, 2}} {
@@ -259,7 +259,7 @@ func TestBadDataStopsItsStreamOnly(t *testing.T) {
 		ckpt.NS = strings.Repeat("n", workflow.MaxNS)
 		do(t, n, dispatch.Request{Stream: id, Workflow: ckpt})
 	}
-	if err := projections.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
+	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if got := stoppedStreams(t, n); !slices.Equal(got, []string{bad.String()}) {
@@ -295,7 +295,7 @@ func TestStoppedStream(t *testing.T) {
 	id := workflowStream("acme")
 	head := foreign(t, n, id, journal.Hash{}, event(t, "workflow.created", 1, created("t")))
 	foreign(t, n, id, head, event(t, "workflow.from_the_future", 1, struct{}{}))
-	if err := projections.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
+	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -51,7 +51,7 @@ func (r *rig) rebuild() {
 	if err := projections.Truncate(r.t.Context(), r.DB.Write); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := projections.WaitEnds(r.t.Context(), r.DB.Write, ends, 10*time.Millisecond); err != nil {
+	if err := nodetest.WaitEnds(r.t.Context(), r.DB.Write, ends, 10*time.Millisecond); err != nil {
 		r.t.Fatal(err)
 	}
 }
