@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // crashes are the named points of the code, and at which of their hits in one
@@ -96,7 +98,7 @@ func (d *dev) crashedJob(t *testing.T, at string) {
 		d := d.in(t)
 		claims := len(d.runs())
 		goal := "what changed at " + at + "?"
-		d.launch(crashtest(t), "DUOLOG_CRASH_AT="+at)
+		d.launch(fleettest.Crashtest(t), "DUOLOG_CRASH_AT="+at)
 		d.ready()
 		asked := d.ask(goal)
 		early := d.crashed(asked)
@@ -104,15 +106,15 @@ func (d *dev) crashedJob(t *testing.T, at string) {
 		if early {
 			asked = d.ask(goal)
 		}
-		if code := asked.await(t, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
-			t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+		if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+			t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 		}
 		w := d.only(goal)
 		if w.Status != "finished" {
 			t.Errorf("the workflow is %s", w.Status)
 		}
 		d.once(w, claims, "created", "run_requested", "run_started", "workload_finished", "delivery_requested", "delivered")
-		d.proc.kill()
+		d.proc.Kill()
 	})
 }
 
@@ -126,47 +128,47 @@ func (d *dev) in(t *testing.T) *dev {
 
 // crashed waits until the process has killed itself while somebody waited. It
 // may have done so early: what the process before it left to do took it there.
-func (d *dev) crashed(waiting *process) (early bool) {
+func (d *dev) crashed(waiting *fleettest.Process) (early bool) {
 	d.tb.Helper()
-	eventually(d.tb, 20*time.Second, func() error {
+	fleettest.Eventually(d.tb, 20*time.Second, func() error {
 		switch {
-		case !d.proc.alive() && d.proc.killed():
+		case !d.proc.Alive() && d.proc.Killed():
 			return nil
-		case !d.proc.alive():
-			return final{errors.New("dev ended by itself: " + d.proc.err.String())}
-		case strings.Contains(waiting.out.String(), "✓ delivered"):
-			return final{errors.New("the point was not reached\n" + waiting.out.String())}
+		case !d.proc.Alive():
+			return fleettest.FinalError{Err: errors.New("dev ended by itself: " + d.proc.Err.String())}
+		case strings.Contains(waiting.Out.String(), "✓ delivered"):
+			return fleettest.FinalError{Err: errors.New("the point was not reached\n" + waiting.Out.String())}
 		}
-		return errors.New("the point was not reached\n" + waiting.out.String() + waiting.err.String())
+		return errors.New("the point was not reached\n" + waiting.Out.String() + waiting.Err.String())
 	})
-	return strings.Contains(waiting.err.String(), "nothing answers")
+	return strings.Contains(waiting.Err.String(), "nothing answers")
 }
 
 // startTwice starts again, is killed at any moment, and starts for good.
 func (d *dev) startTwice() {
 	d.tb.Helper()
-	d.launch(duolog(d.tb))
+	d.launch(fleettest.Duolog(d.tb))
 	moment := time.NewTimer(rand.N(900 * time.Millisecond))
 	select {
 	case <-moment.C:
-	case <-d.proc.ended:
-		d.tb.Fatalf("dev ended: %s", d.proc.err.String())
+	case <-d.proc.Ended:
+		d.tb.Fatalf("dev ended: %s", d.proc.Err.String())
 	}
-	d.proc.kill()
+	d.proc.Kill()
 	d.start()
 }
 
 // once says that the events happened once, that one program was started, and
 // that the read models are those of the log.
-func (d *dev) once(w workflowView, claims int, events ...string) {
+func (d *dev) once(w fleettest.WorkflowView, claims int, events ...string) {
 	d.tb.Helper()
 	l := d.timeline(w.UUID.String())
 	for _, name := range events {
-		if n := l.count(name); n != 1 {
-			d.tb.Errorf("%s happened %d times: %s", name, n, l.types())
+		if n := l.Count(name); n != 1 {
+			d.tb.Errorf("%s happened %d times: %s", name, n, l.Types())
 		}
 	}
-	if n := d.agent.starts(d.tb, w.Goal); n != 1 {
+	if n := d.agent.Starts(d.tb, w.Goal); n != 1 {
 		d.tb.Errorf("the agent was started %d times", n)
 	}
 	if n := len(d.runs()) - claims; n != 1 {
@@ -179,8 +181,8 @@ func (d *dev) once(w workflowView, claims int, events ...string) {
 // settled waits until nothing is owed.
 func (d *dev) settled() {
 	d.tb.Helper()
-	eventually(d.tb, 15*time.Second, func() error {
-		if n := query[int](d.tb, d.connection().Database, "SELECT count(*) FROM intents"); n != 0 {
+	fleettest.Eventually(d.tb, 15*time.Second, func() error {
+		if n := fleettest.Query[int](d.tb, d.connection().Database, "SELECT count(*) FROM intents"); n != 0 {
 			return fmt.Errorf("%d intents are left", n)
 		}
 		return nil
@@ -202,28 +204,28 @@ func (d *dev) crashedStop(at string) {
 	goal := "what changed when it stopped at " + at + "?"
 	d.start()
 	asked := d.ask(goal)
-	asked.said(d.tb, "accepted")
+	asked.Said(d.tb, "accepted")
 	w := d.only(goal)
 	r := d.running()
-	eventually(d.tb, 10*time.Second, func() error {
-		if d.timeline(w.UUID.String()).count("run_started") == 0 {
+	fleettest.Eventually(d.tb, 10*time.Second, func() error {
+		if d.timeline(w.UUID.String()).Count("run_started") == 0 {
 			return errors.New("the run is not confirmed")
 		}
 		return nil
 	})
-	d.proc.kill()
-	d.launch(crashtest(d.tb), "DUOLOG_CRASH_AT="+at) // from here on the stop is the only effect
+	d.proc.Kill()
+	d.launch(fleettest.Crashtest(d.tb), "DUOLOG_CRASH_AT="+at) // from here on the stop is the only effect
 	d.ready()
-	_ = launch(d.tb, d.dir, nil, duolog(d.tb), "workflow", "stop", fmt.Sprint(w.ID), "--state-dir", d.state)
+	_ = fleettest.Launch(d.tb, d.dir, nil, fleettest.Duolog(d.tb), "workflow", "stop", fmt.Sprint(w.ID), "--state-dir", d.state)
 	d.crashed(asked)
 	d.startTwice()
-	if code := asked.await(d.tb, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
-		d.tb.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+	if code := asked.Await(d.tb, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+		d.tb.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 	}
-	gone(d.tb, r.program)
+	fleettest.Gone(d.tb, r.Program)
 	if w = d.only(goal); w.Status != "stopped" {
 		d.tb.Errorf("the workflow is %s", w.Status)
 	}
 	d.once(w, claims, "created", "run_started", "stop_requested", "workload_finished", "delivered")
-	d.proc.kill()
+	d.proc.Kill()
 }

@@ -3,12 +3,13 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // TestStopEndsTheProcessGroup stops a run: what the program has started ends
@@ -16,41 +17,31 @@ import (
 func TestStopEndsTheProcessGroup(t *testing.T) {
 	t.Parallel()
 	d := newDev(t, time.Hour)
-	d.agent.prelude(t, `sleep 1000 & echo $! >`+d.dir+`/child`)
+	d.agent.Prelude(t, `sleep 1000 & echo $! >`+d.dir+`/child`)
 	d.start()
 	const goal = "who touched domain/ last?"
 	asked := d.ask(goal)
-	asked.said(t, "accepted")
+	asked.Said(t, "accepted")
 	r := d.running()
 	w := d.only(goal)
 	if said := d.must("workflow", "stop", fmt.Sprint(w.ID)); !strings.Contains(said, "stop") {
 		t.Errorf("workflow stop says %q", said)
 	}
-	asked.await(t, 20*time.Second)
-	if out := asked.out.String(); !strings.Contains(out, "Stopped") || strings.Count(out, "✓ delivered") != 1 {
-		t.Errorf("the thread of a stopped run:\n%s%s", out, asked.err.String())
+	asked.Await(t, 20*time.Second)
+	if out := asked.Out.String(); !strings.Contains(out, "Stopped") || strings.Count(out, "✓ delivered") != 1 {
+		t.Errorf("the thread of a stopped run:\n%s%s", out, asked.Err.String())
 	}
-	child, err := strconv.Atoi(strings.TrimSpace(read(t, d.dir, "child")))
+	child, err := strconv.Atoi(strings.TrimSpace(fleettest.Read(t, d.dir, "child")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pid := range []int{r.program, r.supervisor, child} {
-		gone(t, pid)
+	for _, pid := range []int{r.Program, r.Supervisor, child} {
+		fleettest.Gone(t, pid)
 	}
 	if w = d.only(goal); w.Status != "stopped" {
 		t.Errorf("the workflow is %s", w.Status)
 	}
 	d.once(w, 0, "run_started", "stop_requested", "workload_finished", "delivered")
-}
-
-// prelude makes the program do something first.
-func (a agent) prelude(tb testing.TB, script string) {
-	tb.Helper()
-	file := a.program[len(a.program)-1]
-	text := strings.Replace(read(tb, file), "\n", "\n"+script+"\n", 1)
-	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
-		tb.Fatal(err)
-	}
 }
 
 // TestKilledServerAdoptsItsRun kills dev in the middle of a run: the program
@@ -61,17 +52,17 @@ func TestKilledServerAdoptsItsRun(t *testing.T) {
 	d.start()
 	const goal = "who touched domain/ in the last 10 commits?"
 	asked := d.ask(goal)
-	asked.said(t, "accepted")
+	asked.Said(t, "accepted")
 	before := d.running()
-	d.proc.kill()
-	if before.program != d.running().program {
+	d.proc.Kill()
+	if before.Program != d.running().Program {
 		t.Fatal("the program ended with the server")
 	}
 	d.start()
-	if code := asked.await(t, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
-		t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+	if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+		t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 	}
-	if after := d.runs()[0]; after.program != before.program || after.supervisor != before.supervisor {
+	if after := d.runs()[0]; after.Program != before.Program || after.Supervisor != before.Supervisor {
 		t.Errorf("the run was %+v, is %+v", before, after)
 	}
 	d.once(d.only(goal), 0, "run_started", "workload_finished", "delivered")
@@ -84,19 +75,19 @@ func TestLostRun(t *testing.T) {
 	d.start()
 	const goal = "where is domain defined?"
 	asked := d.ask(goal)
-	asked.said(t, "accepted")
+	asked.Said(t, "accepted")
 	r := d.running()
-	d.proc.kill()
-	for _, group := range []int{r.supervisor, r.program} {
+	d.proc.Kill()
+	for _, group := range []int{r.Supervisor, r.Program} {
 		if err := syscall.Kill(-group, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		gone(t, group)
+		fleettest.Gone(t, group)
 	}
 	d.start()
-	asked.await(t, 40*time.Second)
-	if out := asked.out.String(); !strings.Contains(out, "vanished") || strings.Count(out, "✓ delivered") != 1 {
-		t.Errorf("the thread of a lost run:\n%s%s", out, asked.err.String())
+	asked.Await(t, 40*time.Second)
+	if out := asked.Out.String(); !strings.Contains(out, "vanished") || strings.Count(out, "✓ delivered") != 1 {
+		t.Errorf("the thread of a lost run:\n%s%s", out, asked.Err.String())
 	}
 	w := d.only(goal)
 	if w.Status != "failed" || w.Reason != "lost" {
@@ -116,24 +107,24 @@ func TestGracefulStop(t *testing.T) {
 			d.start()
 			const goal = "what changed in the last 5 commits?"
 			asked := d.ask(goal)
-			asked.said(t, "accepted")
+			asked.Said(t, "accepted")
 			d.running()
 			began := time.Now()
-			if err := d.proc.cmd.Process.Signal(signal); err != nil {
+			if err := d.proc.Cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if code := d.proc.await(t, 30*time.Second); code != 0 {
-				t.Errorf("exit code %d\n%s", code, d.proc.err.String())
+			if code := d.proc.Await(t, 30*time.Second); code != 0 {
+				t.Errorf("exit code %d\n%s", code, d.proc.Err.String())
 			}
 			if took := time.Since(began); took > 15*time.Second { // the grace is 20 s: it must not be used up
 				t.Errorf("it took %s to end", took)
 			}
-			if d.proc.err.String() != "" {
-				t.Errorf("a stop in good order complains:\n%s", d.proc.err.String())
+			if d.proc.Err.String() != "" {
+				t.Errorf("a stop in good order complains:\n%s", d.proc.Err.String())
 			}
 			d.start()
-			if code := asked.await(t, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
-				t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+			if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+				t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 			}
 			d.once(d.only(goal), 0, "run_started", "workload_finished", "delivered")
 			d.leavesNothing()
@@ -145,7 +136,7 @@ func TestGracefulStop(t *testing.T) {
 func (d *dev) leavesNothing() {
 	d.tb.Helper()
 	d.stop()
-	if err := answers("http://" + d.api + "/healthz"); !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := fleettest.Answers("http://" + d.api + "/healthz"); !errors.Is(err, syscall.ECONNREFUSED) {
 		d.tb.Errorf("after the stop: %v", err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // TestGarbageInEveryTopic writes what nobody should write into every topic while
@@ -22,19 +24,19 @@ func TestGarbageInEveryTopic(t *testing.T) {
 	s := newStranger(t, d)
 	goal := "what changed between the garbage?"
 	asked := d.ask(goal)
-	asked.said(t, "accepted")
+	asked.Said(t, "accepted")
 	for _, topic := range []string{"journal", "commands", "events", "commands.refused"} {
 		s.litter("duolog." + topic)
 	}
 	foreign := s.foreignCommand()
-	if code := asked.await(t, 40*time.Second); code != 0 || strings.Count(asked.out.String(), "✓ delivered") != 1 {
-		t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+	if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+		t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 	}
 	d.once(d.only(goal), 0, "created", "run_started", "delivered")
 	s.ignored(d)
 	s.refusals(foreign)
 
-	d.proc.kill()
+	d.proc.Kill()
 	d.start()
 	if out := d.must("ask", "what changed after the garbage?"); strings.Count(out, "✓ delivered") != 1 {
 		t.Errorf("after a start:\n%s", out)
@@ -45,8 +47,8 @@ func TestGarbageInEveryTopic(t *testing.T) {
 	if after := d.all(); after["list"] != before["list"] {
 		t.Error("after a rebuild the list differs")
 	}
-	if r := d.run("doctor"); r.code != 0 {
-		t.Errorf("doctor:\n%s%s", r.out, r.err)
+	if r := d.run("doctor"); r.Code != 0 {
+		t.Errorf("doctor:\n%s%s", r.Out, r.Err)
 	}
 }
 
@@ -67,7 +69,7 @@ func newStranger(t *testing.T, d *dev) *stranger {
 	cfg.Producer.Return.Successes = true
 	cfg.Producer.Partitioner = sarama.NewManualPartitioner
 	producer, err := sarama.NewSyncProducer([]string{d.log}, cfg)
-	ok(t, err)
+	fleettest.OK(t, err)
 	t.Cleanup(func() { _ = producer.Close() })
 	random := make([]byte, 4096)
 	_, _ = rand.Read(random)
@@ -128,7 +130,7 @@ func (s *stranger) foreignCommand() string {
 		"id": id, "type": "workflow.update_status", "v": 1, "stream": stream,
 		"principal": map[string]string{"user": "mia"}, "data": map[string]string{"event": "pause"},
 	})
-	ok(s.t, err)
+	fleettest.OK(s.t, err)
 	s.send("duolog.commands", 0, []byte(stream), body)
 	return id
 }
@@ -137,16 +139,16 @@ func (s *stranger) foreignCommand() string {
 func (s *stranger) ignored(d *dev) {
 	s.t.Helper()
 	url, want := d.connection().Database, s.sent["duolog.journal"]
-	eventually(s.t, 15*time.Second, func() error {
-		if n := query[int](s.t, url, "SELECT count(*) FROM ignored"); n != want {
+	fleettest.Eventually(s.t, 15*time.Second, func() error {
+		if n := fleettest.Query[int](s.t, url, "SELECT count(*) FROM ignored"); n != want {
 			return fmt.Errorf("%d records are ignored, want %d", n, want)
 		}
 		return nil
 	})
-	if n := query[int](s.t, url, "SELECT count(*) FROM ignored WHERE reason = '' OR detail = ''"); n != 0 {
+	if n := fleettest.Query[int](s.t, url, "SELECT count(*) FROM ignored WHERE reason = '' OR detail = ''"); n != 0 {
 		s.t.Errorf("%d are ignored without a reason", n)
 	}
-	verified := decode[struct{ Ignored map[string]int }](s.t, d.must("journal", "verify", "--json"))
+	verified := fleettest.Decode[struct{ Ignored map[string]int }](s.t, d.must("journal", "verify", "--json"))
 	sum := 0
 	for _, n := range verified.Ignored {
 		sum += n
@@ -163,7 +165,7 @@ func (s *stranger) ignored(d *dev) {
 func (s *stranger) refusals(foreign string) {
 	s.t.Helper()
 	want := s.sent["duolog.commands"]
-	eventually(s.t, 15*time.Second, func() error {
+	fleettest.Eventually(s.t, 15*time.Second, func() error {
 		refused, reasons := s.refused()
 		if refused < want {
 			return fmt.Errorf("%d commands are refused with a reason, want %d", refused, want)
@@ -179,10 +181,10 @@ func (s *stranger) refusals(foreign string) {
 func (s *stranger) refused() (int, string) {
 	s.t.Helper()
 	consumer, err := sarama.NewConsumer(s.brokers, nil)
-	ok(s.t, err)
+	fleettest.OK(s.t, err)
 	defer func() { _ = consumer.Close() }()
 	p, err := consumer.ConsumePartition("duolog.commands.refused", 0, sarama.OffsetOldest)
-	ok(s.t, err)
+	fleettest.OK(s.t, err)
 	defer func() { _ = p.Close() }()
 	var all strings.Builder
 	n := 0

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // TestMainJob asks a question as a person does and looks at everything that can
@@ -18,12 +20,12 @@ func TestMainJob(t *testing.T) {
 	d.start()
 	const goal = "what changed in the last 10 commits?"
 	asked := d.ask(goal)
-	if code := asked.await(t, 30*time.Second); code != 0 {
-		t.Fatalf("ask: exit code %d\n%s%s", code, asked.out.String(), asked.err.String())
+	if code := asked.Await(t, 30*time.Second); code != 0 {
+		t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
 	}
 	for text, times := range map[string]int{"Two commits by one person": 1, "✓ delivered": 1, "accepted · developer/v1": 1, "git log -n 10 --stat": 1} {
-		if n := strings.Count(asked.out.String(), text); n != times {
-			t.Errorf("the thread says %q %d times, want %d:\n%s", text, n, times, asked.out.String())
+		if n := strings.Count(asked.Out.String(), text); n != times {
+			t.Errorf("the thread says %q %d times, want %d:\n%s", text, n, times, asked.Out.String())
 		}
 	}
 	w := d.only(goal)
@@ -38,28 +40,28 @@ func TestMainJob(t *testing.T) {
 }
 
 // whatHappened looks at the timeline.
-func (d *dev) whatHappened(w workflowView) {
+func (d *dev) whatHappened(w fleettest.WorkflowView) {
 	d.tb.Helper()
 	l := d.timeline(w.UUID.String())
 	for _, name := range []string{"created", "run_requested", "run_attempted", "run_started", "workload_finished", "delivery_requested", "delivery_attempted", "delivered"} {
-		if n := l.count(name); n != 1 {
-			d.tb.Errorf("the timeline has %d times %s: %s", n, name, l.types())
+		if n := l.Count(name); n != 1 {
+			d.tb.Errorf("the timeline has %d times %s: %s", n, name, l.Types())
 		}
 	}
-	if n := d.agent.starts(d.tb, w.Goal); n != 1 {
+	if n := d.agent.Starts(d.tb, w.Goal); n != 1 {
 		d.tb.Errorf("the agent was started %d times", n)
 	}
 }
 
 // theLog looks at what the tools of the log say.
-func (d *dev) theLog(w workflowView) {
+func (d *dev) theLog(w fleettest.WorkflowView) {
 	d.tb.Helper()
 	type row struct {
 		Stream, What, Verdict string
 		Events                []string
 	}
 	var commits int
-	for _, r := range decodeLines[row](d.tb, d.must("journal", "tail", "-n", "100", "--json")) {
+	for _, r := range fleettest.DecodeLines[row](d.tb, d.must("journal", "tail", "-n", "100", "--json")) {
 		if r.What != "commit" {
 			continue
 		}
@@ -73,7 +75,7 @@ func (d *dev) theLog(w workflowView) {
 	if want := 10; commits < want {
 		d.tb.Errorf("journal tail shows %d commits of the workflow, want %d or more", commits, want)
 	}
-	verified := decode[struct {
+	verified := fleettest.Decode[struct {
 		Accepted, Streams int
 		Ignored           map[string]int
 	}](d.tb, d.must("journal", "verify", "--json"))
@@ -82,18 +84,10 @@ func (d *dev) theLog(w workflowView) {
 	}
 }
 
-// partition is a row of projection status.
-type partition struct {
-	Partition int32
-	Next, End int64
-	Lag       int64
-	Owner     string
-}
-
 func (d *dev) theReadModels() {
 	d.tb.Helper()
-	eventually(d.tb, 15*time.Second, func() error {
-		for _, p := range decode[[]partition](d.tb, d.must("projection", "status", "--json")) {
+	fleettest.Eventually(d.tb, 15*time.Second, func() error {
+		for _, p := range fleettest.Decode[[]fleettest.Partition](d.tb, d.must("projection", "status", "--json")) {
 			if p.Lag != 0 || p.Owner == "" || p.Next == 0 {
 				return fmt.Errorf("projection status: %+v", p)
 			}
@@ -108,10 +102,10 @@ func (d *dev) theReadModels() {
 func (d *dev) clean() {
 	d.tb.Helper()
 	url := d.connection().Database
-	if n := query[int](d.tb, url, "SELECT count(*) FROM intents"); n != 0 {
+	if n := fleettest.Query[int](d.tb, url, "SELECT count(*) FROM intents"); n != 0 {
 		d.tb.Errorf("%d intents are left", n)
 	}
-	if n := query[int](d.tb, url, "SELECT count(*) FROM stopped"); n != 0 {
+	if n := fleettest.Query[int](d.tb, url, "SELECT count(*) FROM stopped"); n != 0 {
 		d.tb.Errorf("%d streams are stopped", n)
 	}
 	if differences := strings.TrimSpace(d.must("projection", "verify", "--json")); differences != "null" && differences != "[]" {
@@ -133,11 +127,11 @@ func (d *dev) secondMessage(t *testing.T) {
 func (d *dev) all() map[string]string {
 	d.tb.Helper()
 	out := map[string]string{"list": d.must("workflow", "list", "--json")}
-	for _, w := range decode[[]workflowView](d.tb, out["list"]) {
+	for _, w := range fleettest.Decode[[]fleettest.WorkflowView](d.tb, out["list"]) {
 		id := w.UUID.String()
 		out["show "+id] = d.must("workflow", "show", id, "--json")
 		out["timeline "+id] = d.must("workflow", "timeline", id, "--json")
-		out["checkpoints "+id] = d.user().get(d.tb, "/workflows/"+id+"/checkpoints?per_page=100")
+		out["checkpoints "+id] = d.user().Get(d.tb, "/workflows/"+id+"/checkpoints?per_page=100")
 	}
 	return out
 }
@@ -148,7 +142,7 @@ func (d *dev) rebuilt(t *testing.T) {
 	before := d.all()
 	same := func(after string) {
 		t.Helper()
-		eventually(t, 20*time.Second, func() error { return answers("http://" + d.api + "/readyz") })
+		fleettest.Eventually(t, 20*time.Second, func() error { return fleettest.Answers("http://" + d.api + "/readyz") })
 		if diff := cmp.Diff(before, d.all()); diff != "" {
 			t.Errorf("after %s:\n%s", after, diff)
 		}
@@ -157,14 +151,14 @@ func (d *dev) rebuilt(t *testing.T) {
 	d.must("projection", "rebuild")
 	same("projection rebuild")
 	url := d.connection().Database
-	execute(t, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+	fleettest.Execute(t, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 	d.must("projection", "rebuild")
 	same("DROP SCHEMA and projection rebuild")
-	execute(t, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+	fleettest.Execute(t, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 	d.stop()
 	d.start()
 	same("DROP SCHEMA and a start")
-	if n := d.agent.starts(t, "who touched domain/?"); n != 1 {
+	if n := d.agent.Starts(t, "who touched domain/?"); n != 1 {
 		t.Errorf("after the rebuilds the agent was started %d times for one message", n)
 	}
 }

@@ -9,15 +9,17 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // traffic are API clients that write to the same workflows at once, and what
 // they were told.
 type traffic struct {
-	user *user
+	user *fleettest.User
 	// everywhere are clients of each node alone: what was answered must be
 	// visible there.
-	everywhere []*user
+	everywhere []*fleettest.User
 
 	mu        sync.Mutex
 	workflows []string
@@ -59,11 +61,11 @@ func (c *traffic) client(ctx context.Context, n int) error {
 
 // create makes a workflow under a key, so that it may be asked for twice.
 func (c *traffic) create(ctx context.Context, goal string) (string, error) {
-	status, answer, err := c.user.insist(ctx, http.MethodPost, "/workflows", map[string]any{"goal": goal}, "Idempotency-Key", "create "+goal)
+	status, answer, err := c.user.Insist(ctx, http.MethodPost, "/workflows", map[string]any{"goal": goal}, "Idempotency-Key", "create "+goal)
 	if err != nil || status != http.StatusOK && status != http.StatusCreated {
 		return "", fmt.Errorf("create %s: %d %s %w", goal, status, answer, err)
 	}
-	var w workflowView
+	var w fleettest.WorkflowView
 	if err := json.Unmarshal(answer, &w); err != nil {
 		return "", err
 	}
@@ -74,12 +76,12 @@ func (c *traffic) create(ctx context.Context, goal string) (string, error) {
 func (c *traffic) visible(ctx context.Context, path string) error {
 	c.note(func() { c.writes++ })
 	for _, u := range c.everywhere {
-		status, answer, err := u.call(ctx, http.MethodGet, path, nil)
+		status, answer, err := u.Call(ctx, http.MethodGet, path, nil)
 		if err != nil || status == http.StatusServiceUnavailable {
 			continue // it is down, or says that it cannot know
 		}
 		if status != http.StatusOK {
-			return fmt.Errorf("GET %s%s after the write was answered: %d %s", u.base, path, status, answer)
+			return fmt.Errorf("GET %s%s after the write was answered: %d %s", u.Base, path, status, answer)
 		}
 	}
 	return nil
@@ -91,7 +93,7 @@ func (c *traffic) checkpoint(ctx context.Context, id string, n, round int) error
 		"thread_ts": ts, "metadata": map[string]any{"step": round, "client": n},
 		"checkpoint": map[string]any{"channel_values": map[string]any{"who": n, "rounds": make([]int, round)}},
 	}
-	status, answer, err := c.user.insist(ctx, http.MethodPost, "/workflows/"+id+"/checkpoints", body)
+	status, answer, err := c.user.Insist(ctx, http.MethodPost, "/workflows/"+id+"/checkpoints", body)
 	if err != nil || status != http.StatusCreated && status != http.StatusOK {
 		return fmt.Errorf("checkpoint of %s: %d %s %w", id, status, answer, err)
 	}
@@ -102,7 +104,7 @@ func (c *traffic) checkpoint(ctx context.Context, id string, n, round int) error
 // change sends a status event. Others do too, so that 400 is an answer as well:
 // it must be the state machine's.
 func (c *traffic) change(ctx context.Context, id, event string) error {
-	status, answer, err := c.user.insist(ctx, http.MethodPatch, "/workflows/"+id, map[string]any{"status_event": event})
+	status, answer, err := c.user.Insist(ctx, http.MethodPatch, "/workflows/"+id, map[string]any{"status_event": event})
 	switch {
 	case err != nil:
 		return err
@@ -122,19 +124,19 @@ func (c *traffic) shortLived(ctx context.Context, n, round int) error {
 		return err
 	}
 	for _, step := range []struct{ event, status string }{{"start", "running"}, {"pause", "paused"}, {"resume", "running"}, {"stop", "stopped"}} {
-		status, answer, err := c.user.insist(ctx, http.MethodPatch, "/workflows/"+id, map[string]any{"status_event": step.event})
+		status, answer, err := c.user.Insist(ctx, http.MethodPatch, "/workflows/"+id, map[string]any{"status_event": step.event})
 		if err != nil || status != http.StatusOK {
 			return fmt.Errorf("%s of %s, which is nobody else's: %d %s %w", step.event, id, status, answer, err)
 		}
 		c.note(func() { c.writes++ })
 		for _, u := range append(slices.Clone(c.everywhere), c.user) {
-			var w workflowView
-			status, answer, err := u.call(ctx, http.MethodGet, "/workflows/"+id, nil)
+			var w fleettest.WorkflowView
+			status, answer, err := u.Call(ctx, http.MethodGet, "/workflows/"+id, nil)
 			if err != nil || status >= http.StatusInternalServerError {
 				continue
 			}
 			if err := json.Unmarshal(answer, &w); err != nil || w.Status != step.status {
-				return fmt.Errorf("after %s was answered, %s says of %s: %s %w", step.event, u.base, id, answer, err)
+				return fmt.Errorf("after %s was answered, %s says of %s: %s %w", step.event, u.Base, id, answer, err)
 			}
 		}
 	}

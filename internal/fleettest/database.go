@@ -1,4 +1,4 @@
-package e2e_test
+package fleettest
 
 import (
 	"testing"
@@ -6,19 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-type connection struct {
-	API      string   `json:"api"`
-	Brokers  []string `json:"brokers"`
-	Database string   `json:"database"`
-}
-
-func (d *dev) connection() connection {
-	d.tb.Helper()
-	return decode[connection](d.tb, read(d.tb, d.state, "connection.json"))
-}
-
-// query reads one number or text from the database.
-func query[T any](tb testing.TB, url, sql string, args ...any) T {
+// Query reads one number or text from the database.
+func Query[T any](tb testing.TB, url, sql string, args ...any) T {
 	tb.Helper()
 	conn, err := pgx.Connect(tb.Context(), url)
 	if err != nil {
@@ -32,8 +21,8 @@ func query[T any](tb testing.TB, url, sql string, args ...any) T {
 	return out
 }
 
-// execute runs statements.
-func execute(tb testing.TB, url string, statements ...string) {
+// Execute runs statements.
+func Execute(tb testing.TB, url string, statements ...string) {
 	tb.Helper()
 	conn, err := pgx.Connect(tb.Context(), url)
 	if err != nil {

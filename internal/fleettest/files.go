@@ -1,4 +1,4 @@
-package e2e_test
+package fleettest
 
 import (
 	"os"
@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func read(tb testing.TB, path ...string) string {
+// Read is the content of a file.
+func Read(tb testing.TB, path ...string) string {
 	tb.Helper()
 	b, err := os.ReadFile(filepath.Join(path...))
 	if err != nil {
@@ -15,7 +16,8 @@ func read(tb testing.TB, path ...string) string {
 	return string(b)
 }
 
-func write(tb testing.TB, content string, path ...string) string {
+// Write makes a file and is its path.
+func Write(tb testing.TB, content string, path ...string) string {
 	tb.Helper()
 	name := filepath.Join(path...)
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
@@ -24,8 +26,8 @@ func write(tb testing.TB, content string, path ...string) string {
 	return name
 }
 
-// readOr is a file that may not be there.
-func readOr(path string) string {
+// ReadOr is a file that may not be there.
+func ReadOr(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""

@@ -1,4 +1,4 @@
-package e2e_test
+package fleettest
 
 import (
 	"math/rand/v2"
@@ -15,7 +15,8 @@ var ports = struct {
 	next int
 }{next: 10000 + rand.IntN(8000)}
 
-func address(tb testing.TB) string {
+// Address is a loopback address that nobody listens on.
+func Address(tb testing.TB) string {
 	tb.Helper()
 	ports.Lock()
 	defer ports.Unlock()

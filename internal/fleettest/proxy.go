@@ -1,4 +1,4 @@
-package e2e_test
+package fleettest
 
 import (
 	"io"
@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// roundRobin is the plainest load balancer: each request goes to the next
+// RoundRobin is the plainest load balancer: each request goes to the next
 // address, also to one that is down.
-func roundRobin(tb testing.TB, addresses ...string) string {
+func RoundRobin(tb testing.TB, addresses ...string) string {
 	tb.Helper()
 	var next atomic.Int64
 	transport := &http.Transport{}
