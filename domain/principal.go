@@ -1,6 +1,10 @@
 package domain
 
-import "github.com/google/uuid"
+import (
+	"strconv"
+
+	"github.com/google/uuid"
+)
 
 // Principal says who is behind a command: the human, the service account that
 // acts for them, and, for an agent's own calls, the run that makes them. All of
@@ -21,4 +25,25 @@ type Principal struct {
 type RunRef struct {
 	ID    uuid.UUID `json:"id"`
 	Epoch int       `json:"epoch"`
+}
+
+// AppendJSON appends what encoding/json makes of p, without escaping for HTML.
+func (p Principal) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	for _, m := range [...]struct{ name, text string }{{"user", p.User}, {"service_account", p.ServiceAccount}, {"system", p.System}} {
+		if m.text != "" {
+			b = AppendText(b, m.name)
+			b = AppendText(append(b, ':'), m.text)
+			b = append(b, ',')
+		}
+	}
+	if p.Run != nil {
+		b = AppendText(append(b, `"run":{"id":`...), p.Run.ID.String())
+		b = strconv.AppendInt(append(b, `,"epoch":`...), int64(p.Run.Epoch), 10)
+		b = append(b, "},"...)
+	}
+	if last := len(b) - 1; b[last] == ',' {
+		b = b[:last]
+	}
+	return append(b, '}')
 }

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,20 +16,36 @@ const (
 	KindConversation Kind = "conversation"
 )
 
-var kindPattern = regexp.MustCompile(`^[a-z][a-z_]{0,31}$`)
-
 // Valid says whether k may stand in a key. A kind this build does not know is
 // valid: what the log admits must not depend on the build that reads it.
-func (k Kind) Valid() bool { return kindPattern.MatchString(string(k)) }
+func (k Kind) Valid() bool {
+	if k == "" || len(k) > 32 || k[0] == '_' {
+		return false
+	}
+	for _, c := range []byte(k) {
+		if (c < 'a' || c > 'z') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
 
 // Tenant names the customer a stream belongs to: 1 to 63 characters of
 // a-z, 0-9, "-" and "_", the first a letter or digit. It leads every key.
 type Tenant string
 
-var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-
 // Valid says whether the name may lead a key.
-func (t Tenant) Valid() bool { return tenantPattern.MatchString(string(t)) }
+func (t Tenant) Valid() bool {
+	if t == "" || len(t) > 63 || t[0] == '-' || t[0] == '_' {
+		return false
+	}
+	for _, c := range []byte(t) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
 
 // StreamID names one stream: everything that decides together shares it, and
 // with it a key and a partition of the journal.
@@ -61,15 +76,16 @@ func (s *StreamID) UnmarshalText(b []byte) error {
 // ParseStreamID reads the canonical form that String writes and refuses every
 // other spelling, so that a stream has exactly one key.
 func ParseStreamID(s string) (StreamID, error) {
-	parts := strings.Split(s, "/")
-	if len(parts) != 3 {
+	tenant, rest, _ := strings.Cut(s, "/")
+	kind, name, found := strings.Cut(rest, "/")
+	if !found || strings.Contains(name, "/") {
 		return StreamID{}, fmt.Errorf("stream %q is not tenant/kind/id", clip(s))
 	}
-	id, err := uuid.Parse(parts[2])
+	id, err := uuid.Parse(name)
 	if err != nil {
 		return StreamID{}, fmt.Errorf("stream %q: id is not a UUID", clip(s))
 	}
-	out := StreamID{Tenant: Tenant(parts[0]), Kind: Kind(parts[1]), ID: id}
+	out := StreamID{Tenant: Tenant(tenant), Kind: Kind(kind), ID: id}
 	switch {
 	case !out.Tenant.Valid():
 		return StreamID{}, fmt.Errorf("stream %q: bad tenant", clip(s))

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -41,4 +43,27 @@ func CleanText(s string, most int) string {
 		most--
 	}
 	return s[:most]
+}
+
+// AppendText appends a JSON string as encoding/json writes it without escaping
+// for HTML: plain text goes as it is, which is nearly always.
+func AppendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return appendEscaped(b, s)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil { // a string cannot fail
+		return append(b, `""`...)
+	}
+	return append(b, bytes.TrimRight(out.Bytes(), "\n")...)
 }

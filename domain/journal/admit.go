@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/strictjson"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -137,7 +138,7 @@ func (p Parsed) ignored(reason Reason, detail string) Parsed {
 
 func (p *Parsed) read() error {
 	var b blobRecord
-	if strictJSON(p.Record.Value, &b) == nil && b.V == Version && b.Blobs > 0 {
+	if strictjson.Unmarshal(p.Record.Value, &b) == nil && b.V == Version && b.Blobs > 0 {
 		stream, err := domain.ParseStreamID(b.Stream)
 		if err != nil {
 			return err

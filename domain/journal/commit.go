@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/strictjson"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -90,16 +92,56 @@ type commitRecord struct {
 	Events    []Event          `json:"events"`
 }
 
-// Encode writes the value bytes of c.
+// Encode writes the value bytes of c. The data of its events goes in as it is:
+// NewEvent made it.
 func (c Commit) Encode() ([]byte, error) {
-	out, err := encodeJSON(commitRecord{
-		V: Version, Stream: c.Stream.String(), Parent: c.Parent, ID: c.ID, Time: c.Time.UTC(),
-		Command: c.Command, Principal: c.Principal, Needs: c.Needs, Events: c.Events,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode commit %s of %s: %w", c.ID, c.Stream, err)
+	if year := c.Time.UTC().Year(); year < 1 || year > 9999 {
+		return nil, fmt.Errorf("encode commit %s of %s: year %d is not 1 to 9999", c.ID, c.Stream, year)
 	}
-	return out, nil
+	size := 512 + 67*len(c.Needs)
+	for _, e := range c.Events {
+		size += len(e.Data) + len(e.Type) + 32
+	}
+	b := append(make([]byte, 0, size), `{"v":`...)
+	b = strconv.AppendInt(b, Version, 10)
+	b = domain.AppendText(append(b, `,"stream":`...), c.Stream.String())
+	b = domain.AppendText(append(b, `,"parent":`...), c.Parent.String())
+	b = domain.AppendText(append(b, `,"id":`...), c.ID.String())
+	b = c.Time.UTC().AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano)
+	b = c.Command.appendJSON(append(b, `","command":`...))
+	b = c.Principal.AppendJSON(append(b, `,"principal":`...))
+	if len(c.Needs) > 0 {
+		b = appendList(append(b, `,"needs":`...), c.Needs, func(b []byte, a value.Address) []byte { return domain.AppendText(b, a.String()) })
+	}
+	b = appendList(append(b, `,"events":`...), c.Events, func(b []byte, e Event) []byte { return e.appendJSON(b) })
+	return append(b, '}'), nil
+}
+
+func (c CommandRef) appendJSON(b []byte) []byte {
+	b = domain.AppendText(append(b, `{"id":`...), c.ID.String())
+	b = domain.AppendText(append(b, `,"type":`...), c.Type)
+	if c.Hash != (Hash{}) {
+		b = domain.AppendText(append(b, `,"hash":`...), c.Hash.String())
+	}
+	return append(b, '}')
+}
+
+func (e Event) appendJSON(b []byte) []byte {
+	b = domain.AppendText(append(b, `{"type":`...), e.Type)
+	b = strconv.AppendInt(append(b, `,"v":`...), int64(e.V), 10)
+	b = append(append(b, `,"data":`...), e.Data...)
+	return append(b, '}')
+}
+
+func appendList[T any](b []byte, items []T, each func([]byte, T) []byte) []byte {
+	b = append(b, '[')
+	for i, item := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = each(b, item)
+	}
+	return append(b, ']')
 }
 
 // HashOf is what the next commit names as its parent.
@@ -109,7 +151,7 @@ func HashOf(encoded []byte) Hash { return sha256.Sum256(encoded) }
 // the read models.
 func DecodeCommit(encoded []byte) (Commit, error) {
 	var rec commitRecord
-	if err := strictJSON(encoded, &rec); err != nil {
+	if err := strictjson.Unmarshal(encoded, &rec); err != nil {
 		return Commit{}, err
 	}
 	return rec.commit()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain/strictjson"
 )
 
 // GenesisKey is the key of record 0 of every partition.
@@ -49,7 +51,7 @@ var ErrNotGenesis = errors.New("not a genesis record")
 // anything that is not one this build can write behind.
 func ParseGenesis(r Record) (Genesis, error) {
 	var rec genesisRecord
-	if string(r.Key) != GenesisKey || strictJSON(r.Value, &rec) != nil || rec.Genesis == nil {
+	if string(r.Key) != GenesisKey || strictjson.Unmarshal(r.Value, &rec) != nil || rec.Genesis == nil {
 		return Genesis{}, ErrNotGenesis
 	}
 	g := *rec.Genesis

@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/duolog/duolog/domain/strictjson"
 )
 
 const (
@@ -60,9 +64,8 @@ func (e Entry) check() error {
 func (e Entry) appendJSON(b []byte) []byte {
 	switch {
 	case e.Inline == nil:
-		b = append(b, `{"b":"`...)
-		b = append(b, e.Address.String()...)
-		b = append(b, `","n":`...)
+		b = appendAddress(append(b, `{"b":`...), e.Address)
+		b = append(b, `,"n":`...)
 		b = strconv.AppendInt(b, e.Size, 10)
 		if e.Level > 0 {
 			b = append(b, `,"l":`...)
@@ -86,7 +89,17 @@ func (e Entry) MarshalJSON() ([]byte, error) { return e.appendJSON(nil), nil }
 // UnmarshalJSON reads what MarshalJSON writes.
 func (e *Entry) UnmarshalJSON(b []byte) error {
 	var w wireEntry
-	if err := decodeStrict(b, &w); err != nil {
+	return e.take(&w, strictjson.Unmarshal(b, &w))
+}
+
+// UnmarshalJSONFrom is UnmarshalJSON where the entry is part of something.
+func (e *Entry) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var w wireEntry
+	return e.take(&w, strictjson.UnmarshalDecode(d, &w))
+}
+
+func (e *Entry) take(w *wireEntry, err error) error {
+	if err != nil {
 		return fmt.Errorf("entry: %w", err)
 	}
 	read, err := w.entry()
@@ -138,7 +151,7 @@ func encodeNode(entries []Entry) []byte {
 // decodeNode reads the entries of node e and checks that they are what e says.
 func decodeNode(e Entry, b []byte) ([]Entry, error) {
 	var wire []wireEntry
-	if err := decodeStrict(b, &wire); err != nil {
+	if err := strictjson.Unmarshal(b, &wire); err != nil {
 		return nil, fmt.Errorf("node %s: %w", e.Address, err)
 	}
 	if len(wire) != fanout {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/duolog/duolog/domain/strictjson"
 )
 
 // Manifest is the resolved description of a value: Head, what Entries stand for
@@ -80,7 +82,7 @@ func (m Manifest) appendJSON(b []byte) []byte {
 // have made.
 func (m *Manifest) UnmarshalJSON(b []byte) error {
 	var w wireManifest
-	if err := decodeStrict(b, &w); err != nil {
+	if err := strictjson.Unmarshal(b, &w); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	read := Manifest{

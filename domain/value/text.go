@@ -2,10 +2,7 @@ package value
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"unicode/utf8"
 )
 
@@ -39,18 +36,4 @@ func appendString(b, text []byte) []byte {
 		}
 	}
 	return append(b, '"')
-}
-
-// decodeStrict reads one JSON value and refuses fields that this build does not
-// know: ignoring one could give other bytes than were meant.
-func decodeStrict(b []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("bytes after the JSON value")
-	}
-	return nil
 }

@@ -1,9 +1,13 @@
 package value
 
 import (
-	"encoding/json"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
+
+	"github.com/duolog/duolog/domain"
 )
 
 // Value is what an event says about a value: its manifest as the difference to
@@ -68,12 +72,40 @@ func (v Value) Named() []Address {
 }
 
 // EncodedSize is how many bytes v takes in the JSON of a commit.
-func (v Value) EncodedSize() int {
-	b, err := json.Marshal(v)
-	if err != nil { // no field of v can fail
-		return 0
+func (v Value) EncodedSize() int { return len(v.AppendJSON(nil)) }
+
+// AppendJSON appends what encoding/json makes of v, without escaping for HTML.
+func (v Value) AppendJSON(b []byte) []byte {
+	b = domain.AppendText(append(b, `{"type":`...), v.Type)
+	if v.Key != "" {
+		b = domain.AppendText(append(b, `,"key":`...), v.Key)
 	}
-	return len(b)
+	if !v.Base.IsZero() {
+		b = appendAddress(append(b, `,"base":`...), v.Base)
+	}
+	if v.Keep != 0 {
+		b = strconv.AppendInt(append(b, `,"keep":`...), int64(v.Keep), 10)
+	}
+	if len(v.Head) > 0 {
+		b = base64.StdEncoding.AppendEncode(append(b, `,"head":"`...), v.Head)
+		b = append(b, '"')
+	}
+	if len(v.Add) > 0 {
+		b = appendEntries(append(b, `,"add":`...), v.Add)
+	}
+	if v.Tail != "" {
+		b = domain.AppendText(append(b, `,"tail":`...), v.Tail)
+	}
+	if !v.Manifest.IsZero() {
+		b = appendAddress(append(b, `,"manifest":`...), v.Manifest)
+	}
+	b = strconv.AppendInt(append(b, `,"size":`...), v.Size, 10)
+	return append(b, '}')
+}
+
+func appendAddress(b []byte, a Address) []byte {
+	b = hex.AppendEncode(append(b, '"'), a[:])
+	return append(b, '"')
 }
 
 // Resolve gives the manifest that v stands for. Base is the manifest of BaseID;

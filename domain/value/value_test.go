@@ -289,12 +289,12 @@ func TestAssembleRefusesFalseNodes(t *testing.T) {
 		want string
 	}{
 		"too few":  {entries(piece, 63), "has 63 entries"},
-		"no list":  {[]byte(`{}`), "cannot unmarshal"},
+		"no list":  {[]byte(`{}`), "another kind"},
 		"unknown":  {entries(`{"i":"a","q":1}`, 64), "unknown field"},
 		"null":     {entries(`null`, 64), "neither"},
 		"level":    {entries(strings.Replace(piece, `1}`, `64,"l":1}`, 1), 64), "has level 1"},
 		"sizes":    {entries(strings.Replace(piece, `1}`, `2}`, 1), 64), "of 128 bytes"},
-		"trailing": {append(entries(piece, 64), '1'), "after the JSON"},
+		"trailing": {append(entries(piece, 64), '1'), "after top-level value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -286,7 +286,7 @@ func (d *description) add(blobs ...value.Blob) {
 // is small enough for one commit. It refuses what has too many channels even
 // so.
 func (d *description) spill(e *Checkpointed, built *builtCheckpoint) error {
-	size := encodedSize(e)
+	size := len(e.AppendJSON(nil))
 	for _, v := range e.Values() {
 		size += d.needs(v)
 	}
@@ -331,14 +331,6 @@ func (d *description) manifest(b value.Blob) {
 		d.blobs = append([]value.Blob{b}, d.blobs...)
 		d.manifests += len(journal.BlobHeader) + 2*len(b.Address) + len(b.Bytes)
 	}
-}
-
-func encodedSize(e Event) int {
-	b, err := json.Marshal(e)
-	if err != nil { // no field of an event with values can fail
-		return 0
-	}
-	return len(b)
 }
 
 // largestFirst orders 0 to n-1 by size, equal ones as they come.

@@ -1,7 +1,9 @@
 package workflow
 
 import (
-	"encoding/json"
+	stdjson "encoding/json"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
@@ -42,7 +44,7 @@ func Events() []EventRow {
 	}
 }
 
-func decode[E Event](data json.RawMessage) (Event, error) {
+func decode[E Event](data stdjson.RawMessage) (Event, error) {
 	var e E
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err

@@ -123,7 +123,7 @@ func isValue(there value.Value, typ string, raw []byte) bool {
 // shrink describes the largest writes as one blob each until the event fits its
 // commit.
 func (e *WritesRecorded) shrink(out *Outcome, raws map[WriteKey][]byte) error {
-	size := encodedSize(e)
+	size := len(e.AppendJSON(nil))
 	for _, i := range largestFirst(len(e.Writes), func(i int) int { return e.Writes[i].Value.EncodedSize() }) {
 		if size <= describeMost {
 			break

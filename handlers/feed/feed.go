@@ -65,10 +65,6 @@ func Of(c journal.Commit, at domain.Position) []Event {
 
 // Message is the record of the event in partition p of the events topic.
 func (e Event) Message(p, partitions int32, log uuid.UUID) (journal.Message, error) {
-	value, err := json.Marshal(e)
-	if err != nil {
-		return journal.Message{}, fmt.Errorf("encode event %s: %w", e.ID, err)
-	}
 	at, err := domain.ParsePosition(e.Position)
 	if err != nil {
 		return journal.Message{}, err
@@ -87,11 +83,25 @@ func (e Event) Message(p, partitions int32, log uuid.UUID) (journal.Message, err
 		{HeaderLog, log.String()},
 		{HeaderContent, "application/json"},
 	}
-	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: value, Time: e.Time}
+	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: e.appendJSON(nil), Time: e.Time}
 	for _, h := range headers {
 		m.Headers = append(m.Headers, journal.Header{Key: h[0], Value: []byte(h[1])})
 	}
 	return m, nil
+}
+
+// appendJSON writes what encoding/json makes of e, without escaping for HTML.
+func (e Event) appendJSON(b []byte) []byte {
+	b = domain.AppendText(append(b, `{"stream":`...), e.Stream.String())
+	b = domain.AppendText(append(b, `,"position":`...), e.Position)
+	b = strconv.AppendInt(append(b, `,"index":`...), int64(e.Index), 10)
+	b = domain.AppendText(append(b, `,"type":`...), e.Type)
+	b = strconv.AppendInt(append(b, `,"v":`...), int64(e.V), 10)
+	b = e.Time.AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano)
+	b = e.Actor.AppendJSON(append(b, `","principal":`...))
+	b = domain.AppendText(append(b, `,"command_id":`...), e.Command.String())
+	b = append(append(b, `,"data":`...), e.Data...)
+	return append(b, '}')
 }
 
 // Parse reads the value of an event message; id is its ce_id.
