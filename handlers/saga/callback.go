@@ -45,6 +45,9 @@ func NewCallback(core Core, answers Answers, adapters Adapters) *Callback {
 // Name is callback.
 func (*Callback) Name() string { return "callback" }
 
+// Reacts to the end of a workload.
+func (*Callback) Reacts() []string { return []string{workflow.WorkloadFinished{}.EventType()} }
+
 // React asks for the delivery. A workflow that did not come from a surface has
 // nowhere to deliver to, which is no error; a surface that does not exist is
 // recorded as undeliverable.

@@ -23,6 +23,8 @@ import (
 type Saga interface {
 	// Name leads the ids of its commands: it never changes.
 	Name() string
+	// Reacts lists the types of the events it reacts to; it is told of no other.
+	Reacts() []string
 	// React carries out what follows from an event. Its error says that there
 	// was no verdict, or that the event cannot be read.
 	React(ctx context.Context, e feed.Event) error
@@ -83,7 +85,7 @@ func NewRouter(cfg RouterConfig, sagas ...Saga) (*message.Router, error) {
 		if err != nil {
 			return nil, fmt.Errorf("saga %s: %w", s.Name(), err)
 		}
-		router.AddConsumerHandler(Group(s), cfg.Topic, sub, handler{s, cfg}.handle)
+		router.AddConsumerHandler(Group(s), cfg.Topic, only(s, sub), handler{s, cfg}.handle)
 	}
 	return router, nil
 }

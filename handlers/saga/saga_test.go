@@ -155,6 +155,7 @@ type odd struct {
 }
 
 func (o odd) Name() string                                  { return o.name }
+func (odd) Reacts() []string                                { return []string{"workflow.created"} }
 func (o odd) React(ctx context.Context, e feed.Event) error { return o.react(ctx, e) }
 
 func TestSagasDoNotWaitForOneAnother(t *testing.T) {
@@ -210,6 +211,53 @@ func TestSagasDoNotWaitForOneAnother(t *testing.T) {
 			}
 		case <-time.After(15 * time.Second):
 			t.Fatalf("missing: %v", want)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := bus.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestASagaIsToldOfItsEventsAlone: the others are acknowledged unread, so that
+// the steps of agents cost sagas nothing; a version of the future, and a record
+// without a type, are its handler's to judge.
+func TestASagaIsToldOfItsEventsAlone(t *testing.T) {
+	t.Parallel()
+	bus := gochannel.NewGoChannel(gochannel.Config{BlockPublishUntilSubscriberAck: true}, watermill.NopLogger{})
+	outcomes := make(chan string, 100)
+	router, err := saga.NewRouter(saga.RouterConfig{
+		Subscribe: func(string) (message.Subscriber, error) { return bus, nil }, Topic: "events", Logger: slog.New(slog.DiscardHandler),
+		Observe: func(_, outcome string) { outcomes <- outcome },
+	}, odd{"picky", func(context.Context, feed.Event) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(ctx) }()
+	<-router.Running()
+	for _, m := range []struct{ name, payload, outcome string }{
+		{"dev.duolog.workflow.checkpointed.v1", "not JSON: nobody looks", ""},
+		{"dev.duolog.workflow.created_again.v1", "not JSON: nobody looks", ""},
+		{"dev.duolog.workflow.created.v2", "not JSON", "unreadable"},
+		{"", "not JSON", "unreadable"},
+	} {
+		msg := message.NewMessage("an event", []byte(m.payload))
+		msg.Metadata.Set(feed.HeaderType, m.name)
+		if err := bus.Publish("events", msg); err != nil { // returns when it is acknowledged
+			t.Fatal(err)
+		}
+		got := ""
+		select {
+		case got = <-outcomes:
+		default:
+		}
+		if got != m.outcome {
+			t.Errorf("%q: outcome %q, want %q", m.name, got, m.outcome)
 		}
 	}
 	cancel()

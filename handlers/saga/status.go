@@ -23,6 +23,9 @@ func NewStatus(core Core) *Status { return &Status{core, workflow.NewDecoder()} 
 // Name is status.
 func (*Status) Name() string { return "status" }
 
+// Reacts to the end of a workload.
+func (*Status) Reacts() []string { return []string{workflow.WorkloadFinished{}.EventType()} }
+
 // React ends the workflow of a workload that ended. The command holds for that
 // run only: it does nothing to a newer one.
 func (s *Status) React(ctx context.Context, e feed.Event) error {

@@ -59,6 +59,9 @@ func NewTrigger(core Core, tenants Tenants) *Trigger {
 // Name is trigger.
 func (*Trigger) Name() string { return "trigger" }
 
+// Reacts to a message that was given a workflow.
+func (*Trigger) Reacts() []string { return []string{conversation.WorkflowAssigned{}.EventType()} }
+
 // React starts or continues the workflow that a message was assigned.
 func (t *Trigger) React(ctx context.Context, e feed.Event) error {
 	if e.Type != (conversation.WorkflowAssigned{}).EventType() {
