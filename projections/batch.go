@@ -15,6 +15,9 @@ type Verdict struct {
 	// Reason is empty for an accepted commit.
 	Reason journal.Reason
 	Detail string
+	// Stopped says that the stream is stopped: what the commit changed does not
+	// show.
+	Stopped bool
 }
 
 // batch is what one transaction writes.
@@ -181,7 +184,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 		facts.Head = e.stream.hash
 	}
 	reason, detail := journal.Admit(facts, e.parsed)
-	out.verdicts = append(out.verdicts, Verdict{e.parsed.Record.Position.Offset, reason, detail})
+	out.verdicts = append(out.verdicts, Verdict{Offset: e.parsed.Record.Position.Offset, Reason: reason, Detail: detail})
 	if reason != "" {
 		out.rows.ignored = append(out.rows.ignored, ignored(e.parsed, reason, detail))
 		return nil
@@ -192,6 +195,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	b.advance(e, &out.rows)
 	b.foldOrStop(ctx, e, &out.rows)
+	out.verdicts[len(out.verdicts)-1].Stopped = e.stream.stopped
 	return b.broken
 }
 

@@ -44,6 +44,32 @@ type Snapshot struct {
 	Done map[uuid.UUID]Done
 }
 
+// Holds says whether the snapshot answers all that is wanted but what became of
+// commands.
+func (s *Snapshot) Holds(w SnapshotWant) bool {
+	return s.Facts.Holds(w.Workflow) && len(w.Conversation.Messages) == 0
+}
+
+// Follow makes the snapshot that of the commit that was accepted after it, with
+// what the next one stands on: everything else is looked up when it is wanted.
+func (s *Snapshot) Follow(head journal.Hash, at time.Time, number int64) {
+	s.Head, s.Time, s.Number = head, at, number
+	s.Facts, s.Messages, s.Done = s.Facts.Trim(), conversation.NewFacts(), map[uuid.UUID]Done{}
+}
+
+// Merge adds the facts of another snapshot of the same head.
+func (s *Snapshot) Merge(other *Snapshot) {
+	if other.Head == s.Head {
+		s.Facts.Merge(other.Facts)
+	}
+}
+
+// Weight is about how many bytes of memory the snapshot takes.
+func (s *Snapshot) Weight() int {
+	const state = 4 << 10
+	return state + s.Facts.Weight()
+}
+
 // Done is the accepted commit of a command.
 type Done struct {
 	Position domain.Position
@@ -88,6 +114,9 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	}
 	for _, ns := range w.Workflow.Latest {
 		queueLatest(b, key, ns, checkpoints, manifests, out.Facts)
+	}
+	for _, ns := range w.Workflow.Newest {
+		queueNewest(b, key, ns, out.Facts)
 	}
 	if len(w.Workflow.Writes) > 0 {
 		queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
@@ -136,20 +165,30 @@ func (s *Snapshots) Blob(ctx context.Context, id domain.StreamID, a value.Addres
 	return bytes, err
 }
 
-// Verdict looks up what became of the record at a position that is visible.
-func (s *Snapshots) Verdict(ctx context.Context, at domain.Position) (Verdict, error) {
+// Verdict looks up what became of a stream's record at a position that is
+// visible.
+func (s *Snapshots) Verdict(ctx context.Context, id domain.StreamID, at domain.Position) (Verdict, error) {
 	v := Verdict{Offset: at.Offset}
-	var reason string
-	err := s.pool.QueryRow(ctx, `SELECT reason, detail FROM ignored WHERE partition = $1 AND "offset" = $2`,
-		at.Partition, at.Offset).Scan(&reason, &v.Detail)
-	v.Reason = journal.Reason(reason)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return v, nil
-	}
+	err := s.pool.QueryRow(ctx, `SELECT coalesce(i.reason, ''), coalesce(i.detail, ''), EXISTS (SELECT FROM stopped WHERE stream = $3)
+		FROM (VALUES (1)) one LEFT JOIN ignored i ON i.partition = $1 AND i."offset" = $2`,
+		at.Partition, at.Offset, id.String()).Scan((*string)(&v.Reason), &v.Detail, &v.Stopped)
 	if err != nil {
 		return v, fmt.Errorf("read the verdict of %s: %w", at, err)
 	}
 	return v, nil
+}
+
+// Done finds the commits of commands that were carried out already, in a cut
+// that has come to next.
+func (s *Snapshots) Done(ctx context.Context, id domain.StreamID, commands []uuid.UUID) (done map[uuid.UUID]Done, next int64, err error) {
+	done = map[uuid.UUID]Done{}
+	b := &pgx.Batch{}
+	s.queueNext(b, id.String(), &next)
+	queueDone(b, id.String(), commands, done)
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, 0, fmt.Errorf("look for commands of %s: %w", id, err)
+	}
+	return done, next, nil
 }
 
 // FindCommit finds an accepted commit of the stream by its hash.
@@ -165,16 +204,21 @@ func (s *Snapshots) FindCommit(ctx context.Context, id domain.StreamID, hash jou
 	return at, true, nil
 }
 
-func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
+// queueNext reads how far the partition of a stream has come.
+func (s *Snapshots) queueNext(b *pgx.Batch, key string, next *int64) {
 	b.Queue(`SELECT next FROM offsets WHERE partition = $1`, journal.PartitionOf([]byte(key), s.partitions)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
-				if err := r.Scan(&out.Next); err != nil {
+				if err := r.Scan(next); err != nil {
 					return fmt.Errorf("read an offset: %w", err)
 				}
 			}
 			return r.Err()
 		})
+}
+
+func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
+	s.queueNext(b, key, &out.Next)
 	b.Queue(`SELECT h.number, h.hash, h.time, h.state, coalesce(s.reason, '') FROM heads h LEFT JOIN stopped s USING (stream) WHERE h.stream = $1`, key).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
@@ -254,6 +298,22 @@ func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]wor
 		})
 	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns)).
 		Query(scanManifests(manifests))
+}
+
+// queueNewest finds the id of the newest checkpoint of a namespace.
+func queueNewest(b *pgx.Batch, key, ns string, facts *workflow.Facts) {
+	facts.Newest[ns] = uuid.Nil
+	b.Queue(`SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`, key, NSHash(ns)).
+		Query(func(r pgx.Rows) error {
+			for r.Next() {
+				var newest uuid.UUID
+				if err := r.Scan(&newest); err != nil {
+					return fmt.Errorf("read the newest checkpoint: %w", err)
+				}
+				facts.Newest[ns] = newest
+			}
+			return r.Err()
+		})
 }
 
 func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {

@@ -57,26 +57,9 @@ func newWorkingSet(codec *Codec) (*workingSet, error) {
 	return &workingSet{streams: cache, codec: codec}, nil
 }
 
-// trim drops what is not needed to fold the next step: all but the newest
-// checkpoint of each namespace, and all if a workflow has many namespaces.
+// trim drops what is not needed to fold the next step.
 func (s *stream) trim() {
-	old := s.facts
-	s.facts, s.messages = workflow.NewFacts(), conversation.NewFacts()
-	if len(old.Latest) > 4 {
-		return
-	}
-	for ns, key := range old.Latest {
-		c, ok := old.Checkpoints[key]
-		if !ok {
-			continue
-		}
-		s.facts.Latest[ns], s.facts.Checkpoints[key] = key, c
-		for _, id := range c.Channels {
-			if m, ok := old.Values[id]; ok {
-				s.facts.Values[id] = m
-			}
-		}
-	}
+	s.facts, s.messages = s.facts.Trim(), conversation.NewFacts()
 }
 
 // querier reads; a pool or a transaction.

@@ -111,7 +111,7 @@ func (c journalTailCmd) print(ctx context.Context, a app, s *store, snapshots *p
 	}
 	l := lineOf(p)
 	if p.What == journal.WhatCommit || p.Reason != "" {
-		v, err := c.verdict(ctx, s, snapshots, r.Position)
+		v, err := c.verdict(ctx, s, snapshots, p)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,8 @@ func (c journalTailCmd) print(ctx context.Context, a app, s *store, snapshots *p
 }
 
 // verdict is what the read models say of the record.
-func (c journalTailCmd) verdict(ctx context.Context, s *store, snapshots *projections.Snapshots, at domain.Position) (string, error) {
+func (c journalTailCmd) verdict(ctx context.Context, s *store, snapshots *projections.Snapshots, p journal.Parsed) (string, error) {
+	at := p.Record.Position
 	offsets, err := s.db.Offsets(ctx)
 	if err != nil {
 		return "", err
@@ -133,7 +134,7 @@ func (c journalTailCmd) verdict(ctx context.Context, s *store, snapshots *projec
 	if offsets[at.Partition] <= at.Offset {
 		return "not projected yet", nil
 	}
-	v, err := snapshots.Verdict(ctx, at)
+	v, err := snapshots.Verdict(ctx, p.Stream, at)
 	if err != nil || v.Reason == "" {
 		return "accepted", err
 	}

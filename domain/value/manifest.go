@@ -38,6 +38,18 @@ type wireManifest struct {
 // manifest's canonical JSON.
 func (m Manifest) ID() Address { return AddressOf(m.appendJSON(nil)) }
 
+// Weight is about how many bytes of memory m takes.
+func (m Manifest) Weight() int { return len(m.Type) + len(m.Head) + weight(m.Entries) + len(m.Tail) }
+
+func weight(entries []Entry) int {
+	const each = 96
+	n := each * len(entries)
+	for _, e := range entries {
+		n += len(e.Inline)
+	}
+	return n
+}
+
 // Refs are the addresses that the manifest itself names, in order. What a node
 // lists is not among them.
 func (m Manifest) Refs() []Address { return named(m.Entries) }

@@ -74,6 +74,9 @@ func (v Value) Named() []Address {
 // EncodedSize is how many bytes v takes in the JSON of a commit.
 func (v Value) EncodedSize() int { return len(v.AppendJSON(nil)) }
 
+// Weight is about how many bytes of memory v takes.
+func (v Value) Weight() int { return len(v.Type) + len(v.Head) + weight(v.Add) + len(v.Tail) }
+
 // AppendJSON appends what encoding/json makes of v, without escaping for HTML.
 func (v Value) AppendJSON(b []byte) []byte {
 	b = domain.AppendText(append(b, `{"type":`...), v.Type)

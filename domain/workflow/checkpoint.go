@@ -135,7 +135,7 @@ func (c *SaveCheckpoint) key() CheckpointKey { return CheckpointKey{c.NS, c.Thre
 // Want asks for the checkpoint itself, for what its channels can stand on, and
 // for the bytes the stream may have already.
 func (c *SaveCheckpoint) Want(State, Env) Want {
-	w := Want{Checkpoints: []CheckpointKey{c.key()}}
+	w := Want{Checkpoints: []CheckpointKey{c.key()}, Newest: []string{c.NS}}
 	if c.ParentTS == nil {
 		w.Latest = []string{c.NS}
 	} else {

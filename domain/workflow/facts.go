@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 
@@ -45,6 +46,9 @@ type Want struct {
 	Base []CheckpointKey
 	// Latest asks, for these namespaces, for the newest checkpoint as a base.
 	Latest []string
+	// Newest asks which checkpoint is the newest of these namespaces: one that
+	// is newer still is not there, and need not be looked for.
+	Newest []string
 	// Writes of these checkpoints.
 	Writes []CheckpointKey
 	// Blobs asks which of these bytes the stream has.
@@ -55,8 +59,11 @@ type Want struct {
 // changes it, so that a command sees what the one before it did.
 type Facts struct {
 	Checkpoints map[CheckpointKey]Checkpoint
-	// Latest is the newest checkpoint of a namespace, by id.
+	// Latest is the newest checkpoint of a namespace, by id, among Checkpoints.
 	Latest map[string]CheckpointKey
+	// Newest is the id of the newest checkpoint that there is, nil for none, of
+	// the namespaces that were asked for.
+	Newest map[string]uuid.UUID
 	// Values are the manifests of channel values by id.
 	Values map[value.Address]value.Manifest
 	Writes map[WriteKey]value.Value
@@ -66,7 +73,7 @@ type Facts struct {
 // NewFacts is a Facts without any.
 func NewFacts() *Facts {
 	return &Facts{
-		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{},
+		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{}, Newest: map[string]uuid.UUID{},
 		Values: map[value.Address]value.Manifest{}, Writes: map[WriteKey]value.Value{}, Blobs: map[value.Address]bool{},
 	}
 }
@@ -136,10 +143,106 @@ func (f *Facts) Add(s Stored) {
 	if latest, ok := f.Latest[key.NS]; !ok || after(key.TS, latest.TS) {
 		f.Latest[key.NS] = key
 	}
+	if newest, known := f.Newest[key.NS]; known && after(key.TS, newest) {
+		f.Newest[key.NS] = key.TS
+	}
 }
 
-// after orders checkpoint ids as text, which for time-ordered ids is by age.
-func after(a, b uuid.UUID) bool { return a.String() > b.String() }
+// Holds says whether the facts answer all that is wanted, so that nothing has to
+// be looked up: what is not among them is known not to be there.
+func (f *Facts) Holds(w Want) bool {
+	for _, key := range w.Checkpoints {
+		if _, there := f.Checkpoints[key]; !there && !f.absent(key) {
+			return false
+		}
+	}
+	for _, key := range w.Base {
+		if c, there := f.Checkpoints[key]; there && !f.hasValues(c) || !there && !f.absent(key) {
+			return false
+		}
+	}
+	for _, ns := range w.Latest {
+		newest, known := f.Newest[ns]
+		c, there := f.Checkpoints[CheckpointKey{ns, newest}]
+		if !known || newest != uuid.Nil && (!there || !f.hasValues(c)) {
+			return false
+		}
+	}
+	return len(w.Writes) == 0
+}
+
+// absent says that there is no such checkpoint.
+func (f *Facts) absent(key CheckpointKey) bool {
+	newest, known := f.Newest[key.NS]
+	return known && after(key.TS, newest)
+}
+
+func (f *Facts) hasValues(c Checkpoint) bool {
+	for _, id := range c.Channels {
+		if _, ok := f.Values[id]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// keptNamespaces is how many namespaces of a workflow are worth remembering.
+const keptNamespaces = 4
+
+// Trim is what is needed for the next step: the newest checkpoint of each
+// namespace with its values; nothing of a workflow with many namespaces.
+func (f *Facts) Trim() *Facts {
+	out := NewFacts()
+	if len(f.Latest) > keptNamespaces {
+		return out
+	}
+	for ns, key := range f.Latest {
+		c, ok := f.Checkpoints[key]
+		if !ok {
+			continue
+		}
+		out.Latest[ns], out.Checkpoints[key] = key, c
+		if newest, known := f.Newest[ns]; known {
+			out.Newest[ns] = newest
+		}
+		for _, id := range c.Channels {
+			if m, ok := f.Values[id]; ok {
+				out.Values[id] = m
+			}
+		}
+	}
+	return out
+}
+
+// Merge adds facts of the same stream at the same commit.
+func (f *Facts) Merge(o *Facts) {
+	maps.Copy(f.Checkpoints, o.Checkpoints)
+	maps.Copy(f.Values, o.Values)
+	maps.Copy(f.Newest, o.Newest)
+	for ns, key := range o.Latest {
+		if latest, ok := f.Latest[ns]; !ok || after(key.TS, latest.TS) {
+			f.Latest[ns] = key
+		}
+	}
+}
+
+// Weight is about how many bytes of memory the facts take.
+func (f *Facts) Weight() int {
+	const each = 256
+	n := 0
+	for _, c := range f.Checkpoints {
+		n += each * (1 + len(c.Channels))
+		n += c.Header.Weight() + c.Metadata.Weight()
+	}
+	for _, m := range f.Values {
+		n += each + m.Weight()
+	}
+	return n
+}
+
+// after orders checkpoint ids as Postgres does, and as their text is ordered,
+// which for time-ordered ids is by age.
+func after(a, b uuid.UUID) bool { return bytes.Compare(a[:], b[:]) > 0 }
 
 // Apply changes the facts by one event of the stream.
 func (f *Facts) Apply(e Event, fetch Fetch) error {

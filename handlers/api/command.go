@@ -38,7 +38,7 @@ func (s *Server) identify(c *call, r *dispatch.Request, body []byte) error {
 		return err
 	}
 	if key == "" {
-		r.CommandID = s.cfg.NewID()
+		r.CommandID, r.Fresh = s.cfg.NewID(), true
 		return nil
 	}
 	r.CommandID = dispatch.CommandID(c.who.Tenant, c.keyOwner(), key)

@@ -29,7 +29,9 @@ type Log interface {
 type Facts interface {
 	Load(ctx context.Context, id domain.StreamID, w projections.SnapshotWant) (*projections.Snapshot, error)
 	Blobs(ctx context.Context, id domain.StreamID, addresses []value.Address) (map[value.Address]bool, error)
-	Verdict(ctx context.Context, at domain.Position) (projections.Verdict, error)
+	Verdict(ctx context.Context, id domain.StreamID, at domain.Position) (projections.Verdict, error)
+	// Done finds commands that were carried out, in a cut that has come to next.
+	Done(ctx context.Context, id domain.StreamID, commands []uuid.UUID) (done map[uuid.UUID]projections.Done, next int64, err error)
 	// FindCommit finds an accepted commit of the stream by its hash.
 	FindCommit(ctx context.Context, id domain.StreamID, hash journal.Hash) (domain.Position, bool, error)
 }
@@ -72,6 +74,7 @@ const defaultTenantBytes = 64 << 20
 type Dispatcher struct {
 	cfg   Config
 	start chan *queue
+	warm  *warm
 
 	mu      sync.Mutex
 	queues  map[domain.StreamID]*queue
@@ -91,7 +94,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Point = func(string) {}
 	}
 	return &Dispatcher{
-		cfg: cfg, start: make(chan *queue), queues: map[domain.StreamID]*queue{}, tenants: map[domain.Tenant]*semaphore.Weighted{},
+		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: map[domain.Tenant]*semaphore.Weighted{},
 	}
 }
 

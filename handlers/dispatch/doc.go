@@ -8,6 +8,9 @@
 // The queue is for efficiency; the parent chain is the rule. A commit that is
 // ignored, because another node was faster, is decided again after the commit
 // that beat it is visible. An append whose outcome is unknown is appended
-// again, the same bytes: the chain accepts at most one copy. Nothing is kept of
-// a stream whose queue is empty, so memory is bounded by what is in flight.
+// again, the same bytes: the chain accepts at most one copy.
+//
+// What a stream was after this process's last accepted commit is remembered for
+// the next one, within bounds; it may be old, and only decisions that the chain
+// proves right stand on it.
 package dispatch

@@ -18,6 +18,9 @@ type Request struct {
 	// CommandID is the memory of idempotency: the same id is one command, for
 	// ever. Derive it with CommandID where the caller has a key of its own.
 	CommandID uuid.UUID
+	// Fresh says that CommandID was made for this request just now, so that no
+	// command with it can have been carried out.
+	Fresh bool
 	// Hash is the SHA-256 of what came under the caller's key, zero without
 	// one: the same key with another body is refused.
 	Hash      journal.Hash

@@ -6,20 +6,19 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
-	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/wait"
-	"github.com/duolog/duolog/projections"
 )
 
 // longest bounds how long one batch may hold its stream.
+
 const longest = 30 * time.Second
 
 // serve answers every waiter of the batch. Commands whose commit was ignored
+
 // are decided again, with what beat them visible.
+
 func (d *Dispatcher) serve(ctx context.Context, id domain.StreamID, batch []*waiter) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
@@ -55,7 +54,9 @@ func asRefusal(err error) error {
 }
 
 // round decides the batch on one snapshot, appends what it comes to, and
+
 // answers up to the first ignored commit. It returns who must be decided again.
+
 func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*waiter) (rest []*waiter, err error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -63,20 +64,16 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	if err := d.cfg.Visible.Ready(ctx); err != nil {
 		return batch, err
 	}
-	s, err := d.load(ctx, id, batch)
+	s, outcomes, err := d.decide(ctx, id, batch)
 	if err != nil {
 		return batch, err
-	}
-	outcomes := make([]decided, len(batch))
-	now := d.cfg.Now().UTC().Truncate(time.Microsecond)
-	for i, w := range batch {
-		outcomes[i] = s.decide(w.req, i, now)
 	}
 	verdicts, err := d.append(ctx, id, outcomes)
 	if err != nil {
 		return batch, err
 	}
 	for i, w := range batch {
+		w.req.Fresh = false // from here on it may have been carried out
 		switch v := verdicts[i]; {
 		case outcomes[i].packed != nil && !v.accepted:
 			return batch[i:], nil
@@ -84,85 +81,56 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 			w.answer <- d.answer(s, outcomes, verdicts, i)
 		}
 	}
+	d.remember(s, outcomes, verdicts)
 	return nil, nil
 }
 
-func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, error) {
-	var w projections.SnapshotWant
-	for _, waiter := range batch {
-		r := waiter.req
-		w.Commands = append(w.Commands, r.CommandID)
-		if r.Conversation != nil {
-			w.Conversation.Messages = append(w.Conversation.Messages, r.Conversation.Want().Messages...)
-			continue
-		}
-		want := r.Workflow.Want(workflow.State{}, workflow.Env{})
-		w.Workflow.Checkpoints = append(w.Workflow.Checkpoints, want.Checkpoints...)
-		w.Workflow.Base = append(w.Workflow.Base, want.Base...)
-		w.Workflow.Latest = append(w.Workflow.Latest, want.Latest...)
-		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
-	}
-	snap, err := d.loadShowing(ctx, id, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.loadBlobs(ctx, snap, batch); err != nil {
-		return nil, err
-	}
-	return &session{
-		snap: snap, head: snap.Head, time: snap.Time, partitions: d.cfg.Partitions, newID: d.cfg.NewID,
-		runless: d.cfg.AllowRunless(id.Tenant), pending: map[uuid.UUID]int{},
-	}, nil
-}
+// decide decides the batch, on what is remembered of the stream where that is
+
+// enough and every command appends: the chain then proves that nothing was
+
+// missed. A refusal, or that it was so already, is only said on a look at what
+
+// is there now.
+
+// remember keeps the stream as the batch left it, for the next one. What a
+
+// stopped stream was decided on does not show, and so is not kept.
+
+// wanted is what all commands of the batch are decided on.
+
+// loadDone looks up what became of commands that may have been carried out, in a
+
+// cut that shows at least what is remembered of the stream.
 
 // loadShowing loads a cut that shows all that this process answered: deciding
+
 // on less would contradict it.
-func (d *Dispatcher) loadShowing(ctx context.Context, id domain.StreamID, w projections.SnapshotWant) (*projections.Snapshot, error) {
-	partition := journal.PartitionOf([]byte(id.String()), d.cfg.Partitions)
-	for {
-		snap, err := d.cfg.Facts.Load(ctx, id, w)
-		if err != nil || d.cfg.Visible.Shows(partition, snap.Next) {
-			return snap, err
-		}
-		if !wait.For(ctx, 20*time.Millisecond) {
-			return nil, ctx.Err()
-		}
-	}
-}
+
+// showing looks until the cut it sees shows all that this process answered.
 
 // loadBlobs asks which of the new bytes the stream has already, where there are
+
 // enough of them to matter.
-func (d *Dispatcher) loadBlobs(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
-	for _, w := range batch {
-		c, ok := w.req.Workflow.(*workflow.SaveCheckpoint)
-		if !ok {
-			continue
-		}
-		addresses := c.WantBlobs(snap.Facts)
-		if len(addresses) == 0 {
-			continue
-		}
-		known, err := d.cfg.Facts.Blobs(ctx, snap.Stream, addresses)
-		if err != nil {
-			return err
-		}
-		for a := range known {
-			snap.Facts.Blobs[a] = true
-		}
-	}
-	return nil
-}
 
 // verdict is what became of one decided commit.
+
 type verdict struct {
 	accepted bool
 	position domain.Position
+	// follow says that the next command may be decided on what this one left: it
+	// shows, and its stream is not stopped.
+	follow bool
 }
 
 // append writes the commits of the batch and waits for their verdicts.
+
 //
+
 // A crash before the append loses nothing that was promised. After it, the
+
 // commits stand in the log: the client that sends again finds its command done.
+
 func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []decided) ([]verdict, error) {
 	verdicts := make([]verdict, len(outcomes))
 	var ahead, commits []journal.Message
@@ -201,7 +169,9 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 }
 
 // appendUntil appends, and appends the same bytes again while the outcome is
+
 // unknown: the chain accepts at most one copy. It says whether it did so.
+
 func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message) (positions []domain.Position, again bool, err error) {
 	for {
 		positions, err = d.cfg.Log.Append(ctx, messages)
@@ -220,17 +190,19 @@ func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message
 }
 
 // verdictOf says what became of a commit. A copy that was ignored may be the
+
 // second one: then the first is looked for by its hash.
+
 func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash journal.Hash, at domain.Position, again bool) (verdict, error) {
 	v, known := d.cfg.Visible.Verdict(at)
 	if !known {
 		var err error
-		if v, err = d.cfg.Facts.Verdict(ctx, at); err != nil {
+		if v, err = d.cfg.Facts.Verdict(ctx, id, at); err != nil {
 			return verdict{}, err
 		}
 	}
 	if v.Reason == "" {
-		return verdict{accepted: true, position: at}, nil
+		return verdict{accepted: true, position: at, follow: !v.Stopped}, nil
 	}
 	if !again {
 		return verdict{}, nil
@@ -240,6 +212,7 @@ func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash jou
 }
 
 // answer is what a waiter is told once everything before it has its verdict.
+
 func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, i int) answer {
 	o, v := outcomes[i], verdicts[i]
 	if o.err != nil {
@@ -265,6 +238,7 @@ func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, 
 }
 
 // firstNumber is the number of a stream that this batch began.
+
 func (d *Dispatcher) firstNumber(verdicts []verdict) int64 {
 	for _, v := range verdicts {
 		if v.accepted {

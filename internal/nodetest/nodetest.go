@@ -63,6 +63,8 @@ type Node struct {
 type Options struct {
 	// Log replaces the log the dispatcher appends to, over the real one.
 	Log func(dispatch.Log) dispatch.Log
+	// Facts replaces what commands are decided on, over the real look-ups.
+	Facts func(dispatch.Facts) dispatch.Facts
 	// Build names the build; tests of stopped streams change it.
 	Build string
 	// NoProjector leaves the partitions to other nodes.
@@ -104,8 +106,12 @@ func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	if o.Log != nil {
 		log = o.Log(n.Log)
 	}
+	var facts dispatch.Facts = snapshots
+	if o.Facts != nil {
+		facts = o.Facts(snapshots)
+	}
 	n.Dispatch = dispatch.New(dispatch.Config{
-		Log: log, Facts: snapshots, Visible: n.Visible, Partitions: Partitions,
+		Log: log, Facts: facts, Visible: n.Visible, Partitions: Partitions,
 		AllowRunless: func(domain.Tenant) bool { return true }, TenantBytes: o.TenantBytes,
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 		Logger: slog.New(slog.DiscardHandler), Point: o.Point,

@@ -1,0 +1,101 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
+)
+
+func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, []decided, error) {
+	want := wanted(batch)
+	known := d.warm.take(id)
+	if known != nil && known.Holds(want) {
+		if err := d.loadDone(ctx, known, batch); err != nil {
+			return nil, nil, err
+		}
+		s := d.session(known)
+		if outcomes := d.decideOn(s, batch); appendsAll(outcomes) {
+			return s, outcomes, nil
+		}
+		known = nil // the decisions have changed it
+	}
+	snap, err := d.load(ctx, id, want, batch)
+	if err != nil {
+		return nil, nil, err
+	}
+	if known != nil {
+		snap.Merge(known)
+	}
+	s := d.session(snap)
+	return s, d.decideOn(s, batch), nil
+}
+
+func appendsAll(outcomes []decided) bool {
+	for _, o := range outcomes {
+		if o.packed == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Dispatcher) decideOn(s *session, batch []*waiter) []decided {
+	outcomes := make([]decided, len(batch))
+	now := d.cfg.Now().UTC().Truncate(time.Microsecond)
+	for i, w := range batch {
+		outcomes[i] = s.decide(w.req, i, now)
+	}
+	return outcomes
+}
+
+func (d *Dispatcher) session(snap *projections.Snapshot) *session {
+	return &session{
+		snap: snap, head: snap.Head, time: snap.Time, partitions: d.cfg.Partitions, newID: d.cfg.NewID,
+		runless: d.cfg.AllowRunless(snap.Stream.Tenant), pending: map[uuid.UUID]int{},
+	}
+}
+
+func (d *Dispatcher) remember(s *session, outcomes []decided, verdicts []verdict) {
+	for i, v := range verdicts {
+		if outcomes[i].packed != nil && !v.follow {
+			return
+		}
+	}
+	if s.snap.Stopped != "" {
+		return
+	}
+	number := s.snap.Number
+	if number < 0 {
+		number = d.firstNumber(verdicts)
+	}
+	if number == 0 && s.head == (journal.Hash{}) {
+		return // there is no such stream
+	}
+	s.snap.Follow(s.head, s.time, number)
+	d.warm.put(s.snap)
+}
+
+func wanted(batch []*waiter) projections.SnapshotWant {
+	var w projections.SnapshotWant
+	for _, waiter := range batch {
+		r := waiter.req
+		w.Commands = append(w.Commands, r.CommandID)
+		if r.Conversation != nil {
+			w.Conversation.Messages = append(w.Conversation.Messages, r.Conversation.Want().Messages...)
+			continue
+		}
+		want := r.Workflow.Want(workflow.State{}, workflow.Env{})
+		w.Workflow.Checkpoints = append(w.Workflow.Checkpoints, want.Checkpoints...)
+		w.Workflow.Base = append(w.Workflow.Base, want.Base...)
+		w.Workflow.Latest = append(w.Workflow.Latest, want.Latest...)
+		w.Workflow.Newest = append(w.Workflow.Newest, want.Newest...)
+		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
+	}
+	return w
+}

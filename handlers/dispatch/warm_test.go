@@ -1,0 +1,121 @@
+package dispatch_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/internal/nodetest"
+	"github.com/duolog/duolog/projections"
+)
+
+// counted counts the look-ups.
+type counted struct {
+	dispatch.Facts
+	loads, done atomic.Int64
+}
+
+func (c *counted) Load(ctx context.Context, id domain.StreamID, w projections.SnapshotWant) (*projections.Snapshot, error) {
+	c.loads.Add(1)
+	return c.Facts.Load(ctx, id, w)
+}
+
+func (c *counted) Done(ctx context.Context, id domain.StreamID, commands []uuid.UUID) (map[uuid.UUID]projections.Done, int64, error) {
+	c.done.Add(1)
+	return c.Facts.Done(ctx, id, commands)
+}
+
+func counting(tb testing.TB, c *nodetest.Cluster) (*nodetest.Node, *counted) {
+	tb.Helper()
+	facts := &counted{}
+	n := c.Start(tb, nodetest.Options{Facts: func(f dispatch.Facts) dispatch.Facts { facts.Facts = f; return facts }})
+	return n, facts
+}
+
+// fresh sends a command that nobody sent before.
+func fresh(t *testing.T, n *nodetest.Node, id domain.StreamID, c workflow.Command) dispatch.Result {
+	t.Helper()
+	r, err := n.Dispatch.Do(t.Context(), dispatch.Request{Stream: id, Workflow: c, CommandID: uuid.New(), Fresh: true, Principal: domain.Principal{User: "mia"}})
+	if err != nil {
+		t.Fatalf("%s: %v", c.CommandType(), err)
+	}
+	return r
+}
+
+// TestStepsAreNotLookedUp: once a stream is known, a step costs no look-up, and
+// one under a key costs that of its key alone.
+func TestStepsAreNotLookedUp(t *testing.T) {
+	t.Parallel()
+	n, facts := counting(t, nodetest.NewCluster(t))
+	id := stream()
+	fresh(t, n, id, start())
+	first := checkpoint(nil, 1)
+	fresh(t, n, id, first)
+	parent := &first.ThreadTS
+	before := facts.loads.Load()
+	for i := range 5 {
+		c := checkpoint(parent, i+2)
+		parent = &c.ThreadTS
+		if r := fresh(t, n, id, c); !r.Changed {
+			t.Errorf("step %d changed nothing", i)
+		}
+	}
+	if looked := facts.loads.Load() - before; looked != 0 {
+		t.Errorf("5 steps of a known stream were looked up %d times", looked)
+	}
+	c := checkpoint(parent, 9)
+	key := dispatch.Request{Stream: id, Workflow: c, CommandID: uuid.New()}
+	for _, changed := range []bool{true, false} {
+		r, err := n.Dispatch.Do(t.Context(), key)
+		if err != nil || r.Changed != changed {
+			t.Errorf("under a key: changed %t, %v; want %t", r.Changed, err, changed)
+		}
+		key.Workflow = &workflow.SaveCheckpoint{ThreadTS: c.ThreadTS, ParentTS: parent, Checkpoint: c.Checkpoint, Metadata: c.Metadata}
+	}
+	if facts.done.Load() == 0 || facts.loads.Load() == before {
+		t.Errorf("%d look-ups of keys, and %d of a repeat", facts.done.Load(), facts.loads.Load()-before)
+	}
+}
+
+// TestAnOldMemoryAnswersNothing: what a node remembers of a stream is old once
+// another node has written. A command that would append nothing on it is decided
+// on what is there.
+func TestAnOldMemoryAnswersNothing(t *testing.T) {
+	t.Parallel()
+	c := nodetest.NewCluster(t)
+	a, b := c.Start(t, nodetest.Options{}), c.Start(t, nodetest.Options{})
+	id := stream()
+	set := func(n *nodetest.Node, event workflow.StatusEvent) dispatch.Result {
+		return fresh(t, n, id, &workflow.UpdateStatus{Event: event})
+	}
+	fresh(t, a, id, start())
+	set(a, "start")                       // a remembers: running
+	if r := set(b, "pause"); !r.Changed { // it is paused now
+		t.Fatal("pause changed nothing")
+	}
+	if r := set(a, "resume"); !r.Changed || r.Workflow.Status != workflow.StatusRunning {
+		t.Errorf("resume of a paused workflow: changed %t, %s", r.Changed, r.Workflow.Status)
+	}
+	set(b, "pause")
+	if r := set(a, "pause"); r.Changed || r.Workflow.Status != workflow.StatusPaused {
+		t.Errorf("pause of a paused workflow: changed %t, %s", r.Changed, r.Workflow.Status)
+	}
+	saved := checkpoint(nil, 1)
+	fresh(t, a, id, saved)
+	second := checkpoint(&saved.ThreadTS, 2)
+	fresh(t, b, id, second)
+	r := fresh(t, a, id, &workflow.SaveCheckpoint{ThreadTS: second.ThreadTS, ParentTS: &saved.ThreadTS, Checkpoint: second.Checkpoint, Metadata: second.Metadata})
+	if r.Changed {
+		t.Error("a checkpoint that the other node saved was saved again")
+	}
+	other := json.RawMessage(`{"channel_values":{}}`)
+	if r := fresh(t, a, id, &workflow.SaveCheckpoint{ThreadTS: uuid.Must(uuid.NewV7()), ParentTS: &second.ThreadTS, Checkpoint: other, Metadata: other}); !r.Changed {
+		t.Error("a step over the other node's changed nothing")
+	}
+}
