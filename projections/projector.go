@@ -84,6 +84,7 @@ func (p *Projector) Run(ctx context.Context, partition int32) error {
 	if err != nil {
 		return err
 	}
+	defer p.cfg.Visible.Projecting(partition)()
 	p.cfg.Visible.Advance(partition, next, nil)
 	if err := p.retryStopped(ctx, partition, next); err != nil {
 		return err

@@ -23,6 +23,12 @@ type Visible struct {
 	changed  chan struct{}
 	// advanced are those who wait for one partition, each closed once.
 	advanced map[int32]chan struct{}
+	// waiting are those who wait for a position of a partition, the lowest first.
+	waiting map[int32]*waiters
+	// projected counts the projectors of this process at a partition, heard is
+	// what was announced of it meanwhile.
+	projected map[int32]int
+	heard     map[int32]int64
 }
 
 // verdictsKept bounds the verdicts held for waiters; older ones are looked up.
@@ -32,7 +38,7 @@ const verdictsKept = 1 << 14
 func NewVisible() *Visible {
 	return &Visible{
 		next: map[int32]int64{}, answered: map[int32]int64{}, verdicts: map[domain.Position]Verdict{}, changed: make(chan struct{}),
-		advanced: map[int32]chan struct{}{},
+		advanced: map[int32]chan struct{}{}, waiting: map[int32]*waiters{}, projected: map[int32]int{}, heard: map[int32]int64{},
 	}
 }
 
@@ -41,6 +47,13 @@ func NewVisible() *Visible {
 func (v *Visible) Advance(partition int32, next int64, verdicts []Verdict) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.advance(partition, next, verdicts)
+}
+
+func (v *Visible) advance(partition int32, next int64, verdicts []Verdict) {
+	if next < v.next[partition] {
+		delete(v.heard, partition)
+	}
 	for _, verdict := range verdicts {
 		at := domain.Position{Partition: partition, Offset: verdict.Offset}
 		if _, has := v.verdicts[at]; !has {
@@ -59,6 +72,48 @@ func (v *Visible) Advance(partition int32, next int64, verdicts []Verdict) {
 		close(c)
 		delete(v.advanced, partition)
 	}
+	v.at(partition).wake(next)
+}
+
+func (v *Visible) at(partition int32) *waiters {
+	w, ok := v.waiting[partition]
+	if !ok {
+		w = &waiters{}
+		v.waiting[partition] = w
+	}
+	return w
+}
+
+// Announced is told of batches that were committed, by any node. Those of a
+// partition that is projected here are this process's own, nearly always: the
+// projector tells them itself, with the verdicts, and who waits for one of them
+// had better not look it up.
+func (v *Visible) Announced(partition int32, next int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.projected[partition] > 0:
+		v.heard[partition] = max(v.heard[partition], next)
+	case next > v.next[partition]:
+		v.advance(partition, next, nil)
+	}
+}
+
+// Projecting says that a projector of this process is at the partition, until
+// the returned function is called.
+func (v *Visible) Projecting(partition int32) (ended func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.projected[partition]++
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.projected[partition]--
+		if next := v.heard[partition]; next > v.next[partition] {
+			v.advance(partition, next, nil)
+		}
+		delete(v.heard, partition)
+	}
 }
 
 // Restarted takes the read models back to the offsets that a Postgres has after
@@ -67,25 +122,52 @@ func (v *Visible) Advance(partition int32, next int64, verdicts []Verdict) {
 func (v *Visible) Restarted(ctx context.Context, offsets, ends map[int32]int64) error {
 	for p, end := range ends {
 		v.Answered(domain.Position{Partition: p, Offset: end - 1})
-		v.Advance(p, offsets[p], nil)
+		v.back(p, offsets[p])
 	}
 	return v.Ready(ctx)
 }
 
-// Wait blocks until the position is visible, or ctx ends. It wakes for its own
-// partition alone: under load many wait, and the others advance all the time.
+// back takes a partition back; what was announced of it may be lost as well.
+func (v *Visible) back(partition int32, next int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.heard, partition)
+	v.advance(partition, next, nil)
+}
+
+// Wait blocks until the position is visible, or ctx ends. Only those whose
+// position a batch shows are woken: under load many wait.
 func (v *Visible) Wait(ctx context.Context, at domain.Position) error {
 	for {
-		changed := v.Changed(at.Partition) // before the look, so that no advance is missed
-		if v.Next(at.Partition) > at.Offset {
+		shown := v.shown(at)
+		if shown == nil {
 			return nil
 		}
 		select {
-		case <-changed:
+		case <-shown.done:
 		case <-ctx.Done():
+			v.forget(at.Partition, shown)
 			return ctx.Err()
 		}
 	}
+}
+
+// shown waits in line for the position; nil when it is visible.
+func (v *Visible) shown(at domain.Position) *waiter {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.next[at.Partition] > at.Offset {
+		return nil
+	}
+	w := &waiter{offset: at.Offset, done: make(chan struct{})}
+	v.at(at.Partition).add(w)
+	return w
+}
+
+func (v *Visible) forget(partition int32, w *waiter) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.at(partition).remove(w)
 }
 
 // Ready blocks until the read models show everything this process has answered.

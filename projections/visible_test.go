@@ -156,3 +156,33 @@ func TestVisibleIsSafeForManyGoroutines(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestAnnouncementsOfOnesOwnBatches: while a partition is projected here, its
+// projector alone says how far it is; what others announced counts when it ends,
+// unless the database lost it.
+func TestAnnouncementsOfOnesOwnBatches(t *testing.T) {
+	t.Parallel()
+	v := projections.NewVisible()
+	v.Announced(0, 3)
+	ended := v.Projecting(0)
+	v.Announced(0, 7)
+	if n := v.Next(0); n != 3 {
+		t.Errorf("while it is projected here: %d, want 3", n)
+	}
+	v.Advance(0, 5, nil)
+	ended()
+	if n := v.Next(0); n != 7 {
+		t.Errorf("afterwards: %d, want 7", n)
+	}
+	ended = v.Projecting(0)
+	v.Announced(0, 9)
+	short, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := v.Restarted(short, map[int32]int64{0: 4}, map[int32]int64{0: 9}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the database shows 4 of 9: %v", err)
+	}
+	ended()
+	if n := v.Next(0); n != 4 {
+		t.Errorf("after a database that lost its last transactions: %d, want 4", n)
+	}
+}

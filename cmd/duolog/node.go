@@ -247,11 +247,7 @@ func (n *node) shutdown(ctx context.Context) {
 // made again; until then own batches and the next poll tell.
 func (n *node) listen(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := n.db.Listen(ctx, projections.NotifyChannel, func(p int32, next int64) {
-			if next > n.visible.Next(p) {
-				n.visible.Advance(p, next, nil)
-			}
-		})
+		err := n.db.Listen(ctx, projections.NotifyChannel, n.visible.Announced)
 		if ctx.Err() == nil {
 			n.cfg.logger.WarnContext(ctx, "announcements of other nodes are not heard", slog.Any("error", err))
 			n.poll(ctx)
@@ -274,9 +270,7 @@ func (n *node) poll(ctx context.Context) {
 		return
 	}
 	for p, next := range offsets {
-		if next > n.visible.Next(p) {
-			n.visible.Advance(p, next, nil)
-		}
+		n.visible.Announced(p, next)
 	}
 }
 

@@ -152,11 +152,7 @@ func (n *Node) run(tb testing.TB, o Options) {
 
 func (n *Node) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		_ = n.DB.Listen(ctx, projections.NotifyChannel, func(p int32, next int64) {
-			if next > n.Visible.Next(p) {
-				n.Visible.Advance(p, next, nil)
-			}
-		})
+		_ = n.DB.Listen(ctx, projections.NotifyChannel, n.Visible.Announced)
 	}
 }
 
