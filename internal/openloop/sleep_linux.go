@@ -8,6 +8,6 @@ import (
 // fine sleeps to within some ten microseconds.
 func fine(d time.Duration) {
 	left := syscall.NsecToTimespec(d.Nanoseconds())
-	for syscall.Nanosleep(&left, &left) == syscall.EINTR { //nolint:errorlint // an errno of the system call itself
+	for syscall.Nanosleep(&left, &left) == syscall.EINTR {
 	}
 }
