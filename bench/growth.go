@@ -3,159 +3,158 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/IBM/sarama"
-
-	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/bench/lab"
+	"github.com/duolog/duolog/bench/load"
+	"github.com/duolog/duolog/bench/report"
 )
 
-// window is how many steps are compared with how many: those after the first
-// window with the last.
+// window is how many late steps are compared with how many early ones.
 const window = 100
 
-// growth runs a conversation that grows by 1 KB a step and is sent whole each
-// time, and compares its last steps with its first: in the bytes they added to
-// the log, and in time.
-func growth(ctx context.Context, o options, p *product) ([]result, error) {
-	number, err := p.create(ctx)
+// growth runs conversations that grow by 1 KB a step and are sent whole each time.
+// An old one is grown to the window before its last step; then its steps and those
+// 100 to 200 of young ones take turns, so that both meet the same machine.
+func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
+	f, err := b.fleet(ctx, 1, lab.FleetConfig{})
 	if err != nil {
 		return nil, err
 	}
-	took := make([]float64, o.steps)
-	c := conversation{texts: texts(), path: fmt.Sprintf("%s/%d/checkpoints", workflowsPath, number), parent: "null"}
-	for i := range took {
-		began := o.now()
-		if err := c.step(ctx, p); err != nil {
-			return nil, fmt.Errorf("step %d: %w", i, err)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	client := load.Client{Address: f.Nodes[0].Address, Token: f.Token}
+	old, err := b.grown(ctx, client, b.steps-window)
+	if err != nil {
+		return nil, err
+	}
+	young, err := b.grown(ctx, client, window)
+	if err != nil {
+		return nil, err
+	}
+	var times []report.Pair
+	for part := range turns {
+		b.say("P9, turn %d of %d", part+1, turns)
+		var p report.Pair
+		if p.Baseline, err = b.steady(ctx, young, window/turns); err != nil {
+			return nil, err
 		}
-		took[i] = float64(o.now().Sub(began)) / float64(time.Millisecond)
+		if p.Value, err = b.steady(ctx, old, window/turns); err != nil {
+			return nil, err
+		}
+		times = append(times, p)
 	}
-	added, err := addedBytes(p)
+	bytes, err := addedBytes(f.Broker.Address, old, young)
 	if err != nil {
 		return nil, err
 	}
-	if len(added) < o.steps {
-		return nil, fmt.Errorf("the journal has %d checkpoints of %d", len(added), o.steps)
-	}
-	what, baseline := fmt.Sprintf("steps %d to %d of a conversation growing 1 KB a step", o.steps-window, o.steps), fmt.Sprintf("steps %d to %d", window, 2*window)
-	return []result{
-		compared(result{ID: "P9-bytes", What: "log bytes a step, " + what, Baseline: baseline, Goal: 1.2, Unit: "B"}, added[len(added)-o.steps:], mean),
-		compared(result{ID: "P9-time", What: "median time of a visible POST, " + what + ", all of it sent", Baseline: baseline, Goal: 1.5, Unit: "ms"}, took, median),
+	what := fmt.Sprintf("steps %d to %d of a conversation growing 1 KB a step", b.steps-window, b.steps)
+	base := fmt.Sprintf("steps %d to %d", window, 2*window)
+	return []report.Result{
+		report.Result{
+			ID: "P9-time", What: "median time of a visible POST, " + what + ", all of it sent", Baseline: base, Goal: 1.5, Better: report.Lower, Unit: "ms",
+		}.Ratios(times),
+		report.Result{ID: "P9-bytes", What: "log bytes a step, " + what, Baseline: base, Goal: 1.2, Better: report.Lower, Unit: "B"}.Ratios(bytes),
 	}, nil
 }
 
-func compared(r result, steps []float64, of func([]float64) float64) result {
-	r.Better, r.Runs = "lower", 1
-	r.Value, r.BaselineValue = of(steps[len(steps)-window:]), of(steps[window:2*window])
-	r.Ratio = r.Value / r.BaselineValue
-	r.Min, r.Max = r.Ratio, r.Ratio
-	return r
-}
+// turns is how often old and young take turns within the window.
+const turns = 10
 
-func median(values []float64) float64 {
-	m, _, _ := spread(values)
-	return m
-}
-
-// mean counts the steps that write a node of a list as well.
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
+// grown is a conversation after that many steps.
+func (b *bench) grown(ctx context.Context, client load.Client, steps int) (*conversation, error) {
+	path, err := client.Create(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return sum / float64(len(values))
+	c := &conversation{client: client, texts: b.texts, path: path + "/checkpoints", parent: "null"}
+	for i := range steps {
+		if i%500 == 0 {
+			b.say("P9, step %d of %d", i, steps)
+		}
+		if err := c.step(ctx); err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+	}
+	return c, nil
+}
+
+// steady is the median time of some steps, in milliseconds.
+func (b *bench) steady(ctx context.Context, c *conversation, steps int) (float64, error) {
+	took := make([]float64, steps)
+	for i := range took {
+		began := b.now()
+		if err := c.step(ctx); err != nil {
+			return 0, err
+		}
+		took[i] = float64(b.now().Sub(began)) / float64(time.Millisecond)
+	}
+	return report.Median(took), nil
 }
 
 // conversation is sent whole at each step.
 type conversation struct {
+	client load.Client
 	path   string
 	parent string
-	texts  []byte
+	texts  load.Texts
 	items  bytes.Buffer
+	// ids are its checkpoints.
+	ids []string
 }
 
-func (c *conversation) step(ctx context.Context, p *product) error {
+const newItem = 1000
+
+func (c *conversation) step(ctx context.Context) error {
 	if c.items.Len() > 0 {
 		c.items.WriteByte(',')
 	}
-	fmt.Fprintf(&c.items, `{"type":"human","content":"%s"}`, cutText(c.texts)[:1000])
-	ts := newTS()
+	fmt.Fprintf(&c.items, `{"type":"human","content":"%s"}`, c.texts.Cut(newItem))
+	ts := load.NewTS()
 	var body bytes.Buffer
 	body.Grow(c.items.Len() + 512)
 	fmt.Fprintf(&body, `{"thread_ts":"%s","parent_ts":%s,"metadata":{"source":"loop"},"checkpoint":{"v":4,"id":"%s","channel_versions":{},"channel_values":{"messages":[`, ts, c.parent, ts)
 	body.Write(c.items.Bytes())
 	body.WriteString(`]}}}`)
-	if _, err := p.post(ctx, c.path, body.Bytes()); err != nil {
+	if _, err := c.client.Post(ctx, c.path, body.Bytes()); err != nil {
 		return err
 	}
-	c.parent = `"` + ts + `"`
+	c.parent, c.ids = `"`+ts+`"`, append(c.ids, ts)
 	return nil
 }
 
-// addedBytes is what each checkpoint in the journal takes there: its commit and
-// the records of bytes ahead of it, without framing and before compression.
-// The conversation is the only workflow with checkpoints yet.
-func addedBytes(p *product) ([]float64, error) {
-	cfg := producerConfig()
-	cfg.Consumer.Fetch.Default = 2 << 20
-	client, err := sarama.NewClient(p.Brokers, cfg)
+// addedBytes are what the last steps of both conversations took in the log, in as
+// many parts as they took turns: commits and the records of bytes ahead of them,
+// without framing and before compression.
+func addedBytes(broker string, old, young *conversation) ([]report.Pair, error) {
+	by, err := bytesOf(broker)
 	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
+		return nil, err
 	}
-	defer client.Close() //nolint:errcheck // only read from
-	partitions, err := client.Partitions(p.Prefix + ".journal")
-	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
-	}
-	var out []float64
-	for _, partition := range partitions {
-		if out, err = addedIn(client, p.Prefix+".journal", partition, out); err != nil {
-			return nil, fmt.Errorf("read partition %d of the journal: %w", partition, err)
+	pairs := make([]report.Pair, turns)
+	for i := range pairs {
+		if pairs[i].Value, err = old.mean(by, i); err != nil {
+			return nil, err
+		}
+		if pairs[i].Baseline, err = young.mean(by, i); err != nil {
+			return nil, err
 		}
 	}
-	return out, nil
+	return pairs, nil
 }
 
-func addedIn(client sarama.Client, topic string, partition int32, out []float64) ([]float64, error) {
-	end, err := client.GetOffset(topic, partition, sarama.OffsetNewest)
-	if err != nil {
-		return out, err
-	}
-	consumer, err := sarama.NewConsumerFromClient(client)
-	if err != nil {
-		return out, err
-	}
-	records, err := consumer.ConsumePartition(topic, partition, sarama.OffsetOldest)
-	if err != nil {
-		return out, err
-	}
-	defer records.Close() //nolint:errcheck // only read from
-	pending := 0
-	for at := int64(0); at < end; {
-		m := <-records.Messages()
-		at = m.Offset + 1
-		if !strings.Contains(string(m.Key), "/workflow/") {
-			continue
+// mean counts the steps that write a node of a list as well.
+func (c *conversation) mean(by map[string]float64, turn int) (float64, error) {
+	const steps = window / turns
+	begin := len(c.ids) - window + turn*steps
+	sum := 0.0
+	for _, id := range c.ids[begin : begin+steps] {
+		n, ok := by[id]
+		if !ok {
+			return 0, fmt.Errorf("checkpoint %s is not in the journal", id)
 		}
-		pending += sizeOf(m)
-		switch commit, err := journal.DecodeCommit(m.Value); {
-		case err != nil: // bytes that go ahead of their commit
-		case commit.Command.Type == "workflow.save_checkpoint":
-			out, pending = append(out, float64(pending)), 0
-		default:
-			pending = 0
-		}
+		sum += n
 	}
-	return out, nil
-}
-
-func sizeOf(m *sarama.ConsumerMessage) int {
-	n := len(m.Key) + len(m.Value)
-	for _, h := range m.Headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
+	return sum / steps, nil
 }

@@ -2,30 +2,21 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"slices"
 	"syscall"
-	"time"
-)
 
-// options are what a run can be told.
-type options struct {
-	pairs   int
-	length  time.Duration
-	steps   int
-	out     string
-	profile string
-	now     func() time.Time
-}
+	"github.com/duolog/duolog/bench/lab"
+	"github.com/duolog/duolog/bench/load"
+	"github.com/duolog/duolog/bench/report"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // main begins the first context
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
@@ -33,59 +24,78 @@ func main() {
 	}
 }
 
-func parse(args []string) (options, error) {
-	o := options{now: time.Now} //nolint:forbidigo // the one clock of the benchmark
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.pairs, "pairs", 5, "how often each figure and its baseline are measured, at least 1")
-	seconds := flags.Float64("seconds", 5, "how long one measurement takes")
-	flags.IntVar(&o.steps, "steps", 2000, "steps of the growing conversation; 0 leaves it out")
-	flags.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where the results are written")
-	flags.StringVar(&o.profile, "profile", "", "directory for a CPU profile of the product under each load (builds it with -tags pprof)")
-	if err := flags.Parse(args); err != nil {
-		return o, err
+func run(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == lab.BrokerCommand {
+		// Ctrl-C is for the benchmark, which ends its brokers when it has read from them last.
+		return lab.ServeBroker(context.WithoutCancel(ctx), args[1], os.Stdin, os.Stdout)
 	}
-	o.length = time.Duration(*seconds * float64(time.Second))
-	if o.pairs < 1 || o.length <= 0 || o.steps < 0 || (o.steps > 0 && o.steps < 3*window) {
-		return o, errors.New("-pairs and -seconds must be above 0, -steps 0 or at least 300")
-	}
-	return o, nil
-}
-
-func run(ctx context.Context, args []string, w io.Writer) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "duolog-bench-")
-	if err != nil {
-		return fmt.Errorf("make a temporary directory: %w", err)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // in the system's temporary directory
-	p, err := startProduct(ctx, dir, o.profile != "")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	r := report{Machine: describe(ctx, dir, p, o.now)}
-	if r.Results, err = measure(ctx, o, p); err != nil {
-		return err
-	}
-	if err := r.save(o.out); err != nil {
-		return err
-	}
-	return r.print(w, o.out)
+	return measureAll(ctx, o, os.Stdout, os.Stderr)
 }
 
-// measure takes every figure.
-func measure(ctx context.Context, o options, p *product) ([]result, error) {
-	var out []result
-	if o.steps > 0 {
-		grown, err := growth(ctx, o, p)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, grown...)
+// bench is what a run measures with.
+type bench struct {
+	options
+
+	lab      *lab.Lab
+	texts    load.Texts
+	progress io.Writer
+	left     []string
+}
+
+// group is a part of the table that is measured on a fleet of its own.
+type group struct {
+	rows    []string
+	measure func(*bench, context.Context) ([]report.Result, error)
+}
+
+// groups are in the order of the table.
+func groups() []group {
+	return []group{
+		{[]string{"P2a", "P2b", "P3a", "P3b", "P12"}, (*bench).throughput},
+		{[]string{"P9-time", "P9-bytes"}, (*bench).growth},
 	}
-	posts, err := throughput(ctx, o, p)
-	return append(posts, out...), err
+}
+
+// measureAll takes every row that is wanted, saves them and prints the table.
+func measureAll(ctx context.Context, o options, out, progress io.Writer) (err error) {
+	l, err := lab.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if failed := l.Close(ctx); err == nil {
+			err = failed
+		}
+	}()
+	b := &bench{options: o, lab: l, texts: load.NewTexts(), progress: progress}
+	r := report.Report{Machine: report.Describe(ctx, l.Dir, l.Server(), o.now)}
+	for _, g := range groups() {
+		if !slices.ContainsFunc(g.rows, o.wants) {
+			continue
+		}
+		found, err := g.measure(b, ctx)
+		if err != nil {
+			return err
+		}
+		r.Results = append(r.Results, found...)
+	}
+	r.Results = slices.DeleteFunc(r.Results, func(x report.Result) bool { return !o.wants(x.ID) })
+	r.LeftOut = b.left
+	if err := r.Save(o.out); err != nil {
+		return err
+	}
+	if err := r.Print(out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "written to", o.out)
+	return err
+}
+
+// say tells how far the run is.
+func (b *bench) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.progress, format+"\n", args...)
 }

@@ -1,0 +1,58 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Client sends single requests, outside of what is measured for throughput.
+type Client struct {
+	Address, Token string
+}
+
+// At is the client of another node.
+func (c Client) At(address string) Client { return Client{address, c.Token} }
+
+// WorkflowsPath is where workflows are.
+const WorkflowsPath = "/api/v4/ai/duo_workflows/workflows"
+
+// Create makes a workflow that is not started and returns its path.
+func (c Client) Create(ctx context.Context) (string, error) {
+	body, err := c.Post(ctx, WorkflowsPath, []byte(`{"goal":"be measured"}`))
+	if err != nil {
+		return "", err
+	}
+	var made struct {
+		ID int64 `json:"id"`
+	}
+	if err := json.Unmarshal(body, &made); err != nil {
+		return "", fmt.Errorf("create a workflow: %w", err)
+	}
+	return fmt.Sprintf("%s/%d", WorkflowsPath, made.ID), nil
+}
+
+// Post sends one request that must be answered 201, and returns the answer.
+func (c Client) Post(ctx context.Context, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("POST %s: %w", path, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("POST %s: %w", path, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	var answer bytes.Buffer
+	if _, err := answer.ReadFrom(resp.Body); err != nil {
+		return nil, fmt.Errorf("POST %s: %w", path, err)
+	}
+	if resp.StatusCode != http.StatusCreated {
+		return nil, fmt.Errorf("POST %s: %s: %s", path, resp.Status, answer.Bytes())
+	}
+	return answer.Bytes(), nil
+}

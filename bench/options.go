@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// options are what a run can be told.
+type options struct {
+	pairs int
+	// length is that of a measurement in a closed loop, open that of one in an open loop.
+	length, open time.Duration
+	steps        int
+	events       int
+	only         []string
+	out          string
+	profile      string
+	now          func() time.Time
+}
+
+func parse(args []string) (options, error) {
+	o := options{now: time.Now} //nolint:forbidigo // the one clock of the benchmark
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.pairs, "pairs", 5, "how often each row and its baseline are measured, at least 1")
+	seconds := flags.Float64("seconds", 5, "how long one measurement in a closed loop takes")
+	open := flags.Float64("open-seconds", 60, "how long one measurement in an open loop takes; -seconds below 5 shortens it as well")
+	flags.IntVar(&o.steps, "steps", 5000, "steps of the growing conversation, at least 400")
+	flags.IntVar(&o.events, "events", 1_000_000, "events of the log that is rebuilt from")
+	only := flags.String("only", "", "rows to measure, as P3a,P12; P3 is P3a and P3b. Default: all")
+	flags.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where the results are written")
+	flags.StringVar(&o.profile, "profile", "", "directory for CPU and blocking profiles of the product under each load (builds it with -tags pprof)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.length = time.Duration(*seconds * float64(time.Second))
+	o.open = time.Duration(*open * float64(time.Second))
+	if *seconds < 5 {
+		o.open = min(o.open, o.length)
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	if o.pairs < 1 || o.length <= 0 || o.open <= 0 || o.steps < 4*window || o.events < 1000 || flags.NArg() > 0 {
+		return o, errors.New("-pairs, -seconds and -open-seconds must be above 0, -steps at least 400, -events at least 1000, and nothing else is taken")
+	}
+	return o, nil
+}
+
+// wants says whether a row was asked for: P3 asks for P3a, P12 for P12-json, P1 not
+// for P12.
+func (o options) wants(row string) bool {
+	return len(o.only) == 0 || slices.ContainsFunc(o.only, func(asked string) bool {
+		rest, ok := strings.CutPrefix(row, asked)
+		return ok && (rest == "" || rest[0] < '0' || rest[0] > '9')
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/duolog/duolog/bench/lab"
+	"github.com/duolog/duolog/bench/load"
+)
+
+// fleet makes a log, a database and nodes over them.
+func (b *bench) fleet(ctx context.Context, nodes int, cfg lab.FleetConfig) (*lab.Fleet, error) {
+	if cfg.Tag == "" && b.profile != "" {
+		cfg.Tag = lab.ProfileTag
+	}
+	f, err := b.lab.NewFleet(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for range nodes {
+		if _, err := f.Start(ctx); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
+}
+
+// agents make workflows on all nodes of a fleet.
+func (b *bench) agents(ctx context.Context, f *lab.Fleet, n int, shape load.Shape) ([]*load.Agent, error) {
+	var addresses []string
+	for _, node := range f.Nodes {
+		addresses = append(addresses, node.Address)
+	}
+	return load.NewAgents(ctx, load.Client{Token: f.Token}, addresses, n, shape, b.texts)
+}
+
+// flood posts from all agents, each as soon as it has its answer.
+func (b *bench) flood(name string, f *lab.Fleet, agents []*load.Agent) measure {
+	runs := 0
+	return func(ctx context.Context, length time.Duration) (s sample, err error) {
+		for _, a := range agents {
+			if err := a.Connect(ctx); err != nil {
+				return s, err
+			}
+		}
+		defer closeAll(agents)
+		profiled := b.startProfile(ctx, f, fmt.Sprintf("%s-%d", name, runs), length)
+		runs++
+		before := f.CPU()
+		s.value, err = load.Closed(ctx, length, b.now, load.Posts(agents))
+		s.cpu, s.done = f.CPU().Since(before), s.value*length.Seconds()
+		return s, errors.Join(err, profiled())
+	}
+}
+
+func closeAll(agents []*load.Agent) {
+	for _, a := range agents {
+		a.Close()
+	}
+}
+
+// startProfile takes CPU and blocking profiles of the first node while it is under
+// load, if asked to; the function it returns waits for them.
+func (b *bench) startProfile(ctx context.Context, f *lab.Fleet, name string, length time.Duration) func() error {
+	if b.profile == "" {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.saveProfiles(ctx, f.Nodes[0], name, length) }()
+	return func() error { return <-done }
+}
+
+func (b *bench) saveProfiles(ctx context.Context, n *lab.Node, name string, length time.Duration) error {
+	if err := os.MkdirAll(b.profile, 0o750); err != nil { //nolint:gosec // where the caller wants them
+		return fmt.Errorf("make %s: %w", b.profile, err)
+	}
+	cpu, err := n.CPUProfile(ctx, length)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(b.profile, "cpu-"+name+".prof"), cpu, 0o600); err != nil {
+		return fmt.Errorf("write a profile: %w", err)
+	}
+	for _, kind := range []string{"block", "allocs"} {
+		raw, err := n.Profile(ctx, kind)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(b.profile, kind+"-"+name+".prof"), raw, 0o600); err != nil {
+			return fmt.Errorf("write a profile: %w", err)
+		}
+	}
+	return nil
+}
