@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/duolog/duolog/bench/baseline"
@@ -21,7 +22,7 @@ func (b *bench) throughput(ctx context.Context) (out []report.Result, err error)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var all []comparison
-	for _, one := range []func(context.Context, *lab.Fleet) ([]comparison, func(), error){b.small} {
+	for _, one := range []func(context.Context, *lab.Fleet) ([]comparison, func(), error){b.small, b.taken, b.shown} {
 		some, done, err := one(ctx, f)
 		if err != nil {
 			return nil, err
@@ -86,4 +87,67 @@ func costs(id, what string) func([]twin) []report.Result {
 			row("-broker", "the broker", func(c lab.CPU) float64 { return c.Broker }),
 		}
 	}
+}
+
+// taken are the posts of 20 KB that are answered when the command stands in the
+// inbox, beside bare produces. What was taken is carried out before anything else
+// is measured.
+func (b *bench) taken(ctx context.Context, f *lab.Fleet) ([]comparison, func(), error) {
+	raw, err := baseline.NewProducer(f.Broker.Address, load.Large, true, b.texts)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := func() { _ = raw.Close() }
+	agents, err := b.agents(ctx, f, fewConnections, load.Shape{State: load.Large, New: load.Large, Async: true})
+	if err != nil {
+		return nil, done, err
+	}
+	flood := b.flood("P2a", f, agents)
+	return []comparison{{name: "P2a", length: b.length, figures: []figure{{
+		row: report.Result{
+			ID: "P2a", What: "accepted POSTs/s of 20 KB, all new, 32 connections", Goal: 0.3, Better: report.Higher, Unit: "/s",
+			Baseline: "raw sarama sync produce of 20 KB, 32 callers, 4 partitions, one producer, as the inbox has",
+		},
+		measure: func(ctx context.Context, length time.Duration) (sample, error) {
+			s, err := flood(ctx, length)
+			return s, errors.Join(err, f.Drained(ctx))
+		},
+	}}, baseline: func(ctx context.Context, length time.Duration) (s sample, err error) {
+		s.value, err = load.Closed(ctx, length, b.now, raw.Callers())
+		return s, errors.Join(err, raw.Empty())
+	}}}, done, nil
+}
+
+// shown are the posts of 20 KB that are answered when they are visible, beside bare
+// inserts of the rows that hold their bytes.
+func (b *bench) shown(ctx context.Context, f *lab.Fleet) ([]comparison, func(), error) {
+	agents, err := b.agents(ctx, f, fewConnections, load.Shape{State: load.Large, New: load.Large})
+	if err != nil {
+		return nil, nil, err
+	}
+	bare, err := b.bareRows(ctx, f, agents)
+	if err != nil {
+		return nil, nil, err
+	}
+	flood := b.flood("P2b", f, agents)
+	return []comparison{{name: "P2b", length: b.length, baseline: bare.measure, figures: []figure{{
+		row: report.Result{
+			ID: "P2b", What: "visible POSTs/s of 20 KB, all new, 32 connections", Goal: 0.3, Better: report.Higher, Unit: "/s",
+			Baseline: "bare unnest inserts of their rows in commits and blobs into copies with all indexes, 4 connections, in the product's batches",
+		},
+		measure: func(ctx context.Context, length time.Duration) (sample, error) {
+			before, err := f.Batches(ctx)
+			if err != nil {
+				return sample{}, err
+			}
+			s, err := flood(ctx, length)
+			if err != nil {
+				return s, err
+			}
+			after, err := f.Batches(ctx)
+			bare.size = int(math.Ceil(after.Mean(before)))
+			return s, err
+		},
+		also: costs("P12", "visible checkpoints of 20 KB, all new, 32 connections"),
+	}}}}, bare.close, nil
 }
