@@ -37,7 +37,7 @@ func (b *bench) bareRows(ctx context.Context, f *lab.Fleet, agents []*load.Agent
 		return nil, err
 	}
 	r := &bareRows{bench: b, size: int(math.Ceil(after.Mean(before)))}
-	if r.unnest, err = baseline.NewUnnest(ctx, f.Database, "commits", "blobs"); err != nil {
+	if r.unnest, err = baseline.NewUnnest(ctx, f.Database, lab.Partitions, "commits", "blobs"); err != nil {
 		return nil, err
 	}
 	for _, of := range []struct{ table, which string }{

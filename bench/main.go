@@ -56,6 +56,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{[]string{"P2a", "P2b", "P3a", "P3b", "P12"}, (*bench).throughput},
+		{[]string{"P6"}, (*bench).rebuild},
 		{[]string{"P9-time", "P9-bytes"}, (*bench).growth},
 	}
 }

@@ -21,16 +21,7 @@ func (b *bench) throughput(ctx context.Context) (out []report.Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	var all []comparison
-	for _, one := range []func(context.Context, *lab.Fleet) ([]comparison, func(), error){b.small, b.taken, b.shown} {
-		some, done, err := one(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-		all = append(all, some...)
-	}
-	return b.compare(ctx, f.Database, all)
+	return b.compareAll(ctx, f, []part{{[]string{"P2a"}, b.taken}, {[]string{"P2b", "P12"}, b.shown}, {[]string{"P3a", "P3b", "P12-2k"}, b.small}})
 }
 
 // small are the posts of 2 KB beside single inserts of 2 KB.
@@ -65,35 +56,16 @@ func (b *bench) small(ctx context.Context, f *lab.Fleet) ([]comparison, func(), 
 		{name: "P3b", length: b.length, baseline: base, figures: []figure{{
 			row:     report.Result{ID: "P3b", What: "visible POSTs/s of 2 KB, 256 connections", Goal: 0.4, Better: report.Higher, Unit: "/s", Baseline: what},
 			measure: b.flood("P3b", f, many),
-			also:    costs("P12-2k", "visible checkpoints of 2 KB, 256 connections"),
+			costs:   "P12-2k", what: "visible checkpoints of 2 KB, 256 connections",
 		}}},
 	}, inserts.Close, nil
-}
-
-// costs are the processor time of a figure's measurements, in all and by part.
-func costs(id, what string) func([]twin) []report.Result {
-	return func(of []twin) []report.Result {
-		row := func(suffix, whose string, part func(lab.CPU) float64) report.Result {
-			var values []float64
-			for _, t := range of {
-				values = append(values, part(t.figure.cpu)/t.figure.done*1000)
-			}
-			return report.Result{ID: id + suffix, What: "CPU-seconds per 1,000 " + what + ", " + whose, Better: report.Lower, Unit: "s"}.Values(values)
-		}
-		return []report.Result{
-			row("", "all processes", lab.CPU.Total),
-			row("-product", "the product", func(c lab.CPU) float64 { return c.Product }),
-			row("-postgres", "Postgres", func(c lab.CPU) float64 { return c.Postgres }),
-			row("-broker", "the broker", func(c lab.CPU) float64 { return c.Broker }),
-		}
-	}
 }
 
 // taken are the posts of 20 KB that are answered when the command stands in the
 // inbox, beside bare produces. What was taken is carried out before anything else
 // is measured.
 func (b *bench) taken(ctx context.Context, f *lab.Fleet) ([]comparison, func(), error) {
-	raw, err := baseline.NewProducer(f.Broker.Address, load.Large, true, b.texts)
+	raw, err := baseline.NewProducer(f.Broker.Address, load.Large, b.texts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,7 +78,7 @@ func (b *bench) taken(ctx context.Context, f *lab.Fleet) ([]comparison, func(), 
 	return []comparison{{name: "P2a", length: b.length, figures: []figure{{
 		row: report.Result{
 			ID: "P2a", What: "accepted POSTs/s of 20 KB, all new, 32 connections", Goal: 0.3, Better: report.Higher, Unit: "/s",
-			Baseline: "raw sarama sync produce of 20 KB, 32 callers, 4 partitions, one producer, as the inbox has",
+			Baseline: "raw sarama sync produce of 20 KB, 32 callers, 4 partitions with a producer each",
 		},
 		measure: func(ctx context.Context, length time.Duration) (sample, error) {
 			s, err := flood(ctx, length)
@@ -148,6 +120,6 @@ func (b *bench) shown(ctx context.Context, f *lab.Fleet) ([]comparison, func(), 
 			bare.size = int(math.Ceil(after.Mean(before)))
 			return s, err
 		},
-		also: costs("P12", "visible checkpoints of 20 KB, all new, 32 connections"),
+		costs: "P12", what: "visible checkpoints of 20 KB, all new, 32 connections",
 	}}}}, bare.close, nil
 }

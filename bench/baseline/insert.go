@@ -39,7 +39,7 @@ func NewInserter(ctx context.Context, database, dir string, from load.Texts) (*I
 		return nil, fmt.Errorf("read the address of the database: %w", err)
 	}
 	i := &Inserter{url: u, texts: from, How: "pgbench", script: filepath.Join(dir, "insert.sql")}
-	if i.pool, err = open(ctx, database, "on"); err != nil {
+	if i.pool, err = open(ctx, database, Callers, "on"); err != nil {
 		return nil, err
 	}
 	if _, err := i.pool.Exec(ctx, `CREATE TABLE bench (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)`); err != nil {
@@ -55,12 +55,12 @@ func NewInserter(ctx context.Context, database, dir string, from load.Texts) (*I
 }
 
 // open is a pool whose transactions wait for the disk, or do not.
-func open(ctx context.Context, database, synchronous string) (*pgxpool.Pool, error) {
+func open(ctx context.Context, database string, connections int32, synchronous string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(database)
 	if err != nil {
 		return nil, fmt.Errorf("read the address of the database: %w", err)
 	}
-	cfg.MaxConns = Callers
+	cfg.MaxConns = connections
 	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = synchronous
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

@@ -44,9 +44,9 @@ type Producer struct {
 	turn      atomic.Uint32
 }
 
-// NewProducer makes the topic. The product has one producer for its inbox and one
-// for each partition of its journal: alone says that the bare one has one.
-func NewProducer(broker string, size int, alone bool, from load.Texts) (*Producer, error) {
+// NewProducer makes the topic, and one producer for each of its partitions, as the
+// product has for its journal: fewer wait for each other.
+func NewProducer(broker string, size int, from load.Texts) (*Producer, error) {
 	p := &Producer{size: size, topic: fmt.Sprintf("bench.raw.%d", size), texts: from}
 	var err error
 	if p.admin, err = sarama.NewClusterAdmin([]string{broker}, Config()); err != nil {
@@ -59,11 +59,7 @@ func NewProducer(broker string, size int, alone bool, from load.Texts) (*Produce
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create topic %s: %w", p.topic, err), p.Close())
 	}
-	n := lab.Partitions
-	if alone {
-		n = 1
-	}
-	for range n {
+	for range lab.Partitions {
 		one, err := sarama.NewSyncProducer([]string{broker}, Config())
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("make a producer: %w", err), p.Close())
@@ -76,13 +72,13 @@ func NewProducer(broker string, size int, alone bool, from load.Texts) (*Produce
 // One produces one record and returns when all replicas have it.
 func (p *Producer) One() error {
 	n := p.turn.Add(1) % lab.Partitions
-	_, _, err := p.producers[int(n)%len(p.producers)].SendMessage(&sarama.ProducerMessage{
+	_, _, err := p.producers[n].SendMessage(&sarama.ProducerMessage{
 		Topic: p.topic, Partition: int32(n), Value: sarama.ByteEncoder(p.texts.Cut(p.size)), //nolint:gosec // below the number of partitions
 	})
 	return err
 }
 
-// Posts are 32 callers.
+// Callers are 32.
 func (p *Producer) Callers() []func() error {
 	out := make([]func() error, Callers)
 	for i := range out {

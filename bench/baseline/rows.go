@@ -98,6 +98,15 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
+// Fetch reads the next rows of a cursor over a table.
+func Fetch(ctx context.Context, q querier, table, cursor string, n int) (*Rows, error) {
+	found, err := q.Query(ctx, fmt.Sprintf("FETCH %d FROM %s", n, cursor))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", table, err)
+	}
+	return collect(table, found)
+}
+
 // Select reads rows of a table; the condition follows its name.
 func Select(ctx context.Context, q querier, table, condition string, args ...any) (*Rows, error) {
 	found, err := q.Query(ctx, "SELECT * FROM "+table+" "+condition, args...)
@@ -110,6 +119,9 @@ func Select(ctx context.Context, q querier, table, condition string, args ...any
 // queue adds the insert of rows from to to into the copy of their table. With a
 // generation, their keys are made new by it, so that they can be inserted again.
 func (r *Rows) queue(batch *pgx.Batch, from, to int, generation int64) {
+	if from == to {
+		return
+	}
 	names, kinds, picked, args := []string{}, []string{}, []string{}, []any{}
 	for i, c := range r.columns {
 		name := pgx.Identifier{c.name()}.Sanitize()

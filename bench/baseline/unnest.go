@@ -23,9 +23,9 @@ type Unnest struct {
 	generation int64
 }
 
-// NewUnnest makes the copies.
-func NewUnnest(ctx context.Context, database string, tables ...string) (*Unnest, error) {
-	pool, err := open(ctx, database, "off")
+// NewUnnest makes the copies, to be filled over that many connections.
+func NewUnnest(ctx context.Context, database string, connections int32, tables ...string) (*Unnest, error) {
+	pool, err := open(ctx, database, connections, "off")
 	if err != nil {
 		return nil, err
 	}
@@ -56,20 +56,24 @@ func (u *Unnest) Close() { u.pool.Close() }
 // Pool is for reading what is inserted.
 func (u *Unnest) Pool() *pgxpool.Pool { return u.pool }
 
-// Insert inserts rows from to to of each set in one transaction.
-func (u *Unnest) Insert(ctx context.Context, sets []*Rows, from, to int) error {
-	return u.insert(ctx, sets, from, to, 0)
-}
-
-func (u *Unnest) insert(ctx context.Context, sets []*Rows, from, to int, generation int64) error {
-	batch := &pgx.Batch{}
-	for _, r := range sets {
-		if begin, end := min(from, r.n), min(to, r.n); begin < end {
-			r.queue(batch, begin, end, generation)
+// Insert inserts all rows of the sets in that many transactions, each with its part
+// of every set.
+func (u *Unnest) Insert(ctx context.Context, sets []*Rows, transactions int) error {
+	for i := range transactions {
+		batch := &pgx.Batch{}
+		for _, r := range sets {
+			r.queue(batch, r.n*i/transactions, r.n*(i+1)/transactions, 0)
+		}
+		if err := u.send(ctx, batch); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (u *Unnest) send(ctx context.Context, batch *pgx.Batch) error {
 	if err := u.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("insert rows %d to %d: %w", from, to, err)
+		return fmt.Errorf("insert rows: %w", err)
 	}
 	return nil
 }
@@ -87,7 +91,11 @@ func (u *Unnest) Rate(ctx context.Context, sets []*Rows, connections, size int, 
 				if from+size > sets[0].n {
 					from, generation = 0, generation+1
 				}
-				if err := u.insert(ctx, sets, from, from+size, generation); err != nil {
+				batch := &pgx.Batch{}
+				for _, r := range sets {
+					r.queue(batch, min(from, r.n), min(from+size, r.n), generation)
+				}
+				if err := u.send(ctx, batch); err != nil {
 					return err
 				}
 				done[c] += size
