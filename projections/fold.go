@@ -206,11 +206,11 @@ func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32) {
 	names, ids := packChannels(c.Channels)
 	r.checkpoints.put(checkpointKey{key, c.Key}, checkpointRow{
 		stream: key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
-		header: mustJSON(c.Header), metadata: mustJSON(c.Metadata), channels: names, ids: ids,
+		header: c.Header.AppendJSON(nil), metadata: c.Metadata.AppendJSON(nil), channels: names, ids: ids,
 		currentThread: int32(c.Thread), epoch: epoch, //nolint:gosec // bounded at the API
 	})
-	for id, m := range st.Values {
-		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: mustJSON(m)})
+	for id, encoded := range st.Encoded {
+		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: encoded})
 	}
 }
 
@@ -250,7 +250,7 @@ func (r *rows) addWrites(key string, e workflow.WritesRecorded, number int64) {
 		at := workflow.WriteKey{Checkpoint: workflow.CheckpointKey{NS: e.NS, TS: e.ThreadTS}, Task: w.Task, Idx: w.Idx}
 		r.writes.put(writeKey{key, at}, writeRow{
 			stream: key, nsHash: NSHash(e.NS), threadTS: e.ThreadTS, task: []byte(w.Task), idx: int32(w.Idx), //nolint:gosec // bounded at the API
-			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: mustJSON(w.Value), number: number + int64(i),
+			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: w.Value.AppendJSON(nil), number: number + int64(i),
 		})
 	}
 }
@@ -303,14 +303,39 @@ func (r *rows) addWorkflow(s *stream, partition int32) {
 	if w.Run != nil {
 		row.run, row.active, row.workload, row.home = &w.Run.ID, w.ActiveRun() != nil, w.Run.Workload, workflow.NodeOf(w.Run.Attempt.By)
 	}
+	intents := intentsOf(s, partition)
+	if s.written != nil && s.written.same(row, intents) {
+		return // as nearly every step leaves it
+	}
+	s.written = &written{row, intents}
 	r.workflows.put(s.key, row)
 	r.touched = append(r.touched, s.key)
-	for _, i := range w.Intents() {
-		r.intents = append(r.intents, intentRow{
+	r.intents = append(r.intents, intents...)
+}
+
+func intentsOf(s *stream, partition int32) []intentRow {
+	var out []intentRow
+	for _, i := range s.workflow.Intents() {
+		out = append(out, intentRow{
 			stream: s.key, kind: string(i.Kind), id: i.ID, partition: partition, due: i.Due,
 			attempt: int32(i.Attempt.Count), open: i.Attempt.Open, by: i.Attempt.By, lane: i.Lane, home: workflow.NodeOf(i.Home), //nolint:gosec // counts attempts
 		})
 	}
+	return out
+}
+
+// written is what the tables hold of a workflow beside its head.
+type written struct {
+	workflow workflowRow
+	intents  []intentRow
+}
+
+func (w *written) same(row workflowRow, intents []intentRow) bool {
+	if (row.run == nil) != (w.workflow.run == nil) || row.run != nil && *row.run != *w.workflow.run {
+		return false
+	}
+	row.run = w.workflow.run // the pointers may differ
+	return row == w.workflow && slices.Equal(intents, w.intents)
 }
 
 // mustJSON encodes what domain types made: it cannot fail.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -169,6 +170,34 @@ func col[R, T any](rows []R, of func(*R) T) []T {
 	}
 	return out
 }
+
+// uuids is a column of UUIDs. They go to Postgres as they are: pgx would take
+// uuid.UUID for something that turns itself into text, and ask each.
+type uuids []*uuid.UUID
+
+func uuidCol[R any](rows []R, of func(*R) *uuid.UUID) uuids {
+	out := make(uuids, len(rows))
+	for i := range rows {
+		out[i] = of(&rows[i])
+	}
+	return out
+}
+
+// Dimensions is for pgtype.ArrayGetter.
+func (u uuids) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(u)), LowerBound: 1}} //nolint:gosec // at most a batch
+}
+
+// Index is for pgtype.ArrayGetter.
+func (u uuids) Index(i int) any {
+	if u[i] == nil {
+		return pgtype.UUID{}
+	}
+	return pgtype.UUID{Bytes: *u[i], Valid: true}
+}
+
+// IndexType is for pgtype.ArrayGetter.
+func (uuids) IndexType() any { return pgtype.UUID{} }
 
 // keyed holds the last row of each key, in the order the keys came.
 type keyed[K comparable, R any] struct {

@@ -27,6 +27,8 @@ type stream struct {
 	number  int64
 	time    time.Time
 	stopped bool
+	// written is nil until this projector has written the workflow's rows.
+	written *written
 
 	workflow     workflow.State
 	facts        *workflow.Facts

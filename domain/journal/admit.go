@@ -136,24 +136,25 @@ func (p Parsed) ignored(reason Reason, detail string) Parsed {
 	return p
 }
 
+// read reads the value: a commit, nearly always, or what says that bytes go
+// ahead of one.
 func (p *Parsed) read() error {
-	var b blobRecord
-	if strictjson.Unmarshal(p.Record.Value, &b) == nil && b.V == Version && b.Blobs > 0 {
-		stream, err := domain.ParseStreamID(b.Stream)
-		if err != nil {
-			return err
-		}
-		if b.Blobs != len(p.Blobs) {
-			return errors.New("the count of blobs does not match the headers")
-		}
-		p.What, p.Stream = WhatBlobs, stream
+	c, err := DecodeCommit(p.Record.Value)
+	if err == nil {
+		p.What, p.Stream, p.Commit, p.Hash = WhatCommit, c.Stream, c, HashOf(p.Record.Value)
 		return nil
 	}
-	c, err := DecodeCommit(p.Record.Value)
-	if err != nil {
+	var b blobRecord
+	if strictjson.Unmarshal(p.Record.Value, &b) != nil || b.V != Version || b.Blobs <= 0 {
 		return err
 	}
-	p.What, p.Stream, p.Commit, p.Hash = WhatCommit, c.Stream, c, HashOf(p.Record.Value)
+	if p.Stream, err = domain.ParseStreamID(b.Stream); err != nil {
+		return err
+	}
+	if b.Blobs != len(p.Blobs) {
+		return errors.New("the count of blobs does not match the headers")
+	}
+	p.What = WhatBlobs
 	return nil
 }
 

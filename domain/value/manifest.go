@@ -36,7 +36,16 @@ type wireManifest struct {
 
 // ID is the identity of the value within its stream: the address of the
 // manifest's canonical JSON.
-func (m Manifest) ID() Address { return AddressOf(m.appendJSON(nil)) }
+func (m Manifest) ID() Address {
+	id, _ := m.Canonical()
+	return id
+}
+
+// Canonical is the identity of the value and the JSON that it is the address of.
+func (m Manifest) Canonical() (Address, []byte) {
+	b := m.appendJSON(make([]byte, 0, 128+m.Weight()))
+	return AddressOf(b), b
+}
 
 // Weight is about how many bytes of memory m takes.
 func (m Manifest) Weight() int { return len(m.Type) + len(m.Head) + weight(m.Entries) + len(m.Tail) }

@@ -115,6 +115,14 @@ func appendAddress(b []byte, a Address) []byte {
 // fetch reads the one blob of a spilled manifest; each may be nil where v needs
 // none. It refuses whatever Diff or Spill cannot have made.
 func (v Value) Resolve(base *Manifest, fetch func(Address) ([]byte, error)) (Manifest, error) {
+	if id, based := v.BaseID(); based && base != nil && base.ID() != id {
+		return Manifest{}, fmt.Errorf("value: base %s was given as %s", id, base.ID())
+	}
+	return v.ResolveOver(base, fetch)
+}
+
+// ResolveOver is Resolve for a base that was found under its ID.
+func (v Value) ResolveOver(base *Manifest, fetch func(Address) ([]byte, error)) (Manifest, error) {
 	if !v.Manifest.IsZero() {
 		return v.unspill(fetch)
 	}
@@ -141,8 +149,6 @@ func (v Value) kept(base *Manifest) ([]Entry, error) {
 		return nil, fmt.Errorf("value: keep %d does not go with base %s", v.Keep, id)
 	case base == nil:
 		return nil, fmt.Errorf("value: base %s is not there", id)
-	case base.ID() != id:
-		return nil, fmt.Errorf("value: base %s was given as %s", id, base.ID())
 	case base.Type != v.Type || base.Key != v.Key:
 		return nil, fmt.Errorf("value: base %s has type %q and key %q, not %q and %q", id, base.Type, base.Key, v.Type, v.Key)
 	case v.Keep > len(base.Entries):

@@ -185,11 +185,11 @@ func TestWithoutAParentItStandsOnTheLatest(t *testing.T) {
 		t.Errorf("%+v, %d blobs", e, len(s.out.Blobs))
 	}
 	want := save(3, 0, big).Want(s.state, s.env)
-	if d := cmp.Diff(workflow.Want{Checkpoints: []workflow.CheckpointKey{{TS: ts(3)}}, Latest: []string{""}}, want); d != "" {
+	if d := cmp.Diff(workflow.Want{Checkpoints: []workflow.CheckpointKey{{TS: ts(3)}}, Latest: []string{""}, Newest: []string{""}}, want); d != "" {
 		t.Error(d)
 	}
 	want = save(3, 2, big).Want(s.state, s.env)
-	if d := cmp.Diff(workflow.Want{Checkpoints: []workflow.CheckpointKey{{TS: ts(3)}}, Base: []workflow.CheckpointKey{{TS: ts(2)}}}, want); d != "" {
+	if d := cmp.Diff(workflow.Want{Checkpoints: []workflow.CheckpointKey{{TS: ts(3)}}, Base: []workflow.CheckpointKey{{TS: ts(2)}}, Newest: []string{""}}, want); d != "" {
 		t.Error(d)
 	}
 }

@@ -84,8 +84,9 @@ type Fetch func(value.Address) ([]byte, error)
 // Stored is what one checkpointed event adds.
 type Stored struct {
 	Checkpoint Checkpoint
-	// Values are the manifests of the channels that changed.
-	Values map[value.Address]value.Manifest
+	// Values are the manifests of the channels that changed, Encoded their JSON.
+	Values  map[value.Address]value.Manifest
+	Encoded map[value.Address][]byte
 }
 
 // Store resolves a checkpointed event against the facts: the parent's channels
@@ -93,7 +94,7 @@ type Stored struct {
 // and the bases to be among the facts and changes nothing.
 func (f *Facts) Store(e Checkpointed, fetch Fetch) (Stored, error) {
 	out := Stored{
-		Values: map[value.Address]value.Manifest{},
+		Values: map[value.Address]value.Manifest{}, Encoded: map[value.Address][]byte{},
 		Checkpoint: Checkpoint{
 			Key: CheckpointKey{e.NS, e.ThreadTS}, Parent: clone(e.ParentTS), Header: e.Header, Metadata: e.Metadata,
 			Channels: map[string]value.Address{}, Thread: e.CurrentThread, Missing: e.ParentMissing,
@@ -117,8 +118,8 @@ func (f *Facts) Store(e Checkpointed, fetch Fetch) (Stored, error) {
 		if err != nil {
 			return Stored{}, fmt.Errorf("channel %q of checkpoint %s: %w", c.Channel, e.ThreadTS, err)
 		}
-		id := m.ID()
-		out.Checkpoint.Channels[c.Channel], out.Values[id] = id, m
+		id, encoded := m.Canonical()
+		out.Checkpoint.Channels[c.Channel], out.Values[id], out.Encoded[id] = id, m, encoded
 	}
 	return out, nil
 }
@@ -132,7 +133,7 @@ func (f *Facts) resolve(v value.Value, fetch Fetch) (value.Manifest, error) {
 	if !ok {
 		return value.Manifest{}, fmt.Errorf("its base %s is not there", id)
 	}
-	return v.Resolve(&base, fetch)
+	return v.ResolveOver(&base, fetch)
 }
 
 // Add makes a stored checkpoint part of the facts.
