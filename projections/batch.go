@@ -227,7 +227,7 @@ func (b *builder) advance(e *entry, r *rows) {
 	r.commits = append(r.commits, commitRow{
 		partition: b.partition, offset: s.offset, stream: s.key, hash: p.Hash[:], commandID: p.Commit.Command.ID,
 		commandHash: commandHash, time: p.Commit.Time, events: int32(len(p.Commit.Events)), //nolint:gosec // at most MaxItems
-		record: b.set.codec.Pack(p.Record.Value),
+		record: b.set.codec.PackCommit(p.Record.Value),
 	})
 }
 

@@ -46,7 +46,7 @@ func (c *Commits) From(ctx context.Context, partition int32, offset int64, limit
 		if err := found.Scan(&a.Position.Offset, &packed); err != nil {
 			return nil, fmt.Errorf("read a commit: %w", err)
 		}
-		record, err := c.codec.Unpack(packed)
+		record, err := c.codec.UnpackCommit(packed)
 		if err != nil {
 			return nil, err
 		}

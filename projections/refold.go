@@ -116,7 +116,7 @@ func (p *Projector) commitsAfter(ctx context.Context, q querier, id domain.Strea
 		if err := found.Scan(&at.Partition, &at.Offset, &packed); err != nil {
 			return nil, fmt.Errorf("read a commit: %w", err)
 		}
-		record, err := p.codec.Unpack(packed)
+		record, err := p.codec.UnpackCommit(packed)
 		if err != nil {
 			return nil, err
 		}

@@ -42,6 +42,7 @@ type nodeConfig struct {
 	maxBody   int64
 	grace     time.Duration
 	logger    *slog.Logger
+	getenv    func(string) string
 	point     func(string)
 	now       func() time.Time
 }
@@ -206,6 +207,7 @@ func (n *node) work(ctx context.Context, partition int32) error {
 // its answer, and what it needs for that ends after it.
 func (n *node) run(ctx context.Context) error {
 	defer n.close()
+	collectLess(n.cfg.getenv, nodeGC)
 	failed := make(chan error, 1)
 	stages := []*stage{
 		begin(ctx, failed, n.runEngine, n.effects.RunHome, n.runRouters),

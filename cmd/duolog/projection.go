@@ -130,6 +130,7 @@ func (c projectionRebuildCmd) Run(ctx context.Context, a app) error {
 
 // replay projects every partition into db up to ends, with progress on stderr.
 func replay(ctx context.Context, a app, s *store, db *postgres.DB, ends map[int32]int64) (int64, error) {
+	collectLess(a.getenv, replayGC)
 	projector, err := s.projector(db)
 	if err != nil {
 		return 0, err

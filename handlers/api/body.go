@@ -19,7 +19,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([
 	most = min(most, limits.MaxBody)
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+		body, err := readSized(http.MaxBytesReader(w, r.Body, most), min(r.ContentLength, most))
 		return body, bodyError(err, most)
 	case "gzip", "x-gzip":
 		in := http.MaxBytesReader(w, r.Body, min(most, limits.MaxCompressed))
@@ -32,6 +32,15 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([
 	default:
 		return nil, invalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
 	}
+}
+
+// readSized is io.ReadAll for what says its size: it is read to where it stays.
+// A size below 0 is not known; a false one costs a copy.
+func readSized(in io.Reader, size int64) ([]byte, error) {
+	const least = 512 // also the room that finds out where it ends
+	b := bytes.NewBuffer(make([]byte, 0, max(size, 0)+least))
+	_, err := b.ReadFrom(in)
+	return b.Bytes(), err
 }
 
 // bodyError says what was wrong with the body on the wire.

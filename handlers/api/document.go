@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/duolog/duolog/domain"
 )
@@ -55,13 +58,18 @@ func elements(raw []byte) [][]byte {
 	return out
 }
 
+// What the state of an agent may hold below the names that are read here is its
+// own affair: names that come twice, escapes of half a surrogate pair. It comes
+// back as it was sent.
+var anyNames, anyText = jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true) //nolint:gochecknoglobals // constants
+
 // checkJSON says whether raw is JSON that everybody reads alike. It is the only
 // look at the whole of it.
 func checkJSON(what string, raw []byte, maxDepth int) error {
 	if !utf8.Valid(raw) {
 		return invalidBody(what+" is not UTF-8", "encode it as UTF-8", nil)
 	}
-	if !json.Valid(raw) {
+	if !jsontext.Value(raw).IsValid(anyNames, anyText) {
 		return invalidBody(what+" is not JSON: "+syntax(raw), "send valid JSON", nil)
 	}
 	if depth(raw) > maxDepth {
@@ -98,17 +106,20 @@ func depth(raw []byte) int {
 	return deepest
 }
 
-// stringEnd is the offset after the string that begins at i.
+// stringEnd is the offset after the string that begins at i. It looks for the
+// quotes alone: most of a request is the inside of strings.
 func stringEnd(raw []byte, i int) int {
-	for i++; i < len(raw); i++ {
-		switch raw[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for from := i + 1; ; {
+		n := bytes.IndexByte(raw[from:], '"')
+		if n < 0 {
+			return len(raw)
 		}
+		inside := raw[from : from+n]
+		if escapes := len(inside) - len(bytes.TrimRight(inside, `\`)); escapes%2 == 0 {
+			return from + n + 1
+		}
+		from += n + 1
 	}
-	return len(raw)
 }
 
 // scanner walks over JSON that is known to be valid.

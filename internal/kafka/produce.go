@@ -49,7 +49,7 @@ func (c *conn) produceOnce(at place, batch *sarama.RecordBatch) error {
 // recordBatch has no producer id: nothing recognises a repeat of it.
 func recordBatch(msgs []journal.Message) *sarama.RecordBatch {
 	b := &sarama.RecordBatch{
-		Version: 2, Codec: sarama.CompressionZSTD, CompressionLevel: sarama.CompressionLevelDefault,
+		Version: 2, Codec: sarama.CompressionZSTD, CompressionLevel: compressionLevel,
 		ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1,
 		FirstTimestamp: msgs[0].Time.Truncate(time.Millisecond), MaxTimestamp: msgs[0].Time,
 	}

@@ -73,8 +73,8 @@ func (t *Tx) Next(ctx context.Context, partition int32) (domain.Position, error)
 	return at, nil
 }
 
-// Unpack decompresses the record of a commit.
-func (t *Tx) Unpack(record []byte) ([]byte, error) { return t.codec.Unpack(record) }
+// UnpackCommit decompresses the record of a commit.
+func (t *Tx) UnpackCommit(record []byte) ([]byte, error) { return t.codec.UnpackCommit(record) }
 
 // DecodeJSON reads a column that holds JSON, and names it where it cannot.
 func DecodeJSON(what string, raw []byte, into any) error {

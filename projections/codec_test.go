@@ -1,0 +1,75 @@
+package projections_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"pgregory.net/rapid"
+
+	"github.com/duolog/duolog/projections"
+)
+
+func newCodec(tb testing.TB) *projections.Codec {
+	tb.Helper()
+	c, err := projections.NewCodec()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+func TestCommitsComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	c := newCodec(t)
+	dictionary, err := os.ReadFile("commits.dict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.IntRange(0, len(dictionary)-1).Draw(t, "from")
+		like := dictionary[from:min(len(dictionary), from+rapid.IntRange(0, 12<<10).Draw(t, "like"))]
+		b := append(bytes.Clone(like), rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "other")...)
+		got, err := c.UnpackCommit(c.PackCommit(b))
+		if err != nil || !bytes.Equal(got, b) {
+			t.Fatalf("%d bytes came back as %d: %v", len(b), len(got), err)
+		}
+	})
+}
+
+// TestCommitsOfZstdAreRead: databases hold rows that were written before there
+// was a dictionary.
+func TestCommitsOfZstdAreRead(t *testing.T) {
+	t.Parallel()
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Repeat("a commit ", 50)
+	got, err := newCodec(t).UnpackCommit(enc.EncodeAll([]byte(want), nil))
+	if err != nil || string(got) != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, broken := range [][]byte{nil, {2}, {2, 0xff, 0xff}, {0x28}} {
+		if _, err := newCodec(t).UnpackCommit(broken); err == nil {
+			t.Errorf("%x was read", broken)
+		}
+	}
+}
+
+// TestTheDictionaryStays: rows in databases stand on its bytes.
+func TestTheDictionaryStays(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("commits.dict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "c76895c472fbde95bdfa325c82fa86c2444d50ac44766a10f4909e8cd04c54b3"
+	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
+		t.Errorf("commits.dict has the hash %x, want %s: put a new dictionary beside it", sum, want)
+	}
+}
