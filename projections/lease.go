@@ -26,6 +26,8 @@ type LeaseConfig struct {
 	Logger *slog.Logger
 	// Every is how often leases are renewed; 0 means a second.
 	Every time.Duration
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
 }
 
 // leaseSeconds is how long a lease lasts without renewal.
@@ -49,6 +51,9 @@ type ownership struct {
 func NewLeases(cfg LeaseConfig) *Leases {
 	if cfg.Every == 0 {
 		cfg.Every = time.Second
+	}
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
 	}
 	return &Leases{cfg: cfg, owned: map[int32]*ownership{}}
 }
@@ -164,6 +169,7 @@ func (l *Leases) renew(ctx context.Context) error {
 }
 
 func (l *Leases) acquire(ctx context.Context, most int) error {
+	l.cfg.Point("lease.before_take")
 	found, err := l.cfg.Pool.Query(ctx, `INSERT INTO leases (partition, owner, until)
 		SELECT p, $1, now() + make_interval(secs => $2) FROM generate_series(0, $3::int - 1) AS p
 		WHERE NOT EXISTS (SELECT FROM leases l WHERE l.partition = p AND l.until > now()) LIMIT $4
@@ -176,6 +182,7 @@ func (l *Leases) acquire(ctx context.Context, most int) error {
 	if err != nil {
 		return fmt.Errorf("take leases: %w", err)
 	}
+	l.cfg.Point("lease.after_take")
 	for _, p := range taken {
 		l.take(ctx, p)
 	}

@@ -182,7 +182,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 // wireLeases gives the owner of a partition its work.
 func (n *node) wireLeases() {
 	n.leases = projections.NewLeases(projections.LeaseConfig{
-		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger, Work: n.work,
+		Pool: n.db.Write, Node: n.cfg.node, Partitions: n.partitions, Logger: n.cfg.logger, Work: n.work, Point: n.cfg.point,
 	})
 }
 

@@ -27,7 +27,7 @@ func (n *node) wireRouters() error {
 		return fmt.Errorf("publish refused commands: %w", err)
 	}
 	n.closers = append(n.closers, func() { _ = commands.Close(); _ = refusals.Close() })
-	n.inbox = inbox.NewPublisher(commands, n.cfg.kafka.CommandsTopic())
+	n.inbox = inbox.NewPublisher(commands, n.cfg.kafka.CommandsTopic(), n.cfg.point)
 	refused := inbox.NewRefused(refusals, n.cfg.kafka.RefusedTopic(), n.cfg.logger)
 	subscriber, err := kafka.NewCommandSubscriber(n.cfg.kafka, inbox.Group)
 	if err != nil {

@@ -149,6 +149,7 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 		if _, _, err := d.appendUntil(ctx, ahead); err != nil {
 			return nil, err
 		}
+		d.cfg.Point("dispatch.after_ahead")
 	}
 	positions, again, err := d.appendUntil(ctx, commits)
 	if err != nil {
@@ -165,6 +166,7 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 		}
 		verdicts[at[i]] = v
 	}
+	d.cfg.Point("dispatch.before_answer")
 	return verdicts, nil
 }
 

@@ -85,7 +85,7 @@ func start(t *testing.T, d *dispatcher) bench {
 		Dispatch: d, Refused: inbox.NewRefused(bus, "refused", logger), Subscriber: bus, Topic: "commands", Logger: logger,
 	})
 	t.Cleanup(func() { _ = bus.Close() })
-	return bench{inbox.NewPublisher(bus, "commands"), bus, refused}
+	return bench{inbox.NewPublisher(bus, "commands", nil), bus, refused}
 }
 
 func run(t *testing.T, cfg inbox.Config) {
@@ -255,7 +255,7 @@ func TestInboxOverKafka(t *testing.T) {
 	run(t, inbox.Config{
 		Dispatch: d, Refused: inbox.NewRefused(refusing, cfg.RefusedTopic(), logger), Subscriber: sub, Topic: cfg.CommandsTopic(), Logger: logger,
 	})
-	publisher := inbox.NewPublisher(commands, cfg.CommandsTopic())
+	publisher := inbox.NewPublisher(commands, cfg.CommandsTopic(), nil)
 	conversationID := domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: uuid.New()}
 	for range 3 {
 		e := envelope(t, dispatch.Request{Stream: conversationID, Conversation: &conversation.ReceiveMessage{

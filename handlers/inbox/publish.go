@@ -31,11 +31,18 @@ const (
 type Publisher struct {
 	pub   message.Publisher
 	topic string
+	point func(string)
 }
 
 // NewPublisher makes a Publisher over one that returns when the message is as
-// durable as the log.
-func NewPublisher(pub message.Publisher, topic string) *Publisher { return &Publisher{pub, topic} }
+// durable as the log. Named points for crash tests are told to point; nil
+// outside them.
+func NewPublisher(pub message.Publisher, topic string, point func(string)) *Publisher {
+	if point == nil {
+		point = func(string) {}
+	}
+	return &Publisher{pub, topic, point}
+}
 
 // Publish returns when the command stands in the topic. After an error its
 // outcome is unknown: the same envelope may be published again.
@@ -44,7 +51,12 @@ func (p *Publisher) Publish(ctx context.Context, e dispatch.Envelope) error {
 	if err != nil {
 		return err
 	}
-	return publish(ctx, p.pub, p.topic, msg)
+	p.point("inbox.before_publish")
+	if err := publish(ctx, p.pub, p.topic, msg); err != nil {
+		return err
+	}
+	p.point("inbox.after_publish")
+	return nil
 }
 
 func envelopeMessage(ctx context.Context, e dispatch.Envelope) (*message.Message, error) {

@@ -109,7 +109,9 @@ func (h *handler) handle(msg *message.Message) error {
 	}
 	h.cfg.Observe(string(domain.CodeOf(err)))
 	// A crash after this and before the acknowledgement refuses it twice.
-	return h.cfg.Refused.Message(ctx, msg, err)
+	err = h.cfg.Refused.Message(ctx, msg, err)
+	h.cfg.Point("inbox.after_refused")
+	return err
 }
 
 func (h *handler) carryOut(ctx context.Context, payload []byte) error {
