@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/duolog/duolog/domain/planted"
 )
 
 // NotifyChannel is where a committed batch is announced: "partition:next".
@@ -30,6 +32,13 @@ const sqlstateLost = "DL001"
 func write(ctx context.Context, pool *pgxpool.Pool, b *batch) error {
 	statements := &pgx.Batch{}
 	b.queue(statements)
+	if planted.Bug("offset_outside_transaction") {
+		alone := &pgx.Batch{QueuedQueries: statements.QueuedQueries[:1]}
+		if err := sent(pool.SendBatch(ctx, alone), 1); err != nil {
+			return err
+		}
+		statements.QueuedQueries = statements.QueuedQueries[1:]
+	}
 	statements.Queue(`SELECT pg_notify($1, $2)`, NotifyChannel, fmt.Sprintf("%d:%d", b.partition, b.next))
 	return sent(pool.SendBatch(ctx, statements), statements.Len())
 }
@@ -50,6 +59,9 @@ func try(ctx context.Context, pool *pgxpool.Pool, b *batch) error {
 func (b *batch) queue(statements *pgx.Batch) {
 	statements.Queue(`SELECT swap_offset($1, $2, $3)`, b.partition, b.from, b.next)
 	b.rows.queue(statements)
+	if planted.Bug("offset_swapped_last") {
+		statements.QueuedQueries = append(statements.QueuedQueries[1:], statements.QueuedQueries[0])
+	}
 }
 
 // sent reads the results in order and returns the first error.

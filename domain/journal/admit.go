@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/domain/strictjson"
 	"github.com/duolog/duolog/domain/value"
 )
@@ -74,7 +75,7 @@ func Admit(f Facts, p Parsed) (Reason, string) {
 	if p.Reason != "" || p.What != WhatCommit {
 		return p.Reason, p.Detail
 	}
-	if p.Commit.Parent != f.Head {
+	if p.Commit.Parent != f.Head && !planted.Bug("no_parent_check") {
 		return ReasonStaleParent, "its parent is " + nameOf(p.Commit.Parent) + ", the head is " + nameOf(f.Head)
 	}
 	for _, a := range p.Commit.Needs {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/wait"
 )
 
@@ -145,6 +146,16 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 		return verdicts, nil
 	}
 	d.cfg.Point("dispatch.before_append")
+	switch {
+	case planted.Bug("ack_before_append"):
+		go func() { _, _, _ = d.appendUntil(context.WithoutCancel(ctx), append(ahead, commits...)) }()
+		for _, i := range at {
+			verdicts[i].accepted = true
+		}
+		return verdicts, nil
+	case planted.Bug("blob_after_commit"):
+		ahead, commits = nil, append(commits, ahead...)
+	}
 	if len(ahead) > 0 {
 		if _, _, err := d.appendUntil(ctx, ahead); err != nil {
 			return nil, err
@@ -159,7 +170,7 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 	if err := d.cfg.Visible.Wait(ctx, positions[len(positions)-1]); err != nil {
 		return nil, err
 	}
-	for i, position := range positions {
+	for i, position := range positions[:len(at)] {
 		v, err := d.verdictOf(ctx, id, outcomes[at[i]].packed.Hash, position, again)
 		if err != nil {
 			return nil, err

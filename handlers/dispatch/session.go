@@ -10,6 +10,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections"
@@ -49,11 +50,11 @@ type decided struct {
 // state that the next one sees.
 func (s *session) decide(r *Request, index int, now time.Time) decided {
 	d := decided{sameAs: -1}
-	if done, ok := s.snap.Done[r.CommandID]; ok {
+	if done, ok := s.snap.Done[r.CommandID]; ok && !planted.Bug("no_command_dedupe") {
 		d.done, d.after, d.err = &done, s.snap.Workflow, sameBody(r.Hash, done.Body)
 		return d
 	}
-	if first, ok := s.pending[r.CommandID]; ok {
+	if first, ok := s.pending[r.CommandID]; ok && !planted.Bug("no_command_dedupe") {
 		d.sameAs = first
 		return d
 	}
@@ -124,7 +125,7 @@ func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided)
 		if state, err = workflow.Apply(state, workflow.Recorded{Event: e, Time: commit.Time, Principal: r.Principal}); err != nil {
 			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
 		}
-		if err = s.snap.Facts.Apply(e, fetch); err != nil {
+		if err = s.learn(e, fetch); err != nil {
 			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
 		}
 		if err = add(commit, e.EventType(), e, e.Values(), out.Blobs); err != nil {
@@ -136,6 +137,14 @@ func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided)
 		s.snap.Facts.Blobs[b.Address] = true
 	}
 	return out.Blobs, nil
+}
+
+// learn makes an event part of the facts, so that the next command sees it.
+func (s *session) learn(e workflow.Event, fetch workflow.Fetch) error {
+	if planted.Bug("facts_not_updated_in_batch") {
+		return nil
+	}
+	return s.snap.Facts.Apply(e, fetch)
 }
 
 func (s *session) decideConversation(r *Request, commit *journal.Commit) ([]value.Blob, error) {

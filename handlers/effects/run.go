@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/effects/stored"
@@ -39,6 +40,12 @@ func (r *Runner) run(ctx context.Context, j *job) error {
 	}
 	if err := start.Validate(); err != nil {
 		return r.finish(ctx, j, workflow.WorkloadFailed, engine.ReasonStartFailed, err.Error())
+	}
+	if planted.Bug("attempt_after_call") {
+		if _, err := e.Start(ctx, start); err != nil {
+			return err
+		}
+		r.cfg.Point("effects.after_call")
 	}
 	attempt := &workflow.AttemptRun{Run: run.ID, By: r.cfg.Instance, Attempt: run.Attempt.Count + 1}
 	if err := r.claim(ctx, j, systemEngine, "attempt_run", attempt); err != nil {
