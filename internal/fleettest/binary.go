@@ -32,10 +32,12 @@ func Main(m *testing.M) {
 var built = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "duolog-fleet-") })
 
 // plain is the binary that users get; crashing is the one that kills itself
-// where DUOLOG_CRASH_AT says.
+// where DUOLOG_CRASH_AT says; faulty does so too and has the bug that
+// DUOLOG_PLANTED_BUG names.
 var (
 	plain    = sync.OnceValues(func() (string, error) { return build("duolog") })
 	crashing = sync.OnceValues(func() (string, error) { return build("duolog-crashtest", "-tags", "crashtest") })
+	faulty   = sync.OnceValues(func() (string, error) { return build("duolog-planted", "-tags", "crashtest,planted") })
 )
 
 func build(name string, flags ...string) (string, error) {
@@ -56,6 +58,9 @@ func Duolog(tb testing.TB) string { tb.Helper(); return need(tb, plain) }
 
 // Crashtest is the path of the binary with crash points.
 func Crashtest(tb testing.TB) string { tb.Helper(); return need(tb, crashing) }
+
+// Planted is the path of the binary with crash points and planted bugs.
+func Planted(tb testing.TB) string { tb.Helper(); return need(tb, faulty) }
 
 func need(tb testing.TB, binary func() (string, error)) string {
 	tb.Helper()

@@ -3,11 +3,13 @@ package fleettest
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/embedded/embeddedtest"
@@ -19,6 +21,7 @@ type Fleet struct {
 	TB         testing.TB
 	Dir        string
 	Brokers    string
+	Prefix     string
 	Broker     *embedded.Broker
 	Postgres   *embedded.Postgres
 	Database   string
@@ -31,10 +34,32 @@ type Fleet struct {
 // NewFleet has an empty log of four partitions.
 func NewFleet(tb testing.TB, step time.Duration) *Fleet {
 	tb.Helper()
+	f := NewFleetOn(tb, step, "")
+	if r := f.Init(1); r.Code != 0 {
+		tb.Fatalf("journal init: %s%s", r.Out, r.Err)
+	}
+	return f
+}
+
+// Init makes the log.
+func (f *Fleet) Init(replication int) Result {
+	f.TB.Helper()
+	return f.Tool("journal", "init", "--partitions", "4", "--replication", strconv.Itoa(replication), "--json")
+}
+
+// NewFleetOn has no log yet. It uses the brokers of somebody else, under a
+// prefix of its own, or starts one.
+func NewFleetOn(tb testing.TB, step time.Duration, brokers string) *Fleet {
+	tb.Helper()
 	dir := tb.TempDir()
-	f := &Fleet{TB: tb, Dir: dir, Brokers: Address(tb), Token: "a-token-of-mia-0123456789", Repository: Repository(tb, dir), Agent: NewAgent(tb, dir, step)}
-	f.StartBroker()
-	tb.Cleanup(func() { _ = f.Broker.Close() })
+	f := &Fleet{TB: tb, Dir: dir, Brokers: brokers, Prefix: "duolog", Token: "a-token-of-mia-0123456789", Repository: Repository(tb, dir), Agent: NewAgent(tb, dir, step)}
+	if brokers != "" {
+		f.Prefix = "t" + uuid.NewString()[:8]
+	} else {
+		f.Brokers = Address(tb)
+		f.StartBroker()
+		tb.Cleanup(func() { _ = f.Broker.Close() })
+	}
 	f.Postgres = embeddedtest.OwnPostgres(tb)
 	if err := f.Postgres.EnsureDatabase(tb.Context(), "duolog"); err != nil {
 		tb.Fatal(err)
@@ -42,9 +67,6 @@ func NewFleet(tb testing.TB, step time.Duration) *Fleet {
 	f.Database = f.Postgres.URL("duolog")
 	Write(tb, f.Token+"\n", dir, "token")
 	f.Config = f.Write("duolog.yaml", "")
-	if r := f.Tool("journal", "init", "--partitions", "4", "--replication", "1"); r.Code != 0 {
-		tb.Fatalf("journal init: %s%s", r.Out, r.Err)
-	}
 	return f
 }
 
@@ -82,6 +104,7 @@ func (f *Fleet) StartBroker() {
 func (f *Fleet) Write(name, more string) string {
 	f.TB.Helper()
 	return Write(f.TB, fmt.Sprintf(`brokers: [%s]
+topic_prefix: %s
 database_url: %s
 keystore: %s
 engine_base_path: %s
@@ -96,13 +119,13 @@ tenants:
     default_user: mia
 tokens:
   - {tenant: acme, user: mia, token_file: %s}
-%s`, f.Brokers, f.Database, filepath.Join(f.Dir, "keystore.jsonl"), f.Repository, strings.Join(f.Agent.Program, ", "), filepath.Join(f.Dir, "token"), more), f.Dir, name)
+%s`, strings.ReplaceAll(f.Brokers, ",", ", "), f.Prefix, f.Database, filepath.Join(f.Dir, "keystore.jsonl"), f.Repository, strings.Join(f.Agent.Program, ", "), filepath.Join(f.Dir, "token"), more), f.Dir, name)
 }
 
 // Tool runs a command on the log and the database themselves.
 func (f *Fleet) Tool(args ...string) Result {
 	f.TB.Helper()
-	return Command(f.TB, f.Dir, []string{"DUOLOG_BROKERS=" + f.Brokers, "DUOLOG_DATABASE_URL=" + f.Database}, args...)
+	return Command(f.TB, f.Dir, []string{"DUOLOG_BROKERS=" + f.Brokers, "DUOLOG_TOPIC_PREFIX=" + f.Prefix, "DUOLOG_DATABASE_URL=" + f.Database}, args...)
 }
 
 // Node is a process with a name; base is where its agents reach the API.

@@ -14,11 +14,17 @@ type Node struct {
 	Proc            *Process
 }
 
+// Launch starts a binary as this node, with more environment.
+func (n *Node) Launch(binary string, env ...string) {
+	n.Fleet.TB.Helper()
+	n.Proc = Launch(n.Fleet.TB, n.Fleet.Dir, env, binary, "serve", "--config", n.Fleet.Config,
+		"--state-dir", filepath.Join(n.Fleet.Dir, n.Name), "--node-id", n.Name, "--listen", n.API, "--public-url", n.Base)
+}
+
 // Start starts the process and waits until it serves.
 func (n *Node) Start() {
 	n.Fleet.TB.Helper()
-	n.Proc = Launch(n.Fleet.TB, n.Fleet.Dir, nil, Duolog(n.Fleet.TB), "serve", "--config", n.Fleet.Config,
-		"--state-dir", filepath.Join(n.Fleet.Dir, n.Name), "--node-id", n.Name, "--listen", n.API, "--public-url", n.Base)
+	n.Launch(Duolog(n.Fleet.TB))
 	Eventually(n.Fleet.TB, 30*time.Second, func() error {
 		if !n.Proc.Alive() {
 			return FinalError{errors.New(n.Name + " ended: " + n.Proc.Err.String())}

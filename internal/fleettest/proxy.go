@@ -16,7 +16,7 @@ import (
 func RoundRobin(tb testing.TB, addresses ...string) string {
 	tb.Helper()
 	var next atomic.Int64
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Transport: transport, ErrorLog: log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {

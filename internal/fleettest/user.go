@@ -69,7 +69,7 @@ type User struct {
 // NewUser is a client of an address, under a token.
 func NewUser(tb testing.TB, base, token string) *User {
 	tb.Helper()
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &User{base, token, &http.Client{Timeout: 40 * time.Second, Transport: transport}}
 }
