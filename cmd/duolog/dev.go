@@ -177,6 +177,7 @@ func (c devCmd) serve(ctx context.Context, a app, cfg config.Config, parts *part
 	if err != nil {
 		return err
 	}
+	n.cfg.checks = append(n.cfg.checks, room(parts.broker))
 	if err := c.introduce(ctx, n, cfg); err != nil {
 		n.close()
 		return err
@@ -196,6 +197,16 @@ func (c devCmd) serve(ctx context.Context, a app, cfg config.Config, parts *part
 		})
 	}
 	return group.Wait()
+}
+
+// room says that the log is unsafe while its disk is full.
+func room(broker *embedded.Broker) kafka.SafetyCheck {
+	return func(context.Context) (*kafka.SafetyError, error) {
+		if full := broker.Full(); full != nil {
+			return &kafka.SafetyError{Problem: full.Problem, Fix: full.Fix}, nil
+		}
+		return nil, nil //nolint:nilnil // nothing is wrong
+	}
 }
 
 // introduce leaves what a second terminal needs: how to reach this Duolog, and

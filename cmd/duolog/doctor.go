@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"time"
 
+	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/kafka"
+	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/projections/queries/operations"
 )
 
@@ -61,15 +64,43 @@ func (c doctorCmd) examine(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []finding
-	for _, f := range kafka.Check(ctx, cfg) {
-		out = append(out, finding{f.Name, f.OK, f.Problem, f.Fix})
+	db, of, database := examineDatabase(ctx, where.Database)
+	if db != nil {
+		defer db.Close()
 	}
-	out = append(out, c.database(ctx)...)
+	var out []finding
+	whole := true
+	for _, f := range kafka.Check(ctx, cfg) {
+		whole = whole && f.OK
+		out = append(out, knowing(of, finding{f.Name, f.OK, f.Problem, f.Fix}))
+	}
+	out = append(out, database...)
+	if db != nil && whole {
+		out = append(out, compare(ctx, cfg, db)...)
+	}
 	if where.API != "" {
-		out = append(out, checkAPI(ctx, where.API))
+		out = append(out, checkDisk(c.State), checkAPI(ctx, where.API))
 	}
 	return out, nil
+}
+
+// knowing corrects a fix for a database that derives from a log: a new one in
+// its place would be another truth.
+func knowing(of string, f finding) finding {
+	if !f.OK && of != "" && f.Fix == "duolog journal init" {
+		f.Fix = "the database derives from log " + of + ": restore its topics from a copy, or point --brokers at its cluster. " +
+			"A new log takes an empty database."
+	}
+	return f
+}
+
+// checkDisk looks at the disk that the embedded log of duolog dev is on.
+func checkDisk(state string) finding {
+	f := finding{Name: "disk of the embedded log has room", OK: true}
+	if full := embedded.Full(filepath.Join(state, "log")); full != nil {
+		f.OK, f.Problem, f.Fix = false, full.Problem, full.Fix
+	}
+	return f
 }
 
 func failed(name string, err error) finding {
@@ -77,36 +108,61 @@ func failed(name string, err error) finding {
 	return finding{Name: name, Problem: what, Fix: fix}
 }
 
-// database checks that the read models are those of the log and are not ahead
-// of it, how far behind they are, and whether a stream has stopped.
-func (c doctorCmd) database(ctx context.Context) []finding {
-	s, err := c.open(ctx)
+// examineDatabase opens the read models, says of which log they are, if any, and
+// whether they can be written.
+func examineDatabase(ctx context.Context, url string) (*postgres.DB, string, []finding) {
+	const answers = "database answers"
+	db, err := openDatabase(ctx, postgres.Config{URL: url, MaxConns: 4})
 	if err != nil {
-		return []finding{failed("log and database can be opened", err)}
+		return nil, "", []finding{failed(answers, err)}
 	}
-	defer s.close()
-	out := []finding{{Name: "database answers", OK: true}}
-	if err := s.db.BindLog(ctx, s.log.Genesis()); err != nil {
-		return append(out, finding{Name: "database belongs to the log", Problem: err.Error(), Fix: "use the database of this log, or an empty one and duolog projection rebuild"})
+	out := []finding{{Name: answers, OK: true}}
+	written := finding{Name: "database can be written", OK: true}
+	if err := db.Writable(ctx); err != nil {
+		written = failed(written.Name, err)
 	}
-	out = append(out, finding{Name: "database belongs to the log", OK: true})
+	out = append(out, written)
+	of, err := db.Log(ctx)
+	if err != nil {
+		out = append(out, failed("database has its tables", err))
+	}
+	return db, of, out
+}
+
+// compare checks that the read models are those of the log and are not ahead of
+// it, how far behind they are, and whether a stream has stopped.
+func compare(ctx context.Context, cfg kafka.Config, db *postgres.DB) []finding {
+	log, err := openLog(ctx, cfg)
+	if err != nil {
+		return []finding{failed("log can be opened", err)}
+	}
+	s := &store{log: log, db: db}
+	defer log.Close() //nolint:errcheck // only looked at
+	if err := db.BindLog(ctx, log.Genesis()); err != nil {
+		return []finding{{Name: "database belongs to the log", Problem: err.Error() + ".", Fix: foreignDatabase}}
+	}
+	out := []finding{{Name: "database belongs to the log", OK: true}}
+	agrees := finding{Name: "database derives from what is in the log", OK: true}
+	switch unsafe, err := agreement(ctx, log, db); {
+	case err != nil:
+		agrees = failed(agrees.Name, err)
+	case unsafe != nil:
+		agrees.OK, agrees.Problem, agrees.Fix = false, unsafe.Problem, unsafe.Fix
+	}
 	rows, err := statusOf(ctx, s)
 	if err != nil {
-		return append(out, failed("projection", err))
+		return append(out, agrees, failed("read models keep up", err))
 	}
-	out = append(out, progressFindings(rows)...)
+	out = append(out, agrees, keepUp(rows))
 	return append(out, stoppedFindings(ctx, s)...)
 }
 
-func progressFindings(rows []partitionStatus) []finding {
-	ahead := finding{Name: "database is not ahead of the log", OK: true}
+// keepUp is about work that nobody does.
+func keepUp(rows []partitionStatus) finding {
 	lag := finding{Name: "read models keep up", OK: true}
 	var behind int64
 	unowned := 0
 	for _, r := range rows {
-		if r.Lag < 0 {
-			ahead = finding{Name: ahead.Name, Problem: fmt.Sprintf("partition %d is projected to %d, the log ends at %d: the log lost records", r.Partition, r.Next, r.End), Fix: "restore the log; if it cannot be restored, duolog projection rebuild makes the read models those of what is left"}
-		}
 		if behind += max(r.Lag, 0); r.Owner == "" {
 			unowned++
 		}
@@ -114,7 +170,7 @@ func progressFindings(rows []partitionStatus) []finding {
 	if behind > 0 && unowned > 0 {
 		lag = finding{Name: lag.Name, Problem: fmt.Sprintf("%d records wait, and %d partitions have no owner", behind, unowned), Fix: "start a node: duolog serve, or duolog dev"}
 	}
-	return []finding{ahead, lag}
+	return lag
 }
 
 func stoppedFindings(ctx context.Context, s *store) []finding {
@@ -149,10 +205,14 @@ func checkAPI(ctx context.Context, url string) finding {
 		f.Problem, f.Fix = err.Error(), "start it: duolog dev, or duolog serve"
 		return f
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing is read
-	f.OK = res.StatusCode == http.StatusOK
-	if !f.OK {
-		f.Problem, f.Fix = "it is not ready: "+res.Status, "the lines above say why; its log says more"
+	defer res.Body.Close() //nolint:errcheck // only read
+	if f.OK = res.StatusCode == http.StatusOK; f.OK {
+		return f
+	}
+	f.Problem, f.Fix = "it is not ready: "+res.Status, "the lines above say why; its log says more"
+	var why struct{ Message, Fix string }
+	if json.NewDecoder(res.Body).Decode(&why) == nil && why.Message != "" {
+		f.Problem, f.Fix = "it is not ready: "+why.Message, why.Fix
 	}
 	return f
 }

@@ -49,7 +49,11 @@ func fixOf(err error) string {
 	case errors.Is(err, sarama.ErrOutOfBrokers):
 		return "check that Kafka runs there and that --brokers (DUOLOG_BROKERS) names it"
 	case errors.Is(err, postgres.ErrForeignLog):
-		return "use the database of this log; for a new log, an empty one"
+		return foreignDatabase
+	case postgres.IsFull(err):
+		return "free space on the disk of the database's server; Duolog goes on by itself, nothing accepted is lost"
+	case postgres.IsReadOnly(err):
+		return "point --database-url at the primary: this server takes no writes"
 	case !errors.As(err, &usageError{}):
 		return ""
 	case errors.Is(err, fs.ErrNotExist):

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/internal/kafka"
 )
@@ -70,11 +70,11 @@ func refuseKnownLog(ctx context.Context, cfg kafka.Config, url string) error {
 	if err != nil || !known {
 		return err
 	}
-	if log, err := openLog(ctx, cfg); err == nil {
-		defer log.Close() //nolint:errcheck // only looked at
-		return db.BindLog(ctx, log.Genesis())
-	} else if errors.Is(err, context.Canceled) {
+	switch g, err := kafka.Identify(ctx, cfg); {
+	case err == nil:
+		return db.OfLog(ctx, g)
+	case domain.CodeOf(err) != domain.CodeNotFound:
 		return err
 	}
-	return problem{"the database knows a log already, and the brokers do not have it", "point --brokers at that log, or use an empty database for a new one"}
+	return problem{"the database knows a log already, and the brokers do not have it", "point --brokers at that log or restore it from a copy; for a new log, use an empty database"}
 }

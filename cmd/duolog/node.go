@@ -44,7 +44,9 @@ type nodeConfig struct {
 	logger    *slog.Logger
 	getenv    func(string) string
 	point     func(string)
-	now       func() time.Time
+	// checks are what else must be right for the log to be written.
+	checks []kafka.SafetyCheck
+	now    func() time.Time
 }
 
 // node is the assembled process.
@@ -63,6 +65,7 @@ type node struct {
 	engine     *local.Engine
 	leases     *projections.Leases
 	metrics    *metrics
+	failures   *failures
 	inbox      *inbox.Publisher
 	server     *http.Server
 	// stopping is closed when the node begins to stop.
@@ -123,11 +126,17 @@ func (n *node) databaseRestarted(ctx context.Context, offsets map[int32]int64) e
 	return n.visible.Restarted(ctx, offsets, ends)
 }
 
-// agree checks that the read models are not ahead of the log, and holds reads
-// back until they show what stood in the log when this process began: an
-// earlier process may have answered it. The offsets are read first: other nodes
-// write meanwhile, and the log only grows.
+// agree checks that the read models are those of the log, and holds reads back
+// until they show what stood in it when this process began: an earlier process
+// may have answered it.
 func (n *node) agree(ctx context.Context) error {
+	unsafe, err := agreement(ctx, n.log, n.db)
+	if err != nil {
+		return err
+	}
+	if unsafe != nil {
+		return unsafe
+	}
 	offsets, err := n.db.Offsets(ctx)
 	if err != nil {
 		return err
@@ -137,12 +146,6 @@ func (n *node) agree(ctx context.Context) error {
 		return err
 	}
 	for p, end := range ends {
-		if offsets[p] > end {
-			return problem{
-				fmt.Sprintf("the database has seen partition %d up to %d, the log ends at %d: the log has lost records", p, offsets[p], end),
-				"restore the log; if that cannot be, duolog projection rebuild makes the database that of what is left",
-			}
-		}
 		if end > 0 {
 			n.visible.Answered(domain.Position{Partition: p, Offset: end - 1})
 		}
@@ -157,6 +160,7 @@ func (n *node) wireWrites() error {
 		return err
 	}
 	n.metrics = newMetrics(n)
+	n.failures = newFailures(n.cfg.now)
 	n.dispatch = dispatch.New(dispatch.Config{
 		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
@@ -164,7 +168,7 @@ func (n *node) wireWrites() error {
 	})
 	n.projector, err = projections.New(projections.Config{
 		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
-		Logger: n.cfg.logger, Observe: n.metrics.Projection.Observe, Now: n.cfg.now, Point: n.cfg.point,
+		Logger: n.cfg.logger, Observe: n.projected, Now: n.cfg.now, Point: n.cfg.point,
 	})
 	if err != nil {
 		return err
@@ -194,13 +198,27 @@ func (n *node) work(ctx context.Context, partition int32) error {
 	group, effects := errgroup.WithContext(ctx)
 	base, stopBase := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBase()
-	group.Go(func() error { return n.projector.Run(base, partition) })
+	group.Go(func() error { return n.project(base, partition) })
 	group.Go(func() error { return n.relay.Run(base, partition) })
 	group.Go(func() error {
 		defer stopBase()
 		return n.effects.Run(effects, partition)
 	})
 	return group.Wait()
+}
+
+// project projects a partition, and remembers why it could not.
+func (n *node) project(ctx context.Context, partition int32) error {
+	err := n.projector.Run(ctx, partition)
+	if ctx.Err() == nil {
+		n.failures.note(partition, err)
+	}
+	return err
+}
+
+func (n *node) projected(partition int32, records, ignored int, took time.Duration) {
+	n.failures.note(partition, nil)
+	n.metrics.Projection.Observe(partition, records, ignored, took)
 }
 
 // run serves until ctx ends: then intake stops first, what is in flight gets
@@ -212,7 +230,7 @@ func (n *node) run(ctx context.Context) error {
 	stages := []*stage{
 		begin(ctx, failed, n.runEngine, n.effects.RunHome, n.runRouters),
 		begin(ctx, failed, n.leases.Run),
-		begin(ctx, failed, n.dispatch.Run, n.listen, n.log.Watch),
+		begin(ctx, failed, n.dispatch.Run, n.listen, n.watch),
 	}
 	server := begin(ctx, failed, n.serve)
 	var cause error
@@ -285,20 +303,4 @@ func (n *node) close() {
 		closer()
 	}
 	n.closers = nil
-}
-
-// ready says why this node cannot serve, if it cannot.
-func (n *node) ready(ctx context.Context) error {
-	if unsafe := n.log.Unsafe(); unsafe != nil {
-		return &domain.Error{Code: domain.CodeLogUnsafe, Message: unsafe.Problem, Fix: unsafe.Fix}
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if err := n.db.Write.Ping(ctx); err != nil {
-		return &domain.Error{Code: domain.CodeNotNow, Message: "the database does not answer", Fix: "see duolog doctor", Err: err}
-	}
-	if err := n.visible.Ready(ctx); err != nil {
-		return &domain.Error{Code: domain.CodeNotNow, Message: "the read models are catching up with the log", Fix: "wait; duolog projection status shows how far they are"}
-	}
-	return nil
 }

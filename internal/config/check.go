@@ -107,6 +107,7 @@ func (c Config) checkLimits(p *problems) {
 		c.TenantBytes.String()+" is less than one body of "+c.MaxBody.String()+", which could never be taken", "use at least max_body")
 	oneOf(p, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf(p, "log_format", c.LogFormat, "auto", "text", "json")
+	within(p, "log_check", c.LogCheck, time.Second/10, time.Hour)
 	within(p, "shutdown_grace", c.ShutdownGrace, time.Second/10, 10*time.Minute)
 }
 

@@ -82,6 +82,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"tenant_bytes", func(c *config.Config) { c.TenantBytes = c.MaxBody - 1 }},
 		{"log_level", func(c *config.Config) { c.LogLevel = "trace" }},
 		{"log_format", func(c *config.Config) { c.LogFormat = "xml" }},
+		{"log_check", func(c *config.Config) { c.LogCheck = time.Millisecond }},
 		{"shutdown_grace", func(c *config.Config) { c.ShutdownGrace = time.Hour }},
 		{"tenants[0].name", func(c *config.Config) { c.Tenants[0].Name = "A" }},
 		{"tenants[1].name", func(c *config.Config) { c.Tenants = append(c.Tenants, c.Tenants[0]) }},

@@ -69,6 +69,9 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 		return nil, errors.Join(fmt.Errorf("start embedded broker on %s: %w", cmp.Or(cfg.Addr, anyLoopback), err), b.unlock())
 	}
 	b.cluster = cluster
+	if cfg.Dir != "" {
+		refuseWhenFull(cluster, cfg.Dir)
+	}
 	return b, nil
 }
 

@@ -71,18 +71,27 @@ func (c *conn) unfinished(partition int32) *SafetyError {
 	}
 }
 
+// gone is what a running process finds in place of its journal: nothing. init
+// would begin another log.
+func (c *conn) gone(log uuid.UUID) *SafetyError {
+	return &SafetyError{
+		Problem: fmt.Sprintf("the journal topic %s of log %s is gone or empty.", c.cfg.JournalTopic(), log),
+		Fix:     "restore the topic from a copy, or point Duolog at the cluster of its log.",
+	}
+}
+
 func (c *conn) recount(g journal.Genesis, found int32) *SafetyError {
 	return &SafetyError{
 		Problem: fmt.Sprintf("the journal topic %s has %d partitions, its genesis says %d: the count is for ever, because it decides where a key belongs.",
 			c.cfg.JournalTopic(), found, g.Partitions),
-		Fix: fmt.Sprintf("copy the first %d partitions into a topic of that many, offset by offset, and start from the copy.", g.Partitions),
+		Fix: fmt.Sprintf("stop all nodes, copy the first %d partitions, offset by offset, into a topic of that many with the same settings, put it in the place of this one, and start again.", g.Partitions),
 	}
 }
 
 func (c *conn) foreign(partition int32, why string) *SafetyError {
 	return &SafetyError{
 		Problem: fmt.Sprintf("the topic %s is not a Duolog journal: record %d:0 says %s.", c.cfg.JournalTopic(), partition, why),
-		Fix:     "choose another topic prefix, or an empty topic. (Duolog writes nothing into a foreign log.)",
+		Fix:     "put the journal back in its place; a new log takes another topic prefix (or an empty topic) and a database of its own. (Duolog writes nothing into a foreign log.)",
 	}
 }
 
@@ -90,14 +99,14 @@ func (c *conn) mixed(partition int32, g, first journal.Genesis) *SafetyError {
 	return &SafetyError{
 		Problem: fmt.Sprintf("the journal topic %s is a mixture: partition %d belongs to log %s of %d partitions, partition 0 to log %s of %d.",
 			c.cfg.JournalTopic(), partition, g.Log, g.Partitions, first.Log, first.Partitions),
-		Fix: "restore the topic from one copy of one log, then start again.",
+		Fix: "stop all nodes, restore the topic from one copy of one log, and start again.",
 	}
 }
 
 func (c *conn) otherLog(was, is uuid.UUID) *SafetyError {
 	return &SafetyError{
 		Problem: fmt.Sprintf("the journal topic %s is now log %s; this process began with log %s.", c.cfg.JournalTopic(), is, was),
-		Fix:     "point Duolog back at the cluster of its log, or start it anew with a database of the new log.",
+		Fix:     "put the journal of log " + was.String() + " back in its place; or stop all nodes and start them with a database of the new log.",
 	}
 }
 
@@ -105,7 +114,7 @@ func (c *conn) truncated(partition int32, wanted int64) *SafetyError {
 	return &SafetyError{
 		Problem: fmt.Sprintf("partition %d of the journal topic %s no longer has offset %d: the start of the truth was deleted.",
 			partition, c.cfg.JournalTopic(), wanted),
-		Fix: "find what deletes records (retention, kafka-delete-records), stop it, and restore the topic from a copy.",
+		Fix: "find what deletes records (retention, kafka-delete-records) and stop it. Then stop all nodes, restore the topic from a copy, and start them again.",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 )
 
@@ -77,6 +78,37 @@ func (c *conn) checkLog(ctx context.Context, g journal.Genesis, counts map[strin
 	return findings, nil
 }
 
+// Identify reads whose log the journal topic is, whatever else is wrong with it.
+// CodeNotFound says that there is none.
+func Identify(ctx context.Context, cfg Config) (journal.Genesis, error) {
+	c, err := dial(ctx, cfg)
+	if err != nil {
+		return journal.Genesis{}, err
+	}
+	defer func() { _ = c.close() }()
+	none := &domain.Error{Code: domain.CodeNotFound, Message: "there is no journal in topic " + cfg.JournalTopic()}
+	counts, err := c.counts(ctx, []string{cfg.JournalTopic()})
+	switch {
+	case err != nil:
+		return journal.Genesis{}, err
+	case counts[cfg.JournalTopic()] == 0:
+		return journal.Genesis{}, none
+	}
+	g, err := c.genesis(ctx, 0)
+	if errors.Is(err, errNoGenesis) {
+		err = none
+	}
+	return g, err
+}
+
+// initCommand makes what is missing of a log whose journal may be there.
+func initCommand(journalCount int32) string {
+	if journalCount == 0 {
+		return "duolog journal init"
+	}
+	return fmt.Sprintf("duolog journal init --partitions %d", journalCount)
+}
+
 func (c *conn) checkTopics(counts map[string]int32) []Finding {
 	var out []Finding
 	for _, topic := range c.cfg.topics() {
@@ -84,7 +116,7 @@ func (c *conn) checkTopics(counts map[string]int32) []Finding {
 			out = append(out, good(name))
 		} else {
 			out = append(out, bad(name, &SafetyError{
-				Problem: fmt.Sprintf("the topic %s does not exist.", topic), Fix: "duolog journal init",
+				Problem: fmt.Sprintf("the topic %s does not exist.", topic), Fix: initCommand(counts[c.cfg.JournalTopic()]),
 			}))
 		}
 	}
@@ -100,7 +132,7 @@ func (c *conn) checkEvents(journalCount, eventsCount int32) Finding {
 	return bad(name, &SafetyError{
 		Problem: fmt.Sprintf("the events topic %s has %d partitions, the journal has %d; they must be the same.",
 			c.cfg.EventsTopic(), eventsCount, journalCount),
-		Fix: "delete the events topic and run duolog journal init; it is published again from the journal.",
+		Fix: "delete the topic " + c.cfg.EventsTopic() + " and run: " + initCommand(journalCount) + "\nIt is published again from the journal.",
 	})
 }
 

@@ -18,6 +18,11 @@ type Log struct {
 	genesis journal.Genesis
 	journal []*appender
 	unsafe  atomic.Pointer[SafetyError]
+	// suspected asks Watch to look.
+	suspected chan struct{}
+	// reached is, by partition, the offset behind the last record of the journal
+	// that this process has seen or written.
+	reached []atomic.Int64
 }
 
 // Open checks that the topics are a complete, safe Duolog log and writes
@@ -37,7 +42,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal %s: %w", cfg.JournalTopic(), err), c.close())
 	}
-	l := &Log{conn: c, genesis: g}
+	l := &Log{conn: c, genesis: g, suspected: make(chan struct{}, 1), reached: make([]atomic.Int64, g.Partitions)}
 	for p := range g.Partitions {
 		l.journal = append(l.journal, l.appender(cfg.JournalTopic(), p))
 	}
@@ -83,10 +88,6 @@ func (l *Log) Append(ctx context.Context, msgs []journal.Message) ([]domain.Posi
 			return nil, fmt.Errorf("append %q: partition %d is not %d like the first message", m.Key, m.Partition, msgs[0].Partition)
 		}
 	}
-	return l.appendTo(ctx, l.journal[msgs[0].Partition], msgs)
-}
-
-func (l *Log) appendTo(ctx context.Context, a *appender, msgs []journal.Message) ([]domain.Position, error) {
 	if err := l.allowed(); err != nil {
 		return nil, err
 	}
@@ -95,7 +96,23 @@ func (l *Log) appendTo(ctx context.Context, a *appender, msgs []journal.Message)
 			return nil, err
 		}
 	}
-	return a.append(ctx, msgs)
+	return l.appendTo(ctx, l.journal[msgs[0].Partition], msgs)
+}
+
+// appendTo looks at the log when an append fails, and at where its records came
+// to stand: a log never goes back.
+func (l *Log) appendTo(ctx context.Context, a *appender, msgs []journal.Message) ([]domain.Position, error) {
+	reached := l.reached[a.partition].Load()
+	out, err := a.append(ctx, msgs)
+	if err != nil {
+		l.suspect()
+		return nil, err
+	}
+	if out[0].Offset < reached {
+		return nil, l.regress(ctx, out[0], reached)
+	}
+	l.advance(a.partition, out[len(out)-1].Offset+1)
+	return out, nil
 }
 
 // allowed says whether anything may be written.

@@ -34,7 +34,7 @@ func (l *Log) Reader(ctx context.Context, partition int32, from int64) (*Reader,
 		return nil, fmt.Errorf("read journal: partition %d is not one of %d", partition, l.genesis.Partitions)
 	}
 	if err := l.seekable(ctx, partition, from); err != nil {
-		return nil, fmt.Errorf("read journal from %d:%d: %w", partition, from, err)
+		return nil, fmt.Errorf("read journal from %d:%d: %w", partition, from, l.suspectOf(err))
 	}
 	r := &Reader{log: l, partition: partition, next: from}
 	_, err := await(ctx, func() (*Reader, error) { return r, r.open() }, func(r *Reader) { _ = r.Close() })
@@ -42,7 +42,7 @@ func (l *Log) Reader(ctx context.Context, partition int32, from int64) (*Reader,
 		err = l.outOfRange(ctx, partition, from)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read journal from %d:%d: %w", partition, from, err)
+		return nil, fmt.Errorf("read journal from %d:%d: %w", partition, from, l.suspectOf(err))
 	}
 	return r, nil
 }
@@ -124,6 +124,7 @@ func (r *Reader) Next(ctx context.Context, maxRecords, maxBytes int) ([]journal.
 		batch = append(batch, record)
 	}
 	r.next = batch[len(batch)-1].Position.Offset + 1
+	r.log.advance(r.partition, r.next)
 	return batch, nil
 }
 
@@ -200,7 +201,7 @@ func (r *Reader) ended(ctx context.Context) error {
 	if r.fatal == nil {
 		return fmt.Errorf("read journal from %d:%d: %w", r.partition, r.next, errClosed)
 	}
-	return fmt.Errorf("read journal from %d:%d: %w", r.partition, r.next, r.log.outOfRange(ctx, r.partition, r.next))
+	return fmt.Errorf("read journal from %d:%d: %w", r.partition, r.next, r.log.suspectOf(r.log.outOfRange(ctx, r.partition, r.next)))
 }
 
 // Close ends the reader. It takes up to the half second that a fetch waits.

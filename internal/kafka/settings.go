@@ -109,7 +109,7 @@ func (c *conn) settingsOf(ctx context.Context, what, topic string) ([]Finding, e
 		}
 		out = append(out, bad(name, &SafetyError{
 			Problem: fmt.Sprintf("the %s topic %s %s", what, topic, s.problem(value)),
-			Fix:     c.alterCommand(topic, s) + "\nthen start again. (Duolog writes nothing until this is right.)",
+			Fix:     c.alterCommand(topic, s),
 		}))
 	}
 	return out, nil

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -178,6 +179,29 @@ func (db *DB) Offsets(ctx context.Context) (map[int32]int64, error) {
 	return readOffsets(ctx, db.Write)
 }
 
+// Derived is how far a partition is projected, and its last accepted commit.
+type Derived struct {
+	Partition int32
+	Next      int64
+	// Last is nil where no commit was accepted.
+	Last *int64
+	Hash []byte
+}
+
+// Derived reads, in one cut, how far each partition is projected.
+func (db *DB) Derived(ctx context.Context) ([]Derived, error) {
+	rows, err := db.Write.Query(ctx, `SELECT o.partition, o.next, c."offset", c.hash FROM offsets o
+		LEFT JOIN LATERAL (SELECT "offset", hash FROM commits WHERE partition = o.partition ORDER BY "offset" DESC LIMIT 1) c ON true`)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the read models are: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Derived])
+	if err != nil {
+		return nil, fmt.Errorf("read how far the read models are: %w", err)
+	}
+	return out, nil
+}
+
 // Migrate brings the tables up to date, under a lock: nodes may start at once.
 func (db *DB) Migrate(ctx context.Context) error {
 	files, err := fs.Sub(schemas.Postgres, "postgres")
@@ -240,13 +264,41 @@ func (db *DB) BindLog(ctx context.Context, g journal.Genesis) error {
 	if _, err := db.Write.Exec(ctx, `INSERT INTO log (id, partitions) VALUES ($1, $2) ON CONFLICT DO NOTHING`, g.Log, g.Partitions); err != nil {
 		return fmt.Errorf("note the log's id: %w", err)
 	}
-	var id [16]byte
+	return db.OfLog(ctx, g)
+}
+
+// OfLog says whether the read models derive from the log.
+func (db *DB) OfLog(ctx context.Context, g journal.Genesis) error {
+	var id uuid.UUID
 	var partitions int32
 	if err := db.Write.QueryRow(ctx, `SELECT id, partitions FROM log`).Scan(&id, &partitions); err != nil {
 		return fmt.Errorf("read the log's id: %w", err)
 	}
 	if id != g.Log || partitions != g.Partitions {
-		return fmt.Errorf("%w: it knows log %x with %d partitions, the journal is %s with %d", ErrForeignLog, id, partitions, g.Log, g.Partitions)
+		return fmt.Errorf("%w: it knows log %s with %d partitions, the journal is %s with %d", ErrForeignLog, id, partitions, g.Log, g.Partitions)
+	}
+	return nil
+}
+
+// Log is the log that the read models derive from, as text, or nothing.
+func (db *DB) Log(ctx context.Context) (string, error) {
+	var id string
+	if err := db.Write.QueryRow(ctx, `SELECT coalesce((SELECT id::text FROM log), '')`).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the log's id: %w", err)
+	}
+	return id, nil
+}
+
+// Writable says why the server takes no writes: its disk is full, it is a
+// standby. Nothing of the try stays.
+func (db *DB) Writable(ctx context.Context) error {
+	tx, err := db.Write.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // the rollback is the point
+	if _, err := tx.Exec(ctx, `CREATE TEMP TABLE probe ON COMMIT DROP AS SELECT repeat('x', 8000) AS v FROM generate_series(1, 8)`); err != nil {
+		return fmt.Errorf("the database takes no writes: %w", err)
 	}
 	return nil
 }
