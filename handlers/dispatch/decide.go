@@ -12,6 +12,10 @@ import (
 	"github.com/duolog/duolog/projections"
 )
 
+// decide decides the batch, on what is remembered of the stream where that is
+// enough and every command appends: the chain then proves that nothing was
+// missed. A refusal, or that it was so already, is only said on a look at what
+// is there now.
 func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, []decided, error) {
 	want := wanted(batch)
 	known := d.warm.take(id)
@@ -61,6 +65,8 @@ func (d *Dispatcher) session(snap *projections.Snapshot) *session {
 	}
 }
 
+// remember keeps the stream as the batch left it, for the next one. What a
+// stopped stream was decided on does not show, and so is not kept.
 func (d *Dispatcher) remember(s *session, outcomes []decided, verdicts []verdict) {
 	for i, v := range verdicts {
 		if outcomes[i].packed != nil && !v.follow {
@@ -81,6 +87,7 @@ func (d *Dispatcher) remember(s *session, outcomes []decided, verdicts []verdict
 	d.warm.put(s.snap)
 }
 
+// wanted is what all commands of the batch are decided on.
 func wanted(batch []*waiter) projections.SnapshotWant {
 	var w projections.SnapshotWant
 	for _, waiter := range batch {

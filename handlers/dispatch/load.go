@@ -21,6 +21,8 @@ func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, w projections
 	return snap, d.loadBlobs(ctx, snap, batch)
 }
 
+// loadDone looks up what became of commands that may have been carried out, in a
+// cut that shows at least what is remembered of the stream.
 func (d *Dispatcher) loadDone(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
 	var commands []uuid.UUID
 	for _, w := range batch {
@@ -37,6 +39,8 @@ func (d *Dispatcher) loadDone(ctx context.Context, snap *projections.Snapshot, b
 	})
 }
 
+// loadShowing loads a cut that shows all that this process answered: deciding
+// on less would contradict it.
 func (d *Dispatcher) loadShowing(ctx context.Context, id domain.StreamID, w projections.SnapshotWant) (*projections.Snapshot, error) {
 	var snap *projections.Snapshot
 	err := d.showing(ctx, id, func() (next int64, err error) {
@@ -48,6 +52,7 @@ func (d *Dispatcher) loadShowing(ctx context.Context, id domain.StreamID, w proj
 	return snap, err
 }
 
+// showing looks until the cut it sees shows all that this process answered.
 func (d *Dispatcher) showing(ctx context.Context, id domain.StreamID, look func() (next int64, err error)) error {
 	partition := journal.PartitionOf([]byte(id.String()), d.cfg.Partitions)
 	for {
@@ -61,6 +66,8 @@ func (d *Dispatcher) showing(ctx context.Context, id domain.StreamID, look func(
 	}
 }
 
+// loadBlobs asks which of the new bytes the stream has already, where there are
+// enough of them to matter.
 func (d *Dispatcher) loadBlobs(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
 	for _, w := range batch {
 		c, ok := w.req.Workflow.(*workflow.SaveCheckpoint)

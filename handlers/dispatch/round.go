@@ -13,27 +13,32 @@ import (
 )
 
 // longest bounds how long one batch may hold its stream.
-
 const longest = 30 * time.Second
 
+// retryPause is how long a round that had no outcome waits before the next one.
+const retryPause = 200 * time.Millisecond
+
 // serve answers every waiter of the batch. Commands whose commit was ignored
-
-// are decided again, with what beat them visible.
-
+// are decided again, with what beat them visible. So are all after a round whose
+// outcome is unknown, because the log or the database was away: each waiter is
+// held for as long as it waits, and what was done meanwhile is found by its
+// command id.
 func (d *Dispatcher) serve(ctx context.Context, id domain.StreamID, batch []*waiter) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	for len(batch) > 0 {
-		batch = stillWaiting(batch)
+	for batch = stillWaiting(batch); len(batch) > 0; batch = stillWaiting(batch) {
 		rest, err := d.round(ctx, id, batch)
-		if err != nil {
-			d.cfg.Logger.WarnContext(ctx, "no verdict", slog.String("stream", id.String()), slog.Any("error", err))
+		batch = rest
+		if err == nil {
+			continue
+		}
+		d.cfg.Logger.WarnContext(ctx, "no verdict", slog.String("stream", id.String()), slog.Any("error", err))
+		if _, refused := errors.AsType[*domain.Error](err); refused || !wait.For(ctx, retryPause) {
 			for _, w := range rest {
 				w.answer <- answer{err: asRefusal(err)}
 			}
 			return
 		}
-		batch = rest
 	}
 }
 
@@ -55,9 +60,7 @@ func asRefusal(err error) error {
 }
 
 // round decides the batch on one snapshot, appends what it comes to, and
-
 // answers up to the first ignored commit. It returns who must be decided again.
-
 func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*waiter) (rest []*waiter, err error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -69,12 +72,14 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	if err != nil {
 		return batch, err
 	}
+	for _, w := range batch {
+		w.req.Fresh = false // from here on it may have been carried out
+	}
 	verdicts, err := d.append(ctx, id, outcomes)
 	if err != nil {
 		return batch, err
 	}
 	for i, w := range batch {
-		w.req.Fresh = false // from here on it may have been carried out
 		switch v := verdicts[i]; {
 		case outcomes[i].packed != nil && !v.accepted:
 			return batch[i:], nil
@@ -86,36 +91,7 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	return nil, nil
 }
 
-// decide decides the batch, on what is remembered of the stream where that is
-
-// enough and every command appends: the chain then proves that nothing was
-
-// missed. A refusal, or that it was so already, is only said on a look at what
-
-// is there now.
-
-// remember keeps the stream as the batch left it, for the next one. What a
-
-// stopped stream was decided on does not show, and so is not kept.
-
-// wanted is what all commands of the batch are decided on.
-
-// loadDone looks up what became of commands that may have been carried out, in a
-
-// cut that shows at least what is remembered of the stream.
-
-// loadShowing loads a cut that shows all that this process answered: deciding
-
-// on less would contradict it.
-
-// showing looks until the cut it sees shows all that this process answered.
-
-// loadBlobs asks which of the new bytes the stream has already, where there are
-
-// enough of them to matter.
-
 // verdict is what became of one decided commit.
-
 type verdict struct {
 	accepted bool
 	position domain.Position
@@ -125,13 +101,9 @@ type verdict struct {
 }
 
 // append writes the commits of the batch and waits for their verdicts.
-
 //
-
 // A crash before the append loses nothing that was promised. After it, the
-
 // commits stand in the log: the client that sends again finds its command done.
-
 func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []decided) ([]verdict, error) {
 	verdicts := make([]verdict, len(outcomes))
 	var ahead, commits []journal.Message
@@ -182,9 +154,7 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 }
 
 // appendUntil appends, and appends the same bytes again while the outcome is
-
 // unknown: the chain accepts at most one copy. It says whether it did so.
-
 func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message) (positions []domain.Position, again bool, err error) {
 	for {
 		positions, err = d.cfg.Log.Append(ctx, messages)
@@ -203,9 +173,7 @@ func (d *Dispatcher) appendUntil(ctx context.Context, messages []journal.Message
 }
 
 // verdictOf says what became of a commit. A copy that was ignored may be the
-
 // second one: then the first is looked for by its hash.
-
 func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash journal.Hash, at domain.Position, again bool) (verdict, error) {
 	v, known := d.cfg.Visible.Verdict(at)
 	if !known {
@@ -225,7 +193,6 @@ func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash jou
 }
 
 // answer is what a waiter is told once everything before it has its verdict.
-
 func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, i int) answer {
 	o, v := outcomes[i], verdicts[i]
 	if o.err != nil {
@@ -251,7 +218,6 @@ func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, 
 }
 
 // firstNumber is the number of a stream that this batch began.
-
 func (d *Dispatcher) firstNumber(verdicts []verdict) int64 {
 	for _, v := range verdicts {
 		if v.accepted {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,13 +38,9 @@ func newSubscriber(cfg Config, group string) (message.Subscriber, error) {
 	if group == "" {
 		return nil, errors.New("subscribe: a consumer group is needed")
 	}
-	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
-		Brokers: cfg.Brokers, ConsumerGroup: cfg.prefix() + "." + group, Unmarshaler: unmarshaler{}, OverwriteSaramaConfig: cfg.saramaGroup(),
-	}, cfg.watermillLogger())
-	if err != nil {
-		return nil, fmt.Errorf("subscribe group %s: %w", group, err)
-	}
-	return sub, nil
+	s := &subscriber{cfg: cfg, group: group}
+	s.ctx, s.cancel = context.WithCancel(context.Background()) //nolint:forbidigo // ends with Close, which Watermill's interface asks for
+	return s, nil
 }
 
 // NewCommandPublisher writes keyed messages with the partitioner that other
