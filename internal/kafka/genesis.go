@@ -21,7 +21,7 @@ func (c *conn) genesis(ctx context.Context, partition int32) (journal.Genesis, e
 	got, err := c.fetch(ctx, place{topic, partition, 0}, fewBytes)
 	switch {
 	case errors.Is(err, sarama.ErrOffsetOutOfRange):
-		return journal.Genesis{}, c.truncated(partition, 0)
+		return journal.Genesis{}, c.startGone(ctx, partition, err)
 	case err != nil:
 		return journal.Genesis{}, err
 	case got.end == 0:
@@ -34,6 +34,19 @@ func (c *conn) genesis(ctx context.Context, partition int32) (journal.Genesis, e
 		return journal.Genesis{}, c.foreign(partition, err.Error())
 	}
 	return g, nil
+}
+
+// startGone confirms that a partition lost its start: one answer of one broker is
+// not enough to stop all writing.
+func (c *conn) startGone(ctx context.Context, partition int32, cause error) error {
+	starts, err := c.offsets(ctx, c.cfg.JournalTopic(), partition+1, sarama.OffsetOldest)
+	switch {
+	case err != nil:
+		return err
+	case starts[partition] == 0:
+		return cause
+	}
+	return c.truncated(partition, 0)
 }
 
 // allGenesis checks that the partitions belong to one log and returns what

@@ -79,7 +79,8 @@ func (r *Reader) open() error {
 	return nil
 }
 
-// outOfRange says on which side of the log an offset lies.
+// outOfRange says on which side of the log an offset lies. One that lies within it
+// was refused by a broker that did not know better at that moment.
 func (l *Log) outOfRange(ctx context.Context, partition int32, wanted int64) error {
 	starts, err := l.Starts(ctx)
 	if err != nil {
@@ -92,7 +93,10 @@ func (l *Log) outOfRange(ctx context.Context, partition int32, wanted int64) err
 	if err != nil {
 		return err
 	}
-	return l.conn.ahead(partition, wanted, ends[partition])
+	if wanted > ends[partition] {
+		return l.conn.ahead(partition, wanted, ends[partition])
+	}
+	return sarama.ErrOffsetOutOfRange
 }
 
 // Next waits for a record and returns it with those that are there already, up

@@ -33,7 +33,7 @@ func (l *load) verify(t *testing.T) {
 }
 
 // shown compares what a node shows with what was asked for. Commands that were
-// taken are done some time.
+// taken are done some time, which moves the pages under who reads them.
 func (l *load) shown(t *testing.T, n *fleettest.Node, writes []write) error {
 	t.Helper()
 	u := l.s.User("http://" + n.API)
@@ -51,7 +51,7 @@ func (l *load) shown(t *testing.T, n *fleettest.Node, writes []write) error {
 		}
 		switch {
 		case there > 1:
-			return fleettest.FinalError{Err: fmt.Errorf("%s shows %s %s %d times", n.Name, w.kind, w.id, there)}
+			return fmt.Errorf("%s shows %s %s %d times", n.Name, w.kind, w.id, there)
 		case w.acknowledged && there == 0:
 			return fmt.Errorf("%s does not show %s %s, which was acknowledged", n.Name, w.kind, w.id)
 		}

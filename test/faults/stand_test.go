@@ -70,6 +70,8 @@ func newStandOn(t *testing.T, brokers, more string) *stand {
 	return s
 }
 
+func (s *stand) brokers() []string { return strings.Split(s.Brokers, ",") }
+
 func (s *stand) initLog(replication string) {
 	s.t.Helper()
 	if r := s.Tool("journal", "init", "--partitions", "4", "--replication", replication); r.Code != 0 {
