@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/duolog/duolog/bench/lab"
@@ -24,7 +25,8 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	client := load.Client{Address: f.Nodes[0].Address, Token: f.Token}
+	client := load.NewClient(f.Nodes[0].Address, f.Token)
+	defer client.Close()
 	old, err := b.grown(ctx, client, b.steps-window)
 	if err != nil {
 		return nil, err
@@ -117,7 +119,7 @@ func (c *conversation) step(ctx context.Context) error {
 	fmt.Fprintf(&body, `{"thread_ts":"%s","parent_ts":%s,"metadata":{"source":"loop"},"checkpoint":{"v":4,"id":"%s","channel_versions":{},"channel_values":{"messages":[`, ts, c.parent, ts)
 	body.Write(c.items.Bytes())
 	body.WriteString(`]}}}`)
-	if _, err := c.client.Post(ctx, c.path, body.Bytes()); err != nil {
+	if _, err := c.client.Post(ctx, c.path, body.Bytes(), http.StatusCreated); err != nil {
 		return err
 	}
 	c.parent, c.ids = `"`+ts+`"`, append(c.ids, ts)

@@ -44,6 +44,7 @@ type bench struct {
 	texts    load.Texts
 	progress io.Writer
 	left     []string
+	notes    []string
 }
 
 // group is a part of the table that is measured on a fleet of its own.
@@ -55,8 +56,10 @@ type group struct {
 // groups are in the order of the table.
 func groups() []group {
 	return []group{
+		{[]string{"P1a", "P1b", "P7"}, (*bench).latency},
 		{[]string{"P2a", "P2b", "P3a", "P3b", "P12"}, (*bench).throughput},
 		{[]string{"P6"}, (*bench).rebuild},
+		{[]string{"P8", "P8-message"}, (*bench).trigger},
 		{[]string{"P9-time", "P9-bytes"}, (*bench).growth},
 	}
 }
@@ -85,7 +88,7 @@ func measureAll(ctx context.Context, o options, out, progress io.Writer) (err er
 		r.Results = append(r.Results, found...)
 	}
 	r.Results = slices.DeleteFunc(r.Results, func(x report.Result) bool { return !o.wants(x.ID) })
-	r.LeftOut = b.left
+	r.LeftOut, r.Notes = b.left, b.notes
 	if err := r.Save(o.out); err != nil {
 		return err
 	}

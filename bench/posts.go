@@ -14,8 +14,8 @@ import (
 
 // fleet makes a log, a database and nodes over them.
 func (b *bench) fleet(ctx context.Context, nodes int, cfg lab.FleetConfig) (*lab.Fleet, error) {
-	if cfg.Tag == "" && b.profile != "" {
-		cfg.Tag = lab.ProfileTag
+	if b.profile != "" {
+		cfg.Tags = append(cfg.Tags, lab.ProfileTag)
 	}
 	f, err := b.lab.NewFleet(ctx, cfg)
 	if err != nil {
@@ -35,7 +35,9 @@ func (b *bench) agents(ctx context.Context, f *lab.Fleet, n int, shape load.Shap
 	for _, node := range f.Nodes {
 		addresses = append(addresses, node.Address)
 	}
-	return load.NewAgents(ctx, load.Client{Token: f.Token}, addresses, n, shape, b.texts)
+	client := load.NewClient("", f.Token)
+	defer client.Close()
+	return load.NewAgents(ctx, client, addresses, n, shape, b.texts)
 }
 
 // flood posts from all agents, each as soon as it has its answer.

@@ -15,8 +15,8 @@ type FleetConfig struct {
 	// Broker is a running one, which stays with the caller; nil makes an empty
 	// embedded one.
 	Broker *Broker
-	// Tag is a build tag of the product; empty is the build that users get.
-	Tag string
+	// Tags are build tags of the product; without any it is the build that users get.
+	Tags []string
 	// Environment is added to that of the nodes.
 	Environment []string
 }
@@ -92,7 +92,7 @@ tokens:
 // Tool runs a command of the product on the log and the database and returns what
 // it printed.
 func (f *Fleet) Tool(ctx context.Context, args ...string) ([]byte, error) {
-	binary, err := f.lab.Binary(ctx, f.cfg.Tag)
+	binary, err := f.lab.Binary(ctx, f.cfg.Tags)
 	if err != nil {
 		return nil, err
 	}

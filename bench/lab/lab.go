@@ -78,19 +78,20 @@ func (l *Lab) PostgresPID() int {
 	return pid
 }
 
-// Binary builds duolog, once for each tag; without one it is what users build.
-func (l *Lab) Binary(ctx context.Context, tag string) (string, error) {
-	if path, ok := l.binaries[tag]; ok {
+// Binary builds duolog, once for each set of tags; without any it is what users build.
+func (l *Lab) Binary(ctx context.Context, tags []string) (string, error) {
+	name := strings.Join(append([]string{"duolog"}, tags...), "-")
+	if path, ok := l.binaries[name]; ok {
 		return path, nil
 	}
-	path := filepath.Join(l.Dir, "duolog-"+tag)
+	path := filepath.Join(l.Dir, name)
 	args := []string{"build", "-o", path}
-	if tag != "" {
-		args = append(args, "-tags", tag)
+	if len(tags) > 0 {
+		args = append(args, "-tags", strings.Join(tags, ","))
 	}
 	if said, err := exec.CommandContext(ctx, "go", append(args, "./cmd/duolog")...).CombinedOutput(); err != nil { //nolint:gosec // our own arguments
 		return "", fmt.Errorf("build duolog: %w\n%s", err, said)
 	}
-	l.binaries[tag] = path
+	l.binaries[name] = path
 	return path, nil
 }

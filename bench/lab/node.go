@@ -32,7 +32,7 @@ const (
 
 // Start starts one more node and returns when it serves.
 func (f *Fleet) Start(ctx context.Context) (*Node, error) {
-	binary, err := f.lab.Binary(ctx, f.cfg.Tag)
+	binary, err := f.lab.Binary(ctx, f.cfg.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func newAgent(ctx context.Context, c Client, shape Shape, from Texts) (*Agent, e
 	a := &Agent{shape: shape, texts: from, last: NewTS(), address: c.Address}
 	messages := shape.messages(from)
 	first := checkpoint(a.last, "null", messages, string(from.Cut(shape.New)))
-	if _, err := c.Post(ctx, path+"/checkpoints", []byte(first)); err != nil {
+	if _, err := c.Post(ctx, path+"/checkpoints", []byte(first), http.StatusCreated); err != nil {
 		return nil, err
 	}
 	a.build(path+"/checkpoints", c.Token, messages)

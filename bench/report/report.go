@@ -16,6 +16,8 @@ type Report struct {
 	Results []Result
 	// LeftOut are the rows that could not be measured here, and why.
 	LeftOut []string
+	// Notes are what a reader of the table must know.
+	Notes []string
 }
 
 // Result is one row: a ratio to its baseline where it has one. Min and Max are
@@ -109,6 +111,11 @@ func (r Report) Print(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, note := range r.Notes {
+		if _, err := fmt.Fprintln(w, "note:", note); err != nil {
+			return err
+		}
 	}
 	for _, why := range r.LeftOut {
 		if _, err := fmt.Fprintln(w, "left out:", why); err != nil {

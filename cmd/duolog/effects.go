@@ -16,7 +16,7 @@ func (n *node) wireEffects() error {
 	}
 	n.effects, err = effects.New(effects.Config{
 		Intents: intents.New(n.db.Read), Wake: n.visible, Dispatch: n.dispatch,
-		Engines: map[string]effects.Engine{"local": n.engine}, Adapters: n.adapters(),
+		Engines: n.engines(), Adapters: n.adapters(),
 		Tokens: minter{n.cfg.keys, n.cfg.now}, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
 		Instance: n.instance, OnLost: n.cfg.onLost, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
 	})

@@ -1,0 +1,10 @@
+//go:build !enginenotes
+
+package main
+
+import "github.com/duolog/duolog/handlers/effects"
+
+// engines are those that runs can name.
+func (n *node) engines() map[string]effects.Engine {
+	return map[string]effects.Engine{"local": n.engine}
+}
