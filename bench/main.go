@@ -57,10 +57,13 @@ type group struct {
 func groups() []group {
 	return []group{
 		{[]string{"P1a", "P1b", "P7"}, (*bench).latency},
-		{[]string{"P2a", "P2b", "P3a", "P3b", "P12"}, (*bench).throughput},
+		{[]string{"P2a", "P2b", "P3a", "P3b", "P12", "P12-2k"}, (*bench).throughput},
+		{sharesRows(), (*bench).shares},
 		{[]string{"P6"}, (*bench).rebuild},
 		{[]string{"P8", "P8-message"}, (*bench).trigger},
 		{[]string{"P9-time", "P9-bytes"}, (*bench).growth},
+		{[]string{"P15a"}, (*bench).nodes},
+		{[]string{"P15b"}, (*bench).onKafka},
 	}
 }
 
