@@ -36,6 +36,7 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 		return nil, err
 	}
 	var times []report.Pair
+	profiled := b.startProfile(ctx, f, "P9", b.length)
 	for part := range turns {
 		b.say("P9, turn %d of %d", part+1, turns)
 		var p report.Pair
@@ -46,6 +47,9 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 			return nil, err
 		}
 		times = append(times, p)
+	}
+	if err := profiled(); err != nil {
+		return nil, err
 	}
 	bytes, err := addedBytes(f.Broker.Address, old, young)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/duolog/duolog/bench/lab"
@@ -89,6 +90,9 @@ func measureAll(ctx context.Context, o options, out, progress io.Writer) (err er
 			return err
 		}
 		r.Results = append(r.Results, found...)
+		if err := b.missing(g, found); err != nil {
+			return err
+		}
 	}
 	r.Results = slices.DeleteFunc(r.Results, func(x report.Result) bool { return !o.wants(x.ID) })
 	r.LeftOut, r.Notes = b.left, b.notes
@@ -100,6 +104,19 @@ func measureAll(ctx context.Context, o options, out, progress io.Writer) (err er
 	}
 	_, err = fmt.Fprintln(out, "written to", o.out)
 	return err
+}
+
+// missing says which row of a group is wanted, not found and not left out: a run
+// that measures less than it says must not look like one that measures all.
+func (b *bench) missing(g group, found []report.Result) error {
+	for _, id := range g.rows {
+		there := slices.ContainsFunc(found, func(r report.Result) bool { return r.ID == id && (r.Value > 0 || r.Unit == share) })
+		left := slices.ContainsFunc(b.left, func(why string) bool { return strings.HasPrefix(why, id+":") })
+		if b.wants(id) && !there && !left {
+			return fmt.Errorf("row %s was not measured", id)
+		}
+	}
+	return nil
 }
 
 // say tells how far the run is.

@@ -78,7 +78,8 @@ func (b *bench) stream(name string, f *lab.Fleet, agents []*load.Agent) measure 
 			}
 			return err
 		})
+		err = errors.Join(err, profiled(), f.Quiet(ctx))
 		s.cpu = f.CPU().Since(before)
-		return s, errors.Join(err, profiled())
+		return s, err
 	}
 }

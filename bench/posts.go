@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/duolog/duolog/bench/lab"
@@ -14,7 +15,7 @@ import (
 
 // fleet makes a log, a database and nodes over them.
 func (b *bench) fleet(ctx context.Context, nodes int, cfg lab.FleetConfig) (*lab.Fleet, error) {
-	if b.profile != "" {
+	if b.profile != "" && !slices.Contains(cfg.Tags, lab.ProfileTag) {
 		cfg.Tags = append(cfg.Tags, lab.ProfileTag)
 	}
 	f, err := b.lab.NewFleet(ctx, cfg)
@@ -43,19 +44,19 @@ func (b *bench) agents(ctx context.Context, f *lab.Fleet, n int, shape load.Shap
 // flood posts from all agents, each as soon as it has its answer.
 func (b *bench) flood(name string, f *lab.Fleet, agents []*load.Agent) measure {
 	runs := 0
-	return func(ctx context.Context, length time.Duration) (s sample, err error) {
+	return func(ctx context.Context, length time.Duration) (sample, error) {
 		for _, a := range agents {
 			if err := a.Connect(ctx); err != nil {
-				return s, err
+				return sample{}, err
 			}
 		}
 		defer closeAll(agents)
 		profiled := b.startProfile(ctx, f, fmt.Sprintf("%s-%d", name, runs), length)
 		runs++
 		before := f.CPU()
-		s.value, err = load.Closed(ctx, length, b.now, load.Posts(agents))
-		s.cpu, s.done = f.CPU().Since(before), s.value*length.Seconds()
-		return s, errors.Join(err, profiled())
+		c, err := load.Closed(ctx, length, b.now, load.Posts(agents))
+		err = errors.Join(err, profiled(), f.Quiet(ctx))
+		return sample{value: c.Rate(), done: c.Done, cpu: f.CPU().Since(before)}, err
 	}
 }
 
@@ -72,11 +73,11 @@ func (b *bench) startProfile(ctx context.Context, f *lab.Fleet, name string, len
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- b.saveProfiles(ctx, f.Nodes[0], name, length) }()
+	go func() { done <- b.saveProfiles(ctx, f.Nodes[0].Profiled, name, length) }()
 	return func() error { return <-done }
 }
 
-func (b *bench) saveProfiles(ctx context.Context, n *lab.Node, name string, length time.Duration) error {
+func (b *bench) saveProfiles(ctx context.Context, n lab.Profiled, name string, length time.Duration) error {
 	if err := os.MkdirAll(b.profile, 0o750); err != nil { //nolint:gosec // where the caller wants them
 		return fmt.Errorf("make %s: %w", b.profile, err)
 	}

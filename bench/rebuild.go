@@ -64,11 +64,29 @@ func (b *bench) rebuilt(ctx context.Context, f *lab.Fleet) (time.Duration, error
 		return 0, err
 	}
 	began := b.now()
-	if _, err := f.Tool(ctx, "projection", "rebuild", "--json"); err != nil {
+	profiled := b.profileTool(ctx, f)
+	_, err := f.Tool(ctx, "projection", "rebuild", "--json")
+	took := b.now().Sub(began)
+	profiled()
+	if err != nil {
 		return 0, err
 	}
-	took := b.now().Sub(began)
 	return took, b.complete(ctx, f.Database)
+}
+
+// profileTool profiles the tool once it runs, if profiles are asked for. A tool that
+// ends before its profile does is no failure.
+func (b *bench) profileTool(ctx context.Context, f *lab.Fleet) (wait func()) {
+	if b.profile == "" {
+		return func() {}
+	}
+	done := make(chan error, 1)
+	time.AfterFunc(time.Second, func() { done <- b.saveProfiles(ctx, f.Tools, "P6", b.length) })
+	return func() {
+		if err := <-done; err != nil {
+			b.note("P6 has no profile: %v", err)
+		}
+	}
 }
 
 // complete makes sure that every event was worth its time.
@@ -206,7 +224,7 @@ func (b *bench) forged(ctx context.Context) (*lab.Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := b.lab.NewFleet(ctx, lab.FleetConfig{Broker: broker})
+	f, err := b.fleet(ctx, 0, lab.FleetConfig{Broker: broker})
 	if err != nil {
 		return nil, errors.Join(err, broker.Close())
 	}

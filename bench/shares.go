@@ -28,7 +28,9 @@ func (b *bench) shares(ctx context.Context) (out []report.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	flood := b.flood("P12", f, agents)
+	plain := *b
+	plain.profile = "" // a process has one profile of its processor time at once
+	flood := plain.flood("P12", f, agents)
 	if _, err := flood(ctx, warmUp); err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func (b *bench) shares(ctx context.Context) (out []report.Result, err error) {
 		}
 	}
 	for i, k := range kinds() {
-		out = append(out, report.Result{ID: sharesRows()[i], What: "of the product's processor time: " + k.what, Better: report.Lower, Unit: "%"}.Values(of[k.name]))
+		out = append(out, report.Result{ID: sharesRows()[i], What: "of the product's processor time: " + k.what, Better: report.Lower, Unit: share}.Values(of[k.name]))
 	}
 	return out, nil
 }
@@ -102,6 +104,9 @@ func kinds() []kind {
 }
 
 const rest = "other"
+
+// share is the unit of these rows, which may be 0.
+const share = "%"
 
 // sharesRows are the ids of the rows.
 func sharesRows() []string {

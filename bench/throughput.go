@@ -84,9 +84,9 @@ func (b *bench) taken(ctx context.Context, f *lab.Fleet) ([]comparison, func(), 
 			s, err := flood(ctx, length)
 			return s, errors.Join(err, f.Drained(ctx))
 		},
-	}}, baseline: func(ctx context.Context, length time.Duration) (s sample, err error) {
-		s.value, err = load.Closed(ctx, length, b.now, raw.Callers())
-		return s, errors.Join(err, raw.Empty())
+	}}, baseline: func(ctx context.Context, length time.Duration) (sample, error) {
+		c, err := load.Closed(ctx, length, b.now, raw.Callers())
+		return sample{value: c.Rate()}, errors.Join(err, raw.Empty())
 	}}}, done, nil
 }
 

@@ -48,11 +48,11 @@ func (b *bench) trigger(ctx context.Context) (out []report.Result, err error) {
 	return b.compare(ctx, f.Database, []comparison{{name: "P8", length: b.open, baseline: func(ctx context.Context, length time.Duration) (sample, error) {
 		return steps.measure(ctx, triggerRate, length, 2)
 	}, figures: []figure{
-		{row: created, p99: true, measure: b.triggered(notes, "w", func(ctx context.Context, goal string) error {
+		{row: created, p99: true, measure: b.triggered(f, notes, "w", func(ctx context.Context, goal string) error {
 			_, err := client.Post(ctx, load.WorkflowsPath, fmt.Appendf(nil, `{"goal":%q,"start_workflow":true}`, goal), http.StatusCreated)
 			return err
 		})},
-		{row: message, p99: true, measure: b.triggered(notes, "m", func(ctx context.Context, goal string) error {
+		{row: message, p99: true, measure: b.triggered(f, notes, "m", func(ctx context.Context, goal string) error {
 			_, err := client.Post(ctx, "/v1/messages", fmt.Appendf(nil, `{"text":%q}`, goal), http.StatusAccepted)
 			return err
 		})},
@@ -63,11 +63,12 @@ func (b *bench) trigger(ctx context.Context) (out []report.Result, err error) {
 const startTimeout = 30 * time.Second
 
 // triggered offers triggers, each with a goal of its own by which its start is known.
-func (b *bench) triggered(n *starts, kind string, send func(ctx context.Context, goal string) error) measure {
+func (b *bench) triggered(f *lab.Fleet, n *starts, kind string, send func(ctx context.Context, goal string) error) measure {
 	runs := 0
 	return func(ctx context.Context, length time.Duration) (sample, error) {
+		profiled := b.startProfile(ctx, f, fmt.Sprintf("P8-%s-%d", kind, runs), length)
 		runs++
-		return b.offered(ctx, triggerRate, length, func(ctx context.Context, i int) error {
+		s, err := b.offered(ctx, triggerRate, length, func(ctx context.Context, i int) error {
 			ctx, cancel := context.WithTimeout(ctx, startTimeout)
 			defer cancel()
 			goal := fmt.Sprintf("%s %d %d", kind, runs, i)
@@ -82,6 +83,7 @@ func (b *bench) triggered(n *starts, kind string, send func(ctx context.Context,
 				return fmt.Errorf("%s was not started: %w", goal, ctx.Err())
 			}
 		})
+		return s, errors.Join(err, profiled(), f.Quiet(ctx))
 	}
 }
 

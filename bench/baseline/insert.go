@@ -84,7 +84,8 @@ func findPgbench() string {
 // Rate is inserts per second of 32 clients.
 func (i *Inserter) Rate(ctx context.Context, length time.Duration, now func() time.Time) (float64, error) {
 	if i.pgbench == "" {
-		return load.Closed(ctx, length, now, i.callers(ctx))
+		c, err := load.Closed(ctx, length, now, i.callers(ctx))
+		return c.Rate(), err
 	}
 	seconds := strconv.Itoa(max(1, int(length.Seconds())))
 	password, _ := i.url.User.Password()

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // FleetConfig says what log a fleet stands on.
@@ -33,6 +34,8 @@ type Fleet struct {
 	Database string
 	Token    string
 	Nodes    []*Node
+	// Tools are the commands that Tool runs, one at a time.
+	Tools Profiled
 
 	lab    *Lab
 	cfg    FleetConfig
@@ -45,6 +48,7 @@ type Fleet struct {
 func (l *Lab) NewFleet(ctx context.Context, cfg FleetConfig) (f *Fleet, err error) {
 	l.fleets++
 	f = &Fleet{lab: l, cfg: cfg, Broker: cfg.Broker, Token: "a-token-of-the-bench", dir: filepath.Join(l.Dir, "fleet-"+strconv.Itoa(l.fleets))}
+	f.Tools.socket = filepath.Join(f.dir, "tool.pprof")
 	if err := os.MkdirAll(f.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make %s: %w", f.dir, err)
 	}
@@ -97,7 +101,8 @@ func (f *Fleet) Tool(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, binary, args...) //nolint:gosec // what we built
-	command.Env = append(os.Environ(), "DUOLOG_BROKERS="+f.Broker.Address, "DUOLOG_DATABASE_URL="+f.Database)
+	command.Env = append(os.Environ(), "DUOLOG_BROKERS="+f.Broker.Address, "DUOLOG_DATABASE_URL="+f.Database, "DUOLOG_PPROF="+f.Tools.socket)
+	_ = os.Remove(f.Tools.socket) // of the one before
 	said, err := command.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil, fmt.Errorf("duolog %v: %w\n%s", args, err, exit.Stderr)
@@ -116,6 +121,31 @@ func (f *Fleet) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Quiet returns when the nodes have done what is left to do behind the answers:
+// it belongs to what was measured, not to what is measured next. Whoever is still
+// at work after the time for it is left so.
+func (f *Fleet) Quiet(ctx context.Context) error {
+	const look, idle = 200 * time.Millisecond, 0.1 // of one processor
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	before := f.CPU()
+	for range int(quietTimeout / look) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now := f.CPU()
+		if used := now.Since(before); used.Product+used.Broker < idle*look.Seconds() {
+			return nil
+		}
+		before = now
+	}
+	return nil
+}
+
+const quietTimeout = 30 * time.Second
 
 // CPU is the processor time, in seconds, that the parts have used.
 type CPU struct {

@@ -17,12 +17,13 @@ import (
 
 // Node is a running duolog serve.
 type Node struct {
+	Profiled
+
 	// Address is host:port of its API.
 	Address string
 
 	command *exec.Cmd
 	ended   chan error
-	profile string
 }
 
 const (
@@ -41,11 +42,11 @@ func (f *Fleet) Start(ctx context.Context) (*Node, error) {
 		return nil, err
 	}
 	name := "node-" + strconv.Itoa(len(f.Nodes)+1)
-	n := &Node{Address: address, ended: make(chan error, 1), profile: filepath.Join(f.dir, name+".pprof")}
+	n := &Node{Address: address, ended: make(chan error, 1), Profiled: Profiled{filepath.Join(f.dir, name+".pprof")}}
 	n.command = exec.Command(binary, "serve", "--config", f.config, "--state-dir", filepath.Join(f.dir, name), "--node-id", name, "--listen", address) //nolint:gosec,noctx // what we built; stopped by Close, with time to end
 	var said bytes.Buffer
 	n.command.Stdout, n.command.Stderr = &said, &said
-	n.command.Env = append(append(os.Environ(), "DUOLOG_PPROF="+n.profile), f.cfg.Environment...)
+	n.command.Env = append(append(os.Environ(), "DUOLOG_PPROF="+n.socket), f.cfg.Environment...)
 	if err := n.command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

@@ -12,17 +12,22 @@ import (
 // ProfileTag builds the product with a socket for profiles.
 const ProfileTag = "pprof"
 
-// CPUProfile is a profile of the node's processor time over that long.
-func (n *Node) CPUProfile(ctx context.Context, length time.Duration) ([]byte, error) {
-	return n.fetch(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(length.Seconds()))))
+// Profiled is a process that was built with ProfileTag.
+type Profiled struct{ socket string }
+
+// CPUProfile is a profile of its processor time over that long.
+func (p Profiled) CPUProfile(ctx context.Context, length time.Duration) ([]byte, error) {
+	return p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(length.Seconds()))))
 }
 
 // Profile is another of its profiles: block, heap, allocs, goroutine.
-func (n *Node) Profile(ctx context.Context, name string) ([]byte, error) { return n.fetch(ctx, name) }
+func (p Profiled) Profile(ctx context.Context, name string) ([]byte, error) {
+	return p.fetch(ctx, name)
+}
 
-func (n *Node) fetch(ctx context.Context, what string) ([]byte, error) {
+func (p Profiled) fetch(ctx context.Context, what string) ([]byte, error) {
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", n.profile)
+		return (&net.Dialer{}).DialContext(ctx, "unix", p.socket)
 	}}}
 	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://duolog/debug/pprof/"+what, http.NoBody) //nolint:gosec // over a socket of our own

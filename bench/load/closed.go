@@ -8,9 +8,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Closed calls each of the callers one after another for as long as it is told, and
-// returns calls per second.
-func Closed(ctx context.Context, length time.Duration, now func() time.Time, callers []func() error) (float64, error) {
+// Count is how many calls were made in what time.
+type Count struct {
+	Done float64
+	Took time.Duration
+}
+
+// Rate is calls per second.
+func (c Count) Rate() float64 { return c.Done / c.Took.Seconds() }
+
+// Closed calls each of the callers one after another for as long as it is told.
+func Closed(ctx context.Context, length time.Duration, now func() time.Time, callers []func() error) (Count, error) {
 	var done atomic.Int64
 	var over atomic.Bool
 	began := now()
@@ -29,7 +37,7 @@ func Closed(ctx context.Context, length time.Duration, now func() time.Time, cal
 		})
 	}
 	err := group.Wait()
-	return float64(done.Load()) / now().Sub(began).Seconds(), err
+	return Count{float64(done.Load()), now().Sub(began)}, err
 }
 
 // Posts are the agents as callers.
