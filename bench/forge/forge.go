@@ -26,14 +26,8 @@ type Log struct {
 	Progress func(partition int32, events, bytes int)
 }
 
-const (
-	// Steps is how many events a workflow has: its creation, then checkpoints.
-	Steps = 20
-	// batch is how many commits are appended at once.
-	batch = 2000
-	// active is how many workflows of a partition take turns.
-	active = 32
-)
+// batch is how many commits are appended at once.
+const batch = 2000
 
 // Write appends to a log that was made and is empty otherwise.
 func Write(ctx context.Context, l Log) error {
@@ -54,33 +48,25 @@ func Write(ctx context.Context, l Log) error {
 	return group.Wait()
 }
 
-// partition writes one partition's share. Workflows take turns step by step, as
-// they do when many agents work at once.
+// partition writes one partition's share.
 func (l Log) partition(ctx context.Context, log *kafka.Log, partition int32, events int) error {
-	m := maker{texts: l.Texts, partitions: log.Genesis().Partitions, partition: partition, now: l.Began}
-	var streams []*stream
+	m := NewMaker(partition, log.Genesis().Partitions, l.Began, l.Texts)
 	var waiting []journal.Message
 	bytes := 0
-	for n := 0; n < events; n++ {
-		at := n % active
-		if at >= len(streams) {
-			streams = append(streams, m.stream())
-		} else if streams[at].steps == Steps {
-			streams[at] = m.stream()
-		}
-		next, err := m.next(streams[at])
+	for n := 1; n <= events; n++ {
+		next, err := m.Next()
 		if err != nil {
 			return fmt.Errorf("make event %d of partition %d: %w", n, partition, err)
 		}
 		waiting, bytes = append(waiting, next), bytes+next.Size()
-		if len(waiting) < batch && n+1 < events {
+		if len(waiting) < batch && n < events {
 			continue
 		}
 		if _, err := log.Append(ctx, waiting); err != nil {
 			return err
 		}
 		waiting = waiting[:0]
-		l.Progress(partition, n+1, bytes)
+		l.Progress(partition, n, bytes)
 	}
 	return nil
 }

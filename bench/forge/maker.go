@@ -27,21 +27,49 @@ type stream struct {
 	steps int
 }
 
-// maker makes the commits of one partition.
-type maker struct {
+// Maker makes the commits of one partition, one after another. Workflows take turns
+// step by step, as they do when many agents work at once.
+type Maker struct {
 	texts      load.Texts
 	partitions int32
 	partition  int32
 	// now moves by a millisecond a commit, made counts ids.
 	now  time.Time
 	made uint64
+	// streams are those that take turns, turn is how many turns there were.
+	streams []*stream
+	turn    int
+}
+
+// NewMaker begins an empty partition.
+func NewMaker(partition, partitions int32, began time.Time, texts load.Texts) *Maker {
+	return &Maker{texts: texts, partitions: partitions, partition: partition, now: began}
+}
+
+const (
+	// steps is how many events a workflow has: its creation, then checkpoints.
+	steps = 20
+	// active is how many workflows of a partition take turns.
+	active = 32
+)
+
+// Next is the next commit.
+func (m *Maker) Next() (journal.Message, error) {
+	at := m.turn % active
+	m.turn++
+	if at >= len(m.streams) {
+		m.streams = append(m.streams, m.stream())
+	} else if m.streams[at].steps == steps {
+		m.streams[at] = m.stream()
+	}
+	return m.next(m.streams[at])
 }
 
 // newText makes a record of about 1 KB.
 const newText = 240
 
 // id is time-ordered and the same in each run.
-func (m *maker) id() uuid.UUID {
+func (m *Maker) id() uuid.UUID {
 	m.made++
 	var u uuid.UUID
 	binary.BigEndian.PutUint64(u[:8], uint64(m.now.UnixMilli())<<16|m.made&0xfff) //nolint:gosec // after 1970
@@ -51,7 +79,7 @@ func (m *maker) id() uuid.UUID {
 }
 
 // stream begins a workflow that belongs to the partition.
-func (m *maker) stream() *stream {
+func (m *Maker) stream() *stream {
 	for {
 		id := domain.StreamID{Tenant: "bench", Kind: domain.KindWorkflow, ID: m.id()}
 		if journal.PartitionOf([]byte(id.String()), m.partitions) == m.partition {
@@ -61,7 +89,7 @@ func (m *maker) stream() *stream {
 }
 
 // next decides the stream's next command and packs its commit.
-func (m *maker) next(s *stream) (journal.Message, error) {
+func (m *Maker) next(s *stream) (journal.Message, error) {
 	m.now = m.now.Add(time.Millisecond)
 	var command workflow.Command = &workflow.Start{
 		Goal: "be rebuilt", Flow: workflow.Flow{Definition: "developer/v1", Version: "1.0.0"}, Engine: "local", Trigger: workflow.Trigger{Source: "api"},
@@ -83,7 +111,7 @@ func (m *maker) next(s *stream) (journal.Message, error) {
 }
 
 // checkpoint is the conversation with one more message, all of it, as clients send it.
-func (m *maker) checkpoint(s *stream) (*workflow.SaveCheckpoint, error) {
+func (m *Maker) checkpoint(s *stream) (*workflow.SaveCheckpoint, error) {
 	ts, parent := m.id(), s.last
 	s.last, s.items = &ts, append(s.items, fmt.Sprintf(`{"type":"human","content":"%s"}`, m.texts.Cut(newText)))
 	c := &workflow.SaveCheckpoint{
@@ -94,7 +122,7 @@ func (m *maker) checkpoint(s *stream) (*workflow.SaveCheckpoint, error) {
 }
 
 // pack makes the outcome part of the stream and lays it out for the log.
-func (m *maker) pack(s *stream, command workflow.Command, env workflow.Env, out workflow.Outcome) (journal.Message, error) {
+func (m *Maker) pack(s *stream, command workflow.Command, env workflow.Env, out workflow.Outcome) (journal.Message, error) {
 	commit := journal.Commit{
 		Stream: s.id, Parent: s.head, ID: m.id(), Time: env.Now,
 		Command: journal.CommandRef{ID: env.CommandID, Type: command.CommandType()}, Principal: env.Principal,
