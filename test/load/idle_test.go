@@ -19,9 +19,8 @@ import (
 )
 
 // TestIdleWorkflowsTakeNoMemory: a node that starts over 100,000 workflows (30,000
-// in the short form), and
-// has served each list and some of them, takes at most 50 MB more than one that
-// starts over an empty log. Their commits are appended to the log directly, as
+// in the short form) and has served lists of them takes at most 50 MB more than
+// one that starts over an empty log. Their commits are appended to the log directly, as
 // a node would have.
 func TestIdleWorkflowsTakeNoMemory(t *testing.T) {
 	const most = 50_000_000
