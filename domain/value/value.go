@@ -74,6 +74,17 @@ func (v Value) Named() []Address {
 // EncodedSize is how many bytes v takes in the JSON of a commit.
 func (v Value) EncodedSize() int { return len(v.AppendJSON(nil)) }
 
+// EncodedMost is at least what v takes in the JSON of a commit, and costs nothing
+// to know: an inline byte is at most six, an address 64 and its frame.
+func (v Value) EncodedMost() int {
+	const frame, each, escaped = 320, 128, 6
+	n := frame + escaped*(len(v.Type)+len(v.Key)+len(v.Tail)) + 2*len(v.Head) + each*len(v.Add)
+	for _, e := range v.Add {
+		n += escaped * len(e.Inline)
+	}
+	return n
+}
+
 // Weight is about how many bytes of memory v takes.
 func (v Value) Weight() int { return len(v.Type) + len(v.Head) + weight(v.Add) + len(v.Tail) }
 

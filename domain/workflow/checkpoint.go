@@ -286,6 +286,9 @@ func (d *description) add(blobs ...value.Blob) {
 // is small enough for one commit. It refuses what has too many channels even
 // so.
 func (d *description) spill(e *Checkpointed, built *builtCheckpoint) error {
+	if e.encodedMost() <= describeMost {
+		return nil // as nearly every step
+	}
 	size := len(e.AppendJSON(nil))
 	for _, v := range e.Values() {
 		size += d.needs(v)
@@ -310,6 +313,23 @@ func (d *description) spill(e *Checkpointed, built *builtCheckpoint) error {
 		domain.CheckSize("checkpoint.channel_values", size, eventMost),
 		domain.CheckSize("checkpoint.channel_values", d.manifests, journal.MaxHeaderBytes),
 	)
+}
+
+// encodedMost is at least what the event takes in a commit, with the names of the
+// bytes that it needs.
+func (e *Checkpointed) encodedMost() int {
+	const frame, escaped = 512, 6
+	n := frame + escaped*(len(e.NS)+len(e.FlowMetadata))
+	for _, name := range e.Removed {
+		n += frame + escaped*len(name)
+	}
+	for _, c := range e.Channels {
+		n += escaped * len(c.Channel)
+	}
+	for _, v := range e.Values() {
+		n += v.EncodedMost() + needSize*len(v.Add)
+	}
+	return n
 }
 
 // needs is what the commit takes to name the bytes of v that it does not bring.

@@ -28,6 +28,11 @@ func TestOwnJSONIsThatOfTheStandardLibrary(t *testing.T) {
 			FlowMetadata: someText.Draw(t, "flow"), Epoch: rapid.IntRange(0, 9).Draw(t, "epoch"), ParentMissing: rapid.Bool().Draw(t, "missing"),
 		}
 		same(t, e, e.AppendJSON(nil))
+		for _, v := range e.Values() {
+			if most, size := v.EncodedMost(), v.EncodedSize(); size > most {
+				t.Errorf("a value takes %d bytes, which was said to be at most %d", size, most)
+			}
+		}
 		w := workflow.WritesRecorded{
 			ThreadTS: anID.Draw(t, "ts"), NS: someText.Draw(t, "ns"), Epoch: rapid.IntRange(0, 9).Draw(t, "epoch"),
 			Writes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) workflow.Write {

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/wmlog"
 )
 
 // Group is the consumer group of the inbox.
@@ -69,10 +69,7 @@ func New(cfg Config) (*message.Router, error) {
 // itself survives a panic, and handlers publish nothing that would have to be
 // correlated.
 func NewRouter(logger *slog.Logger) (*message.Router, error) {
-	quiet := watermill.NewSlogLoggerWithLevelMapping(logger, map[slog.Level]slog.Level{
-		slog.LevelInfo: slog.LevelDebug, slog.LevelDebug: watermill.LevelTrace,
-	})
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, quiet)
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, wmlog.New(logger))
 	if err != nil {
 		return nil, fmt.Errorf("make a message router: %w", err)
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
-	"github.com/ThreeDotsLabs/watermill"
 	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/duolog/duolog/handlers/wmlog"
 )
 
 // NewCommandSubscriber reads the inbox as a member of a consumer group:
@@ -63,16 +63,9 @@ func newPublisher(cfg Config, m marshaler) (message.Publisher, error) {
 	}
 	pub, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{
 		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: cfg.saramaCommands(),
-	}, cfg.watermillLogger())
+	}, wmlog.New(cfg.logger()))
 	if err != nil {
 		return nil, fmt.Errorf("connect publisher: %w", err)
 	}
 	return pub, nil
-}
-
-// watermillLogger turns Watermill's chatter about connections down.
-func (c Config) watermillLogger() watermill.LoggerAdapter {
-	return watermill.NewSlogLoggerWithLevelMapping(c.logger(), map[slog.Level]slog.Level{
-		slog.LevelInfo: slog.LevelDebug, slog.LevelDebug: watermill.LevelTrace,
-	})
 }
