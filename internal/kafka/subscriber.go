@@ -10,6 +10,8 @@ import (
 	"github.com/IBM/sarama"
 	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/duolog/duolog/handlers/wmlog"
 )
 
 // resubscribe is how long a subscriber whose session broke waits before it joins
@@ -63,7 +65,7 @@ func (s *subscriber) session(ctx context.Context, topic string, out chan<- *mess
 	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
 		Brokers: s.cfg.Brokers, ConsumerGroup: s.cfg.prefix() + "." + s.group, Unmarshaler: unmarshaler{},
 		OverwriteSaramaConfig: s.cfg.saramaGroup(), Tracer: &oneSession{end: cancel},
-	}, s.cfg.watermillLogger())
+	}, wmlog.New(s.cfg.logger()))
 	if err != nil {
 		return fmt.Errorf("subscribe group %s: %w", s.group, err)
 	}
