@@ -27,6 +27,7 @@ type batch struct {
 	next      int64
 	rows      rows
 	verdicts  []Verdict
+	accepted  []Accepted
 }
 
 // builder makes batches of one partition.
@@ -194,6 +195,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 		return nil
 	}
 	b.advance(e, &out.rows)
+	out.accepted = append(out.accepted, Accepted{e.parsed.Record.Position, e.parsed.Commit})
 	b.foldOrStop(ctx, e, &out.rows)
 	out.verdicts[len(out.verdicts)-1].Stopped = e.stream.stopped
 	return b.broken

@@ -18,21 +18,27 @@ type Accepted struct {
 
 // Commits reads accepted commits.
 type Commits struct {
-	pool  *pgxpool.Pool
-	codec *Codec
+	pool   *pgxpool.Pool
+	codec  *Codec
+	recent *Recent
 }
 
-// NewCommits makes a Commits.
-func NewCommits(pool *pgxpool.Pool) (*Commits, error) {
+// NewCommits makes a Commits. What recent holds is not read back; nil for nothing.
+func NewCommits(pool *pgxpool.Pool, recent *Recent) (*Commits, error) {
 	codec, err := NewCodec()
 	if err != nil {
 		return nil, err
 	}
-	return &Commits{pool: pool, codec: codec}, nil
+	return &Commits{pool: pool, codec: codec, recent: recent}, nil
 }
 
 // From reads up to limit accepted commits of a partition, from an offset on.
 func (c *Commits) From(ctx context.Context, partition int32, offset int64, limit int) ([]Accepted, error) {
+	if c.recent != nil {
+		if out, held := c.recent.since(partition, offset, limit); held {
+			return out, nil
+		}
+	}
 	found, err := c.pool.Query(ctx, `SELECT "offset", record FROM commits WHERE partition = $1 AND "offset" >= $2 ORDER BY "offset" LIMIT $3`,
 		partition, offset, limit)
 	if err != nil {

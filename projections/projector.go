@@ -46,7 +46,9 @@ type Config struct {
 	// Build names this build: streams that another one stopped are tried again.
 	Build   string
 	Visible *Visible
-	Logger  *slog.Logger
+	// Recent is given what was written; nil to leave it out.
+	Recent *Recent
+	Logger *slog.Logger
 	// Observe is told of each written batch; nil to leave it out.
 	Observe func(partition int32, records, ignored int, took time.Duration)
 	Now     func() time.Time
@@ -148,6 +150,9 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 		return from, fmt.Errorf("write partition %d from %d: %w", partition, from, err)
 	}
 	p.cfg.Point("projector.after_commit")
+	if p.cfg.Recent != nil {
+		p.cfg.Recent.add(out)
+	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
 	p.cfg.Observe(partition, len(records), len(out.rows.ignored), p.cfg.Now().Sub(began))
 	for _, s := range out.rows.stopped.rows {

@@ -166,6 +166,7 @@ func (n *node) wireWrites() error {
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
 		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Point: n.cfg.point,
 	})
+	recent := projections.NewRecent()
 	n.projector, err = projections.New(projections.Config{
 		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
 		Logger: n.cfg.logger, Observe: n.projected, Now: n.cfg.now, Point: n.cfg.point,
@@ -173,7 +174,7 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	commits, err := projections.NewCommits(n.db.Read)
+	commits, err := projections.NewCommits(n.db.Read, recent)
 	if err != nil {
 		return err
 	}

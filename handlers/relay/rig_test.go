@@ -29,17 +29,22 @@ const patience = 30 * time.Second
 type rig struct {
 	t *testing.T
 	*nodetest.Node
-	commits *projections.Commits
+	// commits are what the relay reads, stored what Postgres holds.
+	commits, stored *projections.Commits
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	n := nodetest.NewCluster(t).Start(t, nodetest.Options{})
-	commits, err := projections.NewCommits(n.DB.Read)
+	commits, err := projections.NewCommits(n.DB.Read, n.Recent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{t, n, commits}
+	stored, err := projections.NewCommits(n.DB.Read, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{t, n, commits, stored}
 }
 
 // relay publishes all partitions until stop is called or the test ends.
@@ -90,7 +95,7 @@ func (r *rig) do(id domain.StreamID, c workflow.Command) {
 // accepted are the messages of all accepted events of a partition, in order.
 func (r *rig) accepted(partition int32) []journal.Message {
 	r.t.Helper()
-	commits, err := r.commits.From(r.t.Context(), partition, 0, 1<<20)
+	commits, err := r.stored.From(r.t.Context(), partition, 0, 1<<20)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ type Node struct {
 	Log      *kafka.Log
 	DB       *postgres.DB
 	Visible  *projections.Visible
+	Recent   *projections.Recent
 	Dispatch *dispatch.Dispatcher
 	Leases   *projections.Leases
 
@@ -86,7 +87,7 @@ func Reading(l *kafka.Log) projections.Log { return reading{l} }
 // Start runs a node until the test ends or Stop is called.
 func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	tb.Helper()
-	n := &Node{Visible: projections.NewVisible()}
+	n := &Node{Visible: projections.NewVisible(), Recent: projections.NewRecent()}
 	var err error
 	n.Log, err = kafka.Open(tb.Context(), c.Kafka)
 	must(tb, err)
@@ -128,7 +129,7 @@ func (n *Node) run(tb testing.TB, o Options) {
 	}
 	logger := slog.New(slog.DiscardHandler)
 	projector, err := projections.New(projections.Config{
-		Log: reading{n.Log}, Pool: n.DB.Write, Partitions: Partitions, Build: build, Visible: n.Visible, Logger: logger, Now: time.Now, Point: o.Point,
+		Log: reading{n.Log}, Pool: n.DB.Write, Partitions: Partitions, Build: build, Visible: n.Visible, Recent: n.Recent, Logger: logger, Now: time.Now, Point: o.Point,
 	})
 	must(tb, err)
 	n.Leases = projections.NewLeases(projections.LeaseConfig{
