@@ -46,7 +46,7 @@ func Pack(c Commit, blobs []value.Blob, partitions int32) (Packed, error) {
 		}
 	}
 	out := Packed{
-		Commit: Message{Partition: partition, Key: key, Value: encoded, Headers: headersOf(own)},
+		Commit: Message{Partition: partition, Key: key, Value: encoded, Headers: headersOf(own), Time: c.Time},
 		Hash:   HashOf(encoded),
 	}
 	for _, group := range ahead {

@@ -6,31 +6,20 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/IBM/sarama"
-
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 )
 
-// maxSendBytes is how much one send combines.
-const maxSendBytes = 4 << 20
-
 // recordOverhead is more than the framing of a record and of one header.
 const recordOverhead, headerOverhead = 64, 16
 
-var (
-	errClosed  = errors.New("the log is closed")
-	errUnacked = errors.New("the broker has the records but did not say where")
-)
+var errClosed = errors.New("the log is closed")
 
-// appender writes one partition of one topic. Appends that wait together are
-// sent together, without lingering. It has a producer, and with it a
-// connection, of its own, because a producer has one request in flight per
-// broker and partitions would wait for each other.
+// appender writes one partition of the journal. Appends that wait together are
+// sent together, without lingering.
 type appender struct {
 	topic     string
 	partition int32
-	connect   func() (sarama.SyncProducer, error)
 	// allowed refuses while the log is unsafe.
 	allowed func() error
 
@@ -40,45 +29,32 @@ type appender struct {
 	closed  bool
 	drained sync.WaitGroup
 
-	// producer belongs to the goroutine that runs drain.
-	producer sarama.SyncProducer
+	// writer belongs to the goroutine that runs drain.
+	writer *writer
 }
 
 // request is one append on its way.
 type request struct {
-	messages []*sarama.ProducerMessage
-	bytes    int
-	done     chan error // takes one outcome
+	messages []journal.Message
+	// offsets are where they stand, once they are written.
+	offsets []int64
+	bytes   int
+	done    chan error // takes one outcome
 }
 
-func newRequest(topic string, msgs []journal.Message) *request {
-	r := &request{done: make(chan error, 1)}
+func newRequest(msgs []journal.Message) *request {
+	r := &request{messages: msgs, done: make(chan error, 1)}
 	for _, m := range msgs {
-		r.messages = append(r.messages, produced(topic, m))
-		r.bytes += m.Size() + recordOverhead
+		r.bytes += weight(m)
 	}
 	return r
-}
-
-func produced(topic string, m journal.Message) *sarama.ProducerMessage {
-	out := &sarama.ProducerMessage{Topic: topic, Partition: m.Partition, Offset: -1, Timestamp: m.Time}
-	if m.Key != nil {
-		out.Key = sarama.ByteEncoder(m.Key)
-	}
-	if m.Value != nil {
-		out.Value = sarama.ByteEncoder(m.Value)
-	}
-	for _, h := range m.Headers {
-		out.Headers = append(out.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-	}
-	return out
 }
 
 // append waits for the acknowledgement or for ctx, whichever is first. A
 // request that ctx overtakes before it was sent is dropped; one that is on its
 // way goes on.
 func (a *appender) append(ctx context.Context, msgs []journal.Message) ([]domain.Position, error) {
-	r := newRequest(a.topic, msgs)
+	r := newRequest(msgs)
 	if err := a.enqueue(r); err != nil {
 		return nil, fmt.Errorf("append to %s partition %d: %w", a.topic, a.partition, err)
 	}
@@ -92,9 +68,9 @@ func (a *appender) append(ctx context.Context, msgs []journal.Message) ([]domain
 	if err != nil {
 		return nil, fmt.Errorf("append to %s partition %d: %w", a.topic, a.partition, err)
 	}
-	out := make([]domain.Position, len(r.messages))
-	for i, m := range r.messages {
-		out[i] = domain.Position{Partition: a.partition, Offset: m.Offset}
+	out := make([]domain.Position, len(r.offsets))
+	for i, offset := range r.offsets {
+		out[i] = domain.Position{Partition: a.partition, Offset: offset}
 	}
 	return out, nil
 }
@@ -136,7 +112,7 @@ func (a *appender) take() []*request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n, bytes := 0, 0
-	for n < len(a.waiting) && (n == 0 || bytes+a.waiting[n].bytes <= maxSendBytes) {
+	for n < len(a.waiting) && (n == 0 || bytes+a.waiting[n].bytes <= MaxMessageBytes) {
 		bytes += a.waiting[n].bytes
 		n++
 	}
@@ -148,61 +124,39 @@ func (a *appender) take() []*request {
 	return batch
 }
 
+// send writes requests together: those that fit one batch of records have the
+// same outcome.
 func (a *appender) send(batch []*request) {
-	err := a.allowed()
-	if err == nil && a.producer == nil {
-		a.producer, err = a.connect()
-	}
-	if err != nil {
-		for _, r := range batch {
-			r.done <- err
-		}
-		return
-	}
-	var all []*sarama.ProducerMessage
+	var all []journal.Message
 	for _, r := range batch {
 		all = append(all, r.messages...)
 	}
-	err = a.producer.SendMessages(all)
-	finish(batch, err)
-	if err != nil {
-		// Nothing is in flight now. A new session numbers its records anew, so no
-		// sequence of the failed one can hold the next ones up.
-		_ = a.producer.Close()
-		a.producer = nil
-	}
-}
-
-// finish tells each request of a send its own outcome: one whose messages were
-// all acknowledged succeeded, whatever became of its neighbours.
-func finish(batch []*request, err error) {
-	failed := map[*sarama.ProducerMessage]error{}
-	var each sarama.ProducerErrors
-	known := errors.As(err, &each)
-	for _, e := range each {
-		failed[e.Msg] = e.Err
-	}
+	offsets, err := a.write(all)
 	for _, r := range batch {
-		outcome := err
-		if known || err == nil {
-			outcome = r.outcome(failed)
+		if err == nil {
+			r.offsets, offsets = offsets[:len(r.messages)], offsets[len(r.messages):]
 		}
-		r.done <- outcome
+		r.done <- err
 	}
 }
 
-// outcome is the first failure. sarama reports a duplicate that the broker
-// recognised as a success without an offset; where it stands is not known.
-func (r *request) outcome(failed map[*sarama.ProducerMessage]error) error {
-	for _, m := range r.messages {
-		if err := failed[m]; err != nil {
-			return err
+// write writes messages, a request that is larger than a batch in several. Then
+// records of others may stand between them.
+func (a *appender) write(msgs []journal.Message) ([]int64, error) {
+	offsets := make([]int64, 0, len(msgs))
+	for _, batch := range batches(msgs) {
+		if err := a.allowed(); err != nil {
+			return nil, err
 		}
-		if m.Offset < 0 {
-			return errUnacked
+		base, err := a.writer.write(batch)
+		if err != nil {
+			return nil, err
+		}
+		for i := range batch {
+			offsets = append(offsets, base+int64(i))
 		}
 	}
-	return nil
+	return offsets, nil
 }
 
 // close refuses new appends, waits for those on their way and disconnects.
@@ -211,12 +165,7 @@ func (a *appender) close() error {
 	a.closed = true
 	a.mu.Unlock()
 	a.drained.Wait()
-	if a.producer == nil {
-		return nil
-	}
-	err := a.producer.Close()
-	a.producer = nil
-	return err
+	return a.writer.close()
 }
 
 // weight is more than what the message takes in a batch.

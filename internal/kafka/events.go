@@ -3,11 +3,31 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/IBM/sarama"
 
 	"github.com/duolog/duolog/domain/journal"
 )
+
+// eventWriter is the writer of a partition of the events topic. An overlap of two
+// relays takes turns.
+type eventWriter struct {
+	mu     sync.Mutex
+	writer *writer
+}
+
+func (e *eventWriter) write(batch []journal.Message) (int64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.writer.write(batch)
+}
+
+func (e *eventWriter) close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.writer.close()
+}
 
 // AppendEvents writes messages to a partition of the events topic, in order: no
 // message is sent before the ones before it are acknowledged or in one batch
@@ -26,7 +46,7 @@ func (l *Log) AppendEvents(ctx context.Context, partition int32, msgs []journal.
 		if err := l.allowed(); err != nil {
 			return err
 		}
-		if err := l.conn.produce(ctx, place{topic: l.conn.cfg.EventsTopic(), partition: partition}, batch); err != nil {
+		if _, err := await(ctx, func() (int64, error) { return l.events[partition].write(batch) }, nil); err != nil {
 			return err
 		}
 	}

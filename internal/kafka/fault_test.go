@@ -263,3 +263,28 @@ func TestEventsHaveNoGap(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryProduceWaitsForAllReplicas: what fewer have acknowledged can be lost.
+func TestEveryProduceWaitsForAllReplicas(t *testing.T) {
+	t.Parallel()
+	ctx, cluster, _, log := openFaulty(t)
+	acks := make(chan int16, 10)
+	cluster.ControlKey(produceKey, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if in, ok := req.(*kmsg.ProduceRequest); ok {
+			acks <- in.Acks
+		}
+		return nil, nil, false
+	})
+	if _, err := log.Append(ctx, record("a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.AppendEvents(ctx, 0, record("b")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := <-acks; got != -1 {
+			t.Errorf("acks is %d, want -1: all", got)
+		}
+	}
+}

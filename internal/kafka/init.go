@@ -168,13 +168,10 @@ func (c *conn) writeOne(ctx context.Context, g journal.Genesis) (journal.Genesis
 	if err != nil {
 		return journal.Genesis{}, err
 	}
-	_, err = await(ctx, func() (struct{}, error) {
-		producer, err := sarama.NewSyncProducerFromClient(c.client)
-		if err != nil {
-			return struct{}{}, err
-		}
-		_, _, err = producer.SendMessage(produced(c.cfg.JournalTopic(), m))
-		return struct{}{}, errors.Join(err, producer.Close())
+	_, err = await(ctx, func() (int64, error) {
+		w := c.cfg.writer(c.cfg.JournalTopic(), g.Partition)
+		at, err := w.write([]journal.Message{m})
+		return at, errors.Join(err, w.close())
 	}, nil)
 	if err != nil {
 		return journal.Genesis{}, err

@@ -17,6 +17,7 @@ type Log struct {
 	conn    *conn
 	genesis journal.Genesis
 	journal []*appender
+	events  []*eventWriter
 	unsafe  atomic.Pointer[SafetyError]
 	// suspected asks Watch to look.
 	suspected chan struct{}
@@ -45,23 +46,20 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l := &Log{conn: c, genesis: g, suspected: make(chan struct{}, 1), reached: make([]atomic.Int64, g.Partitions)}
 	for p := range g.Partitions {
 		l.journal = append(l.journal, l.appender(cfg.JournalTopic(), p))
+		l.events = append(l.events, &eventWriter{writer: cfg.writer(cfg.EventsTopic(), p)})
 	}
 	return l, nil
 }
 
 func (l *Log) appender(topic string, partition int32) *appender {
-	cfg := l.conn.cfg
-	return &appender{
-		topic: topic, partition: partition, allowed: l.allowed,
-		connect: func() (sarama.SyncProducer, error) { return sarama.NewSyncProducer(cfg.Brokers, cfg.saramaBase()) },
-	}
+	return &appender{topic: topic, partition: partition, allowed: l.allowed, writer: l.conn.cfg.writer(topic, partition)}
 }
 
 // Close waits for appends on their way and disconnects.
 func (l *Log) Close() error {
 	var errs []error
 	for p := range l.journal {
-		errs = append(errs, l.journal[p].close())
+		errs = append(errs, l.journal[p].close(), l.events[p].close())
 	}
 	return errors.Join(append(errs, l.conn.close())...)
 }

@@ -1,7 +1,7 @@
 package kafka
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,40 +10,100 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 )
 
-// produceTimeout is how long the broker may wait for its replicas.
-const produceTimeout = 5 * time.Second
+const (
+	// produceTimeout is how long the broker may wait for its replicas.
+	produceTimeout = 5 * time.Second
+	// produceAttempts and producePause bound how long a batch that was refused is
+	// offered again: half a second, so that its caller can still say so.
+	produceAttempts = 6
+	producePause    = 100 * time.Millisecond
+)
 
-// produce writes messages as one batch of records: Kafka takes all of it or
-// nothing. It does not try again; after an error the outcome is unknown.
-func (c *conn) produce(ctx context.Context, at place, msgs []journal.Message) error {
-	batch := recordBatch(msgs)
-	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.produceOnce(at, batch) }, nil)
-	if err != nil {
-		return fmt.Errorf("produce to %s partition %d: %w", at.topic, at.partition, err)
-	}
-	return nil
+// writer writes batches of records to one partition, one at a time, over a
+// connection of its own: a broker takes one request of a connection at a time,
+// and partitions would wait for each other. It belongs to one goroutine.
+type writer struct {
+	at      place
+	connect func() (sarama.Client, error)
+	client  sarama.Client
 }
 
-func (c *conn) produceOnce(at place, batch *sarama.RecordBatch) error {
-	leader, err := c.client.Leader(at.topic, at.partition)
+func (c Config) writer(topic string, partition int32) *writer {
+	return &writer{
+		at:      place{topic: topic, partition: partition},
+		connect: func() (sarama.Client, error) { return sarama.NewClient(c.Brokers, c.saramaBase()) },
+	}
+}
+
+// write writes messages as one batch: Kafka takes all of it or nothing. It
+// returns the offset of the first one when all in-sync replicas have them. What
+// was refused for certain is offered again; after any other error the outcome is
+// unknown, and it is the caller's to find out or to send again.
+func (w *writer) write(msgs []journal.Message) (base int64, err error) {
+	batch := recordBatch(msgs)
+	for attempt := range produceAttempts {
+		if attempt > 0 {
+			pause := time.NewTimer(producePause)
+			<-pause.C
+		}
+		if base, err = w.once(batch); err == nil || !refused(err) {
+			break
+		}
+		_ = w.client.RefreshMetadata(w.at.topic) // the leader may have moved; if not, the next attempt says so
+	}
 	if err != nil {
-		return err
+		_ = w.close() // what comes next begins on a connection that nothing is on its way on
+		return 0, fmt.Errorf("produce to %s partition %d: %w", w.at.topic, w.at.partition, err)
+	}
+	return base, nil
+}
+
+// refused says that the broker has not written the batch and never will.
+func refused(err error) bool {
+	for _, known := range []error{
+		sarama.ErrNotLeaderForPartition, sarama.ErrLeaderNotAvailable, sarama.ErrUnknownTopicOrPartition, sarama.ErrNotEnoughReplicas,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *writer) once(batch *sarama.RecordBatch) (base int64, err error) {
+	if w.client == nil {
+		if w.client, err = w.connect(); err != nil {
+			w.client = nil
+			return 0, err
+		}
+	}
+	leader, err := w.client.Leader(w.at.topic, w.at.partition)
+	if err != nil {
+		return 0, err
 	}
 	req := &sarama.ProduceRequest{Version: 7, RequiredAcks: sarama.WaitForAll, Timeout: int32(produceTimeout / time.Millisecond)}
-	req.AddBatch(at.topic, at.partition, batch)
+	req.AddBatch(w.at.topic, w.at.partition, batch)
 	resp, err := leader.Produce(req)
 	if err != nil {
-		_ = leader.Close() // a broken connection is opened anew by the next request
-		return err
+		return 0, err
 	}
-	switch block := resp.GetBlock(at.topic, at.partition); {
+	block := resp.GetBlock(w.at.topic, w.at.partition)
+	switch {
 	case block == nil:
-		return sarama.ErrIncompleteResponse
+		return 0, sarama.ErrIncompleteResponse
 	case block.Err != sarama.ErrNoError:
-		_ = c.client.RefreshMetadata(at.topic) // the leader may have moved
-		return block.Err
+		return 0, block.Err
 	}
-	return nil
+	return block.Offset, nil
+}
+
+func (w *writer) close() error {
+	if w.client == nil {
+		return nil
+	}
+	err := w.client.Close()
+	w.client = nil
+	return err
 }
 
 // recordBatch has no producer id: nothing recognises a repeat of it.
@@ -51,20 +111,31 @@ func recordBatch(msgs []journal.Message) *sarama.RecordBatch {
 	b := &sarama.RecordBatch{
 		Version: 2, Codec: sarama.CompressionZSTD, CompressionLevel: compressionLevel,
 		ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1,
-		FirstTimestamp: msgs[0].Time.Truncate(time.Millisecond), MaxTimestamp: msgs[0].Time,
 	}
+	b.FirstTimestamp = timeOf(msgs[0])
+	b.MaxTimestamp = b.FirstTimestamp
 	for i, m := range msgs {
-		r := &sarama.Record{Key: m.Key, Value: m.Value, OffsetDelta: int64(i), TimestampDelta: m.Time.Truncate(time.Millisecond).Sub(b.FirstTimestamp)}
+		at := timeOf(m)
+		r := &sarama.Record{Key: m.Key, Value: m.Value, OffsetDelta: int64(i), TimestampDelta: at.Sub(b.FirstTimestamp)}
 		for _, h := range m.Headers {
 			r.Headers = append(r.Headers, &sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
 		}
 		b.Records = append(b.Records, r)
 		b.LastOffsetDelta = int32(i)
-		if m.Time.After(b.MaxTimestamp) {
-			b.MaxTimestamp = m.Time
+		if at.After(b.MaxTimestamp) {
+			b.MaxTimestamp = at
 		}
 	}
 	return b
+}
+
+// timeOf is what a record says of its time. It is for people who read the log.
+func timeOf(m journal.Message) time.Time {
+	at := m.Time
+	if at.IsZero() {
+		at = time.Now() //nolint:forbidigo // nothing is decided from it
+	}
+	return at.Truncate(time.Millisecond)
 }
 
 // batches cuts messages into what fits one batch of records each.
