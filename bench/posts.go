@@ -78,7 +78,7 @@ func (b *bench) startProfile(ctx context.Context, f *lab.Fleet, name string, len
 }
 
 func (b *bench) saveProfiles(ctx context.Context, n lab.Profiled, name string, length time.Duration) error {
-	if err := os.MkdirAll(b.profile, 0o750); err != nil { //nolint:gosec // where the caller wants them
+	if err := os.MkdirAll(b.profile, 0o750); err != nil {
 		return fmt.Errorf("make %s: %w", b.profile, err)
 	}
 	cpu, err := n.CPUProfile(ctx, length)

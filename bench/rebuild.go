@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/bench/baseline"
-	"github.com/duolog/duolog/bench/forge"
 	"github.com/duolog/duolog/bench/lab"
 	"github.com/duolog/duolog/bench/report"
 )
@@ -24,7 +19,7 @@ const million, withinSeconds = 1_000_000, 60
 // rebuild derives all read models from a long log with the product's own tool, then
 // inserts the same rows without deriving them.
 func (b *bench) rebuild(ctx context.Context) (out []report.Result, err error) {
-	f, err := b.forged(ctx)
+	f, size, err := b.forged(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +45,7 @@ func (b *bench) rebuild(ctx context.Context) (out []report.Result, err error) {
 	}
 	return []report.Result{
 		report.Result{
-			ID: "P6", What: fmt.Sprintf("events/s of duolog projection rebuild, %d events of about 1 KB", b.events), Goal: 1, Better: report.Higher, Unit: "/s",
+			ID: "P6", What: fmt.Sprintf("events/s of duolog projection rebuild, %d events, %s bytes each", b.events, size), Goal: 1, Better: report.Higher, Unit: "/s",
 			Baseline: "bare unnest inserts of the same rows into copies of all tables with all indexes, one connection, 500 events a transaction",
 		}.Ratios(rates),
 		whole.Values(seconds),
@@ -204,56 +199,4 @@ func execute(ctx context.Context, database string, statements ...string) error {
 		}
 	}
 	return nil
-}
-
-// forged is a fleet without nodes over a log of that many events, which is kept for
-// the next run with the same domain.
-func (b *bench) forged(ctx context.Context) (*lab.Fleet, error) {
-	dir, err := b.logDir(ctx)
-	if err != nil {
-		return nil, err
-	}
-	complete := filepath.Join(dir, "complete")
-	_, missing := os.Stat(complete)
-	if missing != nil {
-		if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
-			return nil, fmt.Errorf("remove older logs: %w", err)
-		}
-	}
-	broker, err := lab.StartBroker(ctx, filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	f, err := b.fleet(ctx, 0, lab.FleetConfig{Broker: broker})
-	if err != nil {
-		return nil, errors.Join(err, broker.Close())
-	}
-	if missing == nil {
-		return f, nil
-	}
-	b.say("P6, writing a log of %d events to %s", b.events, dir)
-	err = forge.Write(ctx, forge.Log{
-		Broker: broker.Address, Prefix: lab.Prefix, Events: b.events, Texts: b.texts, Began: b.now().Add(-24 * time.Hour),
-		Progress: func(partition int32, events, bytes int) {
-			if partition == 0 {
-				b.say("P6, %d events of partition 0, %d bytes each", events, bytes/events)
-			}
-		},
-	})
-	if err == nil {
-		err = os.WriteFile(complete, nil, 0o600)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close(), broker.Close())
-	}
-	return f, nil
-}
-
-// logDir is where the log of this domain's events is kept.
-func (b *bench) logDir(ctx context.Context) (string, error) {
-	tree, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD:domain").Output()
-	if err != nil {
-		return "", fmt.Errorf("which version of domain/ this is: %w", err)
-	}
-	return filepath.Abs(filepath.Join("bench", ".cache", fmt.Sprintf("log-%d-%s", b.events, strings.TrimSpace(string(tree)))))
 }

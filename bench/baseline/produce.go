@@ -73,7 +73,7 @@ func NewProducer(broker string, size int, from load.Texts) (*Producer, error) {
 func (p *Producer) One() error {
 	n := p.turn.Add(1) % lab.Partitions
 	_, _, err := p.producers[n].SendMessage(&sarama.ProducerMessage{
-		Topic: p.topic, Partition: int32(n), Value: sarama.ByteEncoder(p.texts.Cut(p.size)), //nolint:gosec // below the number of partitions
+		Topic: p.topic, Partition: int32(n), Value: sarama.ByteEncoder(p.texts.Cut(p.size)),
 	})
 	return err
 }

@@ -66,14 +66,14 @@ func (m *Maker) Next() (journal.Message, error) {
 }
 
 // newText makes a record of about 1 KB.
-const newText = 240
+const newText = 100
 
 // id is time-ordered and the same in each run.
 func (m *Maker) id() uuid.UUID {
 	m.made++
 	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], uint64(m.now.UnixMilli())<<16|m.made&0xfff) //nolint:gosec // after 1970
-	binary.BigEndian.PutUint64(u[8:], uint64(m.partition)<<40|m.made)             //nolint:gosec // small
+	binary.BigEndian.PutUint64(u[:8], uint64(m.now.UnixMilli())<<16|m.made&0xfff)
+	binary.BigEndian.PutUint64(u[8:], uint64(m.partition)<<40|m.made) //nolint:gosec // small
 	u[6], u[8] = u[6]&0x0f|0x70, u[8]&0x3f|0x80
 	return u
 }

@@ -46,7 +46,7 @@ const (
 // Pair is what was measured of a row and, seconds apart, of its baseline.
 type Pair struct{ Value, Baseline float64 }
 
-// Ratio fills a row from its pairs: the median of their ratios, not the ratio of
+// Ratios fills a row from its pairs: the median of their ratios, not the ratio of
 // medians, because the machine is another one each time.
 func (r Result) Ratios(pairs []Pair) Result {
 	var ratios, values, baselines []float64
