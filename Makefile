@@ -26,7 +26,7 @@ test/kafka: ## The tests that take a real Apache Kafka, on one started from Mave
 	@deploy/tools/test kafka
 
 .PHONY: bench
-bench: ## Duolog beside pgbench and raw sarama, in one run; table and bench/results.json (BENCH="-pairs 3")
+bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)
 
 .PHONY: check

@@ -1,14 +1,15 @@
 // Command bench measures Duolog against the bare parts it stands on, on this
-// machine, in one run: visible checkpoint POSTs beside a bare INSERT (pgbench)
-// and a bare produce (sarama), and what a growing conversation adds to the log.
+// machine, in one run: docs/performance.md says what each row is and how it is
+// measured.
 //
-// A pair is one measurement of a baseline and one of the product, seconds
-// apart, on the same disk, the same Postgres and the same broker: a ratio of
-// the two says something where the machine is shared, a number alone does not.
-// Pairs alternate; the median of their ratios is the result, the extremes stand
-// beside it.
+// A pair is one measurement of a baseline and one of the product, seconds apart, on
+// the same disk, the same Postgres and the same broker: a ratio of the two says
+// something where the machine is shared, a number alone does not. Pairs alternate;
+// the median of their ratios is the result, the extremes stand beside it.
 //
-// The product is the built binary as a process of its own (duolog dev). The
-// load is a closed loop over raw connections with requests built beforehand,
-// because generator and product share the processors.
+// Vocabulary: a row is a line of the table; a figure is a row while it is measured; a
+// comparison is a baseline with the figures beside it; a group is what is measured on
+// one fleet, a log and a database with nodes of its own. The parts are in packages of
+// their own: lab runs processes, load is the traffic, baseline does the bare work,
+// forge writes long logs, report prints.
 package main
