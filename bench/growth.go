@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -35,7 +37,12 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var times []report.Pair
+	floor, stop, err := b.floor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	var times, floors []report.Pair
 	profiled := b.startProfile(ctx, f, "P9", b.length)
 	for part := range turns {
 		b.say("P9, turn %d of %d", part+1, turns)
@@ -47,6 +54,13 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 			return nil, err
 		}
 		times = append(times, p)
+		if p.Baseline, err = b.steady(ctx, floor(young), window/turns); err != nil {
+			return nil, err
+		}
+		if p.Value, err = b.steady(ctx, floor(old), window/turns); err != nil {
+			return nil, err
+		}
+		floors = append(floors, p)
 	}
 	if err := profiled(); err != nil {
 		return nil, err
@@ -61,6 +75,9 @@ func (b *bench) growth(ctx context.Context) (out []report.Result, err error) {
 		report.Result{
 			ID: "P9-time", What: "median time of a visible POST, " + what + ", all of it sent", Baseline: base, Goal: 1.5, Better: report.Lower, Unit: "ms",
 		}.Ratios(times),
+		report.Result{
+			ID: "P9-floor", What: "median time of the same POSTs to a server that reads the body and does nothing", Baseline: base, Better: report.Lower, Unit: "ms",
+		}.Ratios(floors),
 		report.Result{ID: "P9-bytes", What: "log bytes a step, " + what, Baseline: base, Goal: 1.2, Better: report.Lower, Unit: "B"}.Ratios(bytes),
 	}, nil
 }
@@ -79,7 +96,7 @@ func (b *bench) grown(ctx context.Context, client load.Client, steps int) (*conv
 		if i%500 == 0 {
 			b.say("P9, step %d of %d", i, steps)
 		}
-		if err := c.step(ctx); err != nil {
+		if err := c.post(ctx, c.next()); err != nil {
 			return nil, fmt.Errorf("step %d: %w", i, err)
 		}
 	}
@@ -90,13 +107,37 @@ func (b *bench) grown(ctx context.Context, client load.Client, steps int) (*conv
 func (b *bench) steady(ctx context.Context, c *conversation, steps int) (float64, error) {
 	took := make([]float64, steps)
 	for i := range took {
+		body := c.next()
 		began := b.now()
-		if err := c.step(ctx); err != nil {
+		if err := c.post(ctx, body); err != nil {
 			return 0, err
 		}
 		took[i] = float64(b.now().Sub(began)) / float64(time.Millisecond)
 	}
 	return report.Median(took), nil
+}
+
+// floor is a server that reads bodies and does nothing with them: what sending all
+// of a state costs by itself. A conversation with it goes on where the other is, and
+// leaves that as it was.
+func (b *bench) floor(ctx context.Context) (with func(*conversation) *conversation, stop func(), err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, r.ContentLength)); err == nil {
+			w.WriteHeader(http.StatusCreated)
+		}
+	})}
+	go server.Serve(l) //nolint:errcheck // ends with Close
+	client := load.NewClient(l.Addr().String(), "")
+	with = func(c *conversation) *conversation {
+		other := &conversation{client: client, path: c.path, parent: c.parent, texts: c.texts}
+		other.items.Write(c.items.Bytes())
+		return other
+	}
+	return with, func() { client.Close(); _ = server.Close() }, nil
 }
 
 // conversation is sent whole at each step.
@@ -112,7 +153,8 @@ type conversation struct {
 
 const newItem = 1000
 
-func (c *conversation) step(ctx context.Context) error {
+// next is the body of the next step.
+func (c *conversation) next() []byte {
 	if c.items.Len() > 0 {
 		c.items.WriteByte(',')
 	}
@@ -123,11 +165,13 @@ func (c *conversation) step(ctx context.Context) error {
 	fmt.Fprintf(&body, `{"thread_ts":"%s","parent_ts":%s,"metadata":{"source":"loop"},"checkpoint":{"v":4,"id":"%s","channel_versions":{},"channel_values":{"messages":[`, ts, c.parent, ts)
 	body.Write(c.items.Bytes())
 	body.WriteString(`]}}}`)
-	if _, err := c.client.Post(ctx, c.path, body.Bytes(), http.StatusCreated); err != nil {
-		return err
-	}
 	c.parent, c.ids = `"`+ts+`"`, append(c.ids, ts)
-	return nil
+	return body.Bytes()
+}
+
+func (c *conversation) post(ctx context.Context, body []byte) error {
+	_, err := c.client.Post(ctx, c.path, body, http.StatusCreated)
+	return err
 }
 
 // addedBytes are what the last steps of both conversations took in the log, in as

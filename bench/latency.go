@@ -45,7 +45,7 @@ func (b *bench) steps20(ctx context.Context, f *lab.Fleet) ([]comparison, func()
 	a, v := row, row
 	a.ID, a.Goal, a.What = "P1a", 2, "p50 of a checkpoint POST, 20 KB of state, 2 KB new, 500/s, until it is accepted"
 	v.ID, v.Goal, v.What = "P1b", 3, "p50 of a checkpoint POST, 20 KB of state, 2 KB new, 500/s, until it is visible"
-	return []comparison{{name: "P1", length: b.open, baseline: func(ctx context.Context, length time.Duration) (sample, error) {
+	return []comparison{{name: "P1", length: b.long, baseline: func(ctx context.Context, length time.Duration) (sample, error) {
 		s, err := b.offered(ctx, postRate, length, func(context.Context, int) error { return raw.One() })
 		return s, errors.Join(err, raw.Empty())
 	}, figures: []figure{

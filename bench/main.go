@@ -62,7 +62,7 @@ func groups() []group {
 		{sharesRows(), (*bench).shares},
 		{[]string{"P6"}, (*bench).rebuild},
 		{[]string{"P8", "P8-message"}, (*bench).trigger},
-		{[]string{"P9-time", "P9-bytes"}, (*bench).growth},
+		{[]string{"P9-time", "P9-floor", "P9-bytes"}, (*bench).growth},
 		{[]string{"P15a"}, (*bench).nodes},
 		{[]string{"P15b"}, (*bench).onKafka},
 	}

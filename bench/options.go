@@ -12,14 +12,15 @@ import (
 // options are what a run can be told.
 type options struct {
 	pairs int
-	// length is that of a measurement in a closed loop, open that of one in an open loop.
-	length, open time.Duration
-	steps        int
-	events       int
-	only         []string
-	out          string
-	profile      string
-	now          func() time.Time
+	// length is that of a measurement in a closed loop; long and open are those of
+	// measurements in an open loop.
+	length, long, open time.Duration
+	steps              int
+	events             int
+	only               []string
+	out                string
+	profile            string
+	now                func() time.Time
 }
 
 func parse(args []string) (options, error) {
@@ -27,7 +28,7 @@ func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.pairs, "pairs", 5, "how often each row and its baseline are measured, at least 1")
 	seconds := flags.Float64("seconds", 5, "how long one measurement in a closed loop takes")
-	open := flags.Float64("open-seconds", 60, "how long one measurement in an open loop takes; -seconds below 5 shortens it as well")
+	long := flags.Float64("open-seconds", 60, "how long one measurement of P1 takes; those of P7 and P8 take a third. -seconds below 5 shortens both")
 	flags.IntVar(&o.steps, "steps", 5000, "steps of the growing conversation, at least 400")
 	flags.IntVar(&o.events, "events", 1_000_000, "events of the log that is rebuilt from")
 	only := flags.String("only", "", "rows to measure, as P3a,P12; P3 is P3a and P3b. Default: all")
@@ -37,9 +38,10 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	o.length = time.Duration(*seconds * float64(time.Second))
-	o.open = time.Duration(*open * float64(time.Second))
+	o.long = time.Duration(*long * float64(time.Second))
+	o.open = o.long / 3
 	if *seconds < 5 {
-		o.open = min(o.open, o.length)
+		o.long, o.open = min(o.long, o.length), min(o.open, o.length)
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")

@@ -33,13 +33,13 @@ func TestRowsAreAskedForByTheirBeginning(t *testing.T) {
 
 func TestAShortRunHasShortLatencies(t *testing.T) {
 	t.Parallel()
-	for seconds, want := range map[string]float64{"3": 3, "5": 60, "10": 60} {
+	for seconds, want := range map[string][2]float64{"3": {3, 3}, "5": {60, 20}, "10": {60, 20}} {
 		o, err := parse([]string{"-seconds", seconds})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.open.Seconds() != want {
-			t.Errorf("-seconds %s measures latencies for %s", seconds, o.open)
+		if got := [2]float64{o.long.Seconds(), o.open.Seconds()}; got != want {
+			t.Errorf("-seconds %s measures latencies for %v s", seconds, got)
 		}
 	}
 }
