@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -95,6 +96,9 @@ func (i *Inserter) Rate(ctx context.Context, length time.Duration, now func() ti
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("pgbench: %w\n%s", err, said)
+	}
+	if bytes.Contains(said, []byte("actually processed: 0")) {
+		return 0, nil // the time was over before all clients were connected
 	}
 	found := regexp.MustCompile(`tps = ([0-9.]+)`).FindSubmatch(said)
 	if found == nil {
