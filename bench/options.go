@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"path/filepath"
@@ -27,10 +28,10 @@ func parse(args []string) (options, error) {
 	o := options{now: time.Now} //nolint:forbidigo // the one clock of the benchmark
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.pairs, "pairs", 5, "how often each row and its baseline are measured, at least 1")
-	seconds := flags.Float64("seconds", 5, "how long one measurement in a closed loop takes")
-	long := flags.Float64("open-seconds", 60, "how long one measurement of P1 takes; those of P7 and P8 take a third. -seconds below 5 shortens both")
-	flags.IntVar(&o.steps, "steps", 5000, "steps of the growing conversation, at least 400")
-	flags.IntVar(&o.events, "events", 1_000_000, "events of the log that is rebuilt from")
+	seconds := flags.Float64("seconds", 5, "how long one measurement in a closed loop takes; below 5 all else is shorter too, for a look whether everything can be measured")
+	long := flags.Float64("open-seconds", 60, "how long one measurement of P1 takes; those of P7 and P8 take a third")
+	flags.IntVar(&o.steps, "steps", 0, "steps of the growing conversation, at least 400. Default: 5000")
+	flags.IntVar(&o.events, "events", 0, "events of the log that is rebuilt from, at least 1000. Default: 1000000")
 	only := flags.String("only", "", "rows to measure, as P3a,P12; P3 is P3a and P3b. Default: all")
 	flags.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where the results are written")
 	flags.StringVar(&o.profile, "profile", "", "directory for CPU and blocking profiles of the product under each load (builds it with -tags pprof)")
@@ -40,9 +41,11 @@ func parse(args []string) (options, error) {
 	o.length = time.Duration(*seconds * float64(time.Second))
 	o.long = time.Duration(*long * float64(time.Second))
 	o.open = o.long / 3
+	steps, events := 5000, million
 	if *seconds < 5 {
-		o.long, o.open = min(o.long, o.length), min(o.open, o.length)
+		o.long, o.open, steps, events = min(o.long, o.length), min(o.open, o.length), 4*window, 10_000
 	}
+	o.steps, o.events = cmp.Or(o.steps, steps), cmp.Or(o.events, events)
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
 	}

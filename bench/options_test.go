@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestRowsAreAskedForByTheirBeginning(t *testing.T) {
 	t.Parallel()
@@ -31,15 +34,25 @@ func TestRowsAreAskedForByTheirBeginning(t *testing.T) {
 	}
 }
 
-func TestAShortRunHasShortLatencies(t *testing.T) {
+func TestAShortRunIsShortInAll(t *testing.T) {
 	t.Parallel()
-	for seconds, want := range map[string][2]float64{"3": {3, 3}, "5": {60, 20}, "10": {60, 20}} {
-		o, err := parse([]string{"-seconds", seconds})
+	type of struct {
+		long, open    float64
+		steps, events int
+	}
+	for args, want := range map[string]of{
+		"":                          {60, 20, 5000, 1_000_000},
+		"-seconds 10":               {60, 20, 5000, 1_000_000},
+		"-seconds 3":                {3, 3, 400, 10_000},
+		"-seconds 3 -events 100000": {3, 3, 400, 100_000},
+		"-open-seconds 30":          {30, 10, 5000, 1_000_000},
+	} {
+		o, err := parse(strings.Fields(args))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := [2]float64{o.long.Seconds(), o.open.Seconds()}; got != want {
-			t.Errorf("-seconds %s measures latencies for %v s", seconds, got)
+		if got := (of{o.long.Seconds(), o.open.Seconds(), o.steps, o.events}); got != want {
+			t.Errorf("%q measures %+v", args, got)
 		}
 	}
 }
