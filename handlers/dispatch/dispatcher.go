@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
@@ -55,9 +54,10 @@ type Config struct {
 	// AllowRunless says whether clients without a run may write a workflow's
 	// state: a policy of the tenant.
 	AllowRunless func(domain.Tenant) bool
-	// TenantBytes bounds the bytes in flight per tenant: above, new triggers
-	// are refused with 429 and agents' writes wait. Too small slows one tenant
-	// down, too large lets it fill the memory. 0 means 64 MiB.
+	// TenantBytes bounds the bytes in flight per tenant: above, and above an
+	// eighth of it for new triggers alone, those are refused with 429 and agents'
+	// writes wait. Too small slows one tenant down, too large lets it fill the
+	// memory. 0 means 64 MiB.
 	TenantBytes int64
 	Now         func() time.Time
 	NewID       func() uuid.UUID
@@ -78,7 +78,7 @@ type Dispatcher struct {
 
 	mu      sync.Mutex
 	queues  map[domain.StreamID]*queue
-	tenants map[domain.Tenant]*semaphore.Weighted
+	tenants map[domain.Tenant]quota
 	depth   int
 }
 
@@ -94,7 +94,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Point = func(string) {}
 	}
 	return &Dispatcher{
-		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: map[domain.Tenant]*semaphore.Weighted{},
+		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: map[domain.Tenant]quota{},
 	}
 }
 
@@ -180,27 +180,6 @@ func outcomeOf(r Result, err error) string {
 		return "accepted"
 	}
 	return "already_so"
-}
-
-// admit holds what a tenant has in flight within its bounds: a new trigger is
-// refused, anything else waits its turn.
-func (d *Dispatcher) admit(ctx context.Context, req *Request) (release func(), err error) {
-	size := min(req.size(), d.cfg.TenantBytes)
-	d.mu.Lock()
-	sem, ok := d.tenants[req.Stream.Tenant]
-	if !ok {
-		sem = semaphore.NewWeighted(d.cfg.TenantBytes)
-		d.tenants[req.Stream.Tenant] = sem
-	}
-	d.mu.Unlock()
-	if _, trigger := req.Workflow.(*workflow.Start); trigger {
-		if !sem.TryAcquire(size) {
-			return nil, &domain.Error{Code: domain.CodeRateLimited, Message: "too much of this tenant is in flight", Fix: "wait a moment and send it again"}
-		}
-	} else if sem.Acquire(ctx, size) != nil {
-		return nil, notNow("the tenant's other requests were not done in time")
-	}
-	return func() { sem.Release(size) }, nil
 }
 
 func (d *Dispatcher) once(ctx context.Context, req *Request) (Result, error) {

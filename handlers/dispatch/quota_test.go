@@ -58,3 +58,34 @@ func TestQuotaRefusesTriggersAndHoldsAgents(t *testing.T) {
 		}
 	}
 }
+
+// TestTriggersLeaveRoomForAgents: new triggers take an eighth of what a tenant
+// may have in flight. Beyond it they are refused, also while most of the quota
+// is free, and an agent's write goes on.
+func TestTriggersLeaveRoomForAgents(t *testing.T) {
+	t.Parallel()
+	gate := &gated{open: make(chan struct{}), waiting: make(chan struct{}, 1)}
+	n := nodetest.NewCluster(t).Start(t, nodetest.Options{
+		TenantBytes: 8 * 10 << 10, // two small triggers are an eighth
+		Log:         func(l dispatch.Log) dispatch.Log { gate.Log = l; return gate },
+	})
+	done := make(chan error, 2)
+	for range 2 {
+		go func() { _, err := try(t.Context(), n, stream(), start()); done <- err }()
+		<-gate.waiting
+	}
+	if _, err := try(t.Context(), n, stream(), start()); domain.CodeOf(err) != domain.CodeRateLimited {
+		t.Errorf("a third trigger: %v", err)
+	}
+	agent := make(chan error, 1)
+	go func() { _, err := try(t.Context(), n, stream(), checkpoint(nil, 1)); agent <- err }()
+	if err := <-agent; domain.CodeOf(err) != domain.CodeNotFound {
+		t.Errorf("an agent's write to a workflow that is not there: %v", err)
+	}
+	close(gate.open)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Errorf("a trigger: %v", err)
+		}
+	}
+}

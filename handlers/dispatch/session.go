@@ -226,6 +226,8 @@ func (r *Request) size() int64 {
 			n += len(w.Data)
 		}
 		return int64(n)
+	case *workflow.Start:
+		return int64(len(c.Goal) + len(c.CallbackContext) + len(c.AdditionalContext) + overhead)
 	}
 	return overhead
 }
