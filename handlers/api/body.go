@@ -108,7 +108,7 @@ func deflateField(raw []byte) ([]byte, error) {
 
 // document reads the JSON object of a request: its bytes, and its members.
 func (s *Server) document(c *call, most int64) (body []byte, doc document, err error) {
-	if body, err = s.readBody(c.w, c.Request, most); err != nil {
+	if body, err = s.admitted(c, most); err != nil {
 		return nil, doc, err
 	}
 	doc, err = parse(body, s.cfg.Limits.MaxDepth)

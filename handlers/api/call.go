@@ -18,6 +18,17 @@ type call struct {
 	*http.Request
 	w   http.ResponseWriter
 	who Identity
+	// trigger is set where something new begins: it is refused where an agent's
+	// write would wait.
+	trigger bool
+	// release gives the room of the body back; nil before it is taken.
+	release func()
+}
+
+func (c *call) end() {
+	if c.release != nil {
+		c.release()
+	}
 }
 
 // answer is what a client gets: raw JSON.

@@ -121,6 +121,9 @@ type Limits struct {
 	MaxBody int64
 	// MaxCompressed bounds a compressed body as it comes. 0 means 8 MiB.
 	MaxCompressed int64
+	// TenantBytes bounds the bodies of one tenant's requests under way. 0 means
+	// 64 MiB.
+	TenantBytes int64
 	// MaxDepth bounds how deep JSON nests. 0 means 128.
 	MaxDepth int
 	// AgentTime is how long a write of an agent is held before it is refused:
@@ -136,6 +139,7 @@ func (l Limits) withDefaults() Limits {
 	return Limits{
 		MaxBody:       cmp.Or(l.MaxBody, 32<<20),
 		MaxCompressed: cmp.Or(l.MaxCompressed, 8<<20),
+		TenantBytes:   cmp.Or(l.TenantBytes, 64<<20),
 		MaxDepth:      cmp.Or(l.MaxDepth, 128),
 		AgentTime:     cmp.Or(l.AgentTime, 25*time.Second),
 		OtherTime:     cmp.Or(l.OtherTime, 10*time.Second),

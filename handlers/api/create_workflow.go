@@ -23,6 +23,7 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	if err := c.userOnly(); err != nil {
 		return answer{}, err
 	}
+	c.trigger = true
 	body, doc, err := s.document(c, maxCreateBody)
 	if err != nil {
 		return answer{}, err

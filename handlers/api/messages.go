@@ -24,6 +24,7 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 	if err := c.userOnly(); err != nil {
 		return answer{}, err
 	}
+	c.trigger = true
 	_, doc, err := s.document(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err

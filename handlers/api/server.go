@@ -24,6 +24,8 @@ type Server struct {
 	cfg  Config
 	mux  *http.ServeMux
 	root http.Handler
+	// bodies are those of the requests under way.
+	bodies *bodies
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -38,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux()}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: newBodies(cfg.Limits.TenantBytes)}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
@@ -110,6 +112,7 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		c := &call{Request: r.WithContext(ctx), w: w}
+		defer c.end()
 		out, err := try(serve, c)
 		if err != nil {
 			out = refuse(w, r, err)
