@@ -1,52 +1,9 @@
 package api
 
 import (
-	"context"
 	"net/http"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
-
-	"github.com/duolog/duolog/domain"
 )
-
-// bodies holds the bodies of a tenant's requests within what it may have in
-// memory, before they are read: a client that must wait has sent nothing yet
-// that is kept here.
-type bodies struct {
-	most int64
-
-	mu      sync.Mutex
-	tenants map[domain.Tenant]*semaphore.Weighted
-}
-
-func newBodies(most int64) *bodies {
-	return &bodies{most: most, tenants: map[domain.Tenant]*semaphore.Weighted{}}
-}
-
-func (b *bodies) of(tenant domain.Tenant) *semaphore.Weighted {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.tenants[tenant] == nil {
-		b.tenants[tenant] = semaphore.NewWeighted(b.most)
-	}
-	return b.tenants[tenant]
-}
-
-// admit takes room for a body until the request is answered: a new trigger is
-// refused where there is none, anything else waits its turn.
-func (b *bodies) admit(ctx context.Context, tenant domain.Tenant, size int64, trigger bool) (release func(), err error) {
-	room, size := b.of(tenant), min(size, b.most)
-	if trigger {
-		if !room.TryAcquire(size) {
-			return nil, &domain.Error{Code: domain.CodeRateLimited, Message: "too much of this tenant is in flight", Fix: "wait a moment and send it again"}
-		}
-	} else if room.Acquire(ctx, size) != nil {
-		return nil, notNow("the tenant's other requests were not done in time")
-	}
-	return func() { room.Release(size) }, nil
-}
 
 const (
 	// requestBytes is what a request weighs beside its body.
@@ -72,15 +29,20 @@ func sizeOf(r *http.Request, most int64) int64 {
 	return min(size, most) + requestBytes
 }
 
-// admitted reads the body of a request once there is room for it.
+// admitted reads the body of a request once there is room for it: a client that
+// must wait has sent nothing yet that is kept here.
 func (s *Server) admitted(c *call, most int64) ([]byte, error) {
 	most = min(most, s.cfg.Limits.MaxBody)
 	size := sizeOf(c.Request, most)
-	release, err := s.bodies.admit(c.Context(), c.who.Tenant, size, c.trigger)
+	var err error
+	if c.trigger {
+		c.release, err = s.bodies.Try(c.who.Tenant, size)
+	} else {
+		c.release, err = s.bodies.Hold(c.Context(), c.who.Tenant, size)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c.release = release
 	// A deadline in the past ends the read under way. It is not set beforehand: the
 	// server goes on reading behind the body, to hear of a client that hangs up.
 	control := http.NewResponseController(c.w)

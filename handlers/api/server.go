@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/quota"
 )
 
 // Server answers the API. It is an http.Handler and safe for concurrent use.
@@ -25,7 +26,7 @@ type Server struct {
 	mux  *http.ServeMux
 	root http.Handler
 	// bodies are those of the requests under way.
-	bodies *bodies
+	bodies *quota.Tenants
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -40,7 +41,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: newBodies(cfg.Limits.TenantBytes)}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(cfg.Limits.TenantBytes)}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {

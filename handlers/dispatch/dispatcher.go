@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/quota"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
@@ -72,14 +73,14 @@ const defaultTenantBytes = 64 << 20
 
 // Dispatcher takes commands to verdicts. Make it with New and keep Run going.
 type Dispatcher struct {
-	cfg   Config
-	start chan *queue
-	warm  *warm
+	cfg     Config
+	start   chan *queue
+	warm    *warm
+	tenants *quota.Tenants
 
-	mu      sync.Mutex
-	queues  map[domain.StreamID]*queue
-	tenants map[domain.Tenant]quota
-	depth   int
+	mu     sync.Mutex
+	queues map[domain.StreamID]*queue
+	depth  int
 }
 
 // New makes a Dispatcher. It starts nothing.
@@ -94,7 +95,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Point = func(string) {}
 	}
 	return &Dispatcher{
-		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: map[domain.Tenant]quota{},
+		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: quota.New(cfg.TenantBytes),
 	}
 }
 
@@ -180,6 +181,14 @@ func outcomeOf(r Result, err error) string {
 		return "accepted"
 	}
 	return "already_so"
+}
+
+// admit holds what a tenant has in flight within its bounds.
+func (d *Dispatcher) admit(ctx context.Context, req *Request) (release func(), err error) {
+	if _, trigger := req.Workflow.(*workflow.Start); trigger {
+		return d.tenants.Try(req.Stream.Tenant, req.size())
+	}
+	return d.tenants.Hold(ctx, req.Stream.Tenant, req.size())
 }
 
 func (d *Dispatcher) once(ctx context.Context, req *Request) (Result, error) {

@@ -1,0 +1,4 @@
+// Package quota bounds what each tenant has under way in this process, in bytes.
+// Above the bound a new trigger is refused, and anything else waits its turn:
+// agents ignore refusals and lose the step.
+package quota
