@@ -1,0 +1,154 @@
+//go:build load
+
+package load_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/duolog/duolog/internal/fleettest"
+	"github.com/duolog/duolog/internal/openloop"
+)
+
+// TestSlowClients: many connections that trickle their headers, trickle their
+// bodies, or do not read their answers, beside agents at a steady rate. The
+// agents' p99 moves by at most 1.5 times (the median of pairs of one run, with
+// and without slow clients), none of their writes fails, and the server hangs
+// up on those that trickle. What does not read is let go with its process.
+func TestSlowClients(t *testing.T) {
+	f := fleettest.NewFleet(t, 0)
+	s := serve(t, f)
+	agents := newAgents(t, s, 32, 2000)
+	rest := warm(t, s, agents)
+	normal := func(length time.Duration) time.Duration {
+		r := openloop.Run(t.Context(), openloop.Load{Rate: 50, For: length, Workers: len(agents), Do: saving(pool(agents))})
+		if r.Failed > 0 {
+			t.Errorf("%d writes failed beside slow clients: %v", r.Failed, r.First)
+		}
+		return r.Quantile(.99)
+	}
+	n := form(300, 1000)
+	var ratios []float64
+	for range form(3, 5) {
+		without := normal(4 * time.Second)
+		slow := trickle(t, s, n)
+		with := normal(4 * time.Second)
+		t.Logf("p99 %s, and %s with %d slow clients; the server hung up on all of them within %s",
+			without.Round(time.Microsecond), with.Round(time.Microsecond), n, slow.gone(t).Round(time.Millisecond))
+		ratios = append(ratios, float64(with)/float64(without))
+	}
+	slices.Sort(ratios)
+	if m := ratios[len(ratios)/2]; m > 1.5 {
+		t.Errorf("slow clients make the p99 %.2f times as long (%.2f to %.2f)", m, ratios[0], ratios[len(ratios)-1])
+	}
+	deaf := unread(t, s, agents[0], n)
+	normal(4 * time.Second)
+	for _, c := range deaf {
+		_ = c.Close()
+	}
+	shows(t, f, answeredTo(agents))
+	hangUp(agents)
+	s.settles(rest)
+}
+
+// tricklers send a byte each second, until the server hangs up.
+type tricklers struct {
+	began time.Time
+	done  chan struct{}
+	mu    sync.Mutex
+	lived []time.Duration
+	kept  error
+}
+
+// trickle connects so many of them: every other one trickles its headers, the
+// rest a body that they said is long.
+func trickle(t *testing.T, s server, n int) *tricklers {
+	t.Helper()
+	tr := &tricklers{began: time.Now(), done: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	var group sync.WaitGroup
+	for i := range n {
+		conn, err := net.Dial("tcp", s.API)
+		fleettest.OK(t, err)
+		group.Go(func() { tr.drip(ctx, conn, head(s, i)) })
+	}
+	go func() {
+		defer close(tr.done)
+		defer cancel()
+		group.Wait()
+	}()
+	return tr
+}
+
+func head(s server, i int) string {
+	h := fmt.Sprintf("POST %s/workflows HTTP/1.1\r\nHost: duolog\r\n", fleettest.WorkflowsPath)
+	if i%2 == 0 {
+		return h
+	}
+	return h + "Authorization: Bearer " + s.Fleet.Token + "\r\nContent-Type: application/json\r\nContent-Length: 20000\r\n\r\n{"
+}
+
+// drip sends the head, then a byte each second, and notes when the server hung
+// up.
+func (tr *tricklers) drip(ctx context.Context, conn net.Conn, head string) {
+	defer func() { _ = conn.Close() }()
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		_, _ = io.Copy(io.Discard, conn) // ends when the server hangs up
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	_, err := io.WriteString(conn, head)
+	for err == nil {
+		select {
+		case <-tick.C:
+			_, err = io.WriteString(conn, "x")
+		case <-heard:
+			err = io.EOF
+		case <-ctx.Done():
+			err = os.ErrDeadlineExceeded
+		}
+	}
+	tr.mu.Lock()
+	tr.lived = append(tr.lived, time.Since(tr.began))
+	if ctx.Err() != nil {
+		tr.kept = err
+	}
+	tr.mu.Unlock()
+	_ = conn.Close()
+	<-heard
+}
+
+// gone waits until the server has hung up on all of them.
+func (tr *tricklers) gone(t *testing.T) time.Duration {
+	t.Helper()
+	<-tr.done
+	if tr.kept != nil {
+		t.Error("the server keeps connections that trickle for a minute")
+	}
+	return slices.Max(tr.lived)
+}
+
+// unread asks for much on many connections and reads none of it.
+func unread(t *testing.T, s server, a *agent, n int) (conns []net.Conn) {
+	t.Helper()
+	request := fmt.Sprintf("GET %s/workflows/%s/checkpoints?per_page=100 HTTP/1.1\r\nHost: duolog\r\nAuthorization: Bearer %s\r\n\r\n", fleettest.WorkflowsPath, a.workflow, s.Fleet.Token)
+	for range n {
+		conn, err := net.Dial("tcp", s.API)
+		fleettest.OK(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		fleettest.OK(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+		_, err = io.WriteString(conn, request)
+		fleettest.OK(t, err)
+		conns = append(conns, conn)
+	}
+	return conns
+}
