@@ -1,0 +1,34 @@
+package projections_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/duolog/duolog/internal/fuzztest"
+	"github.com/duolog/duolog/projections"
+)
+
+// FuzzCodec: what is packed comes back, and any bytes are unpacked or refused,
+// within what a decoder may take.
+func FuzzCodec(f *testing.F) {
+	const most = 64 << 20 // of the decoder, whatever a frame says
+	codec, err := projections.NewCodec()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"v":1}`))
+	f.Add(codec.Pack(bytes.Repeat([]byte("duolog"), 1000)))
+	f.Add(codec.Pack(make([]byte, 4<<20)))
+	f.Add([]byte("\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff\x03\x00\x00"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		back, err := codec.Unpack(codec.Pack(raw))
+		if err != nil || !bytes.Equal(back, raw) {
+			t.Fatalf("%d bytes come back as %d: %v", len(raw), len(back), err)
+		}
+		fuzztest.Bounded(t, 2*most/16, func() {
+			if out, err := codec.Unpack(raw); err == nil && len(out) > most {
+				t.Errorf("%d bytes became %d", len(raw), len(out))
+			}
+		})
+	})
+}
