@@ -25,6 +25,14 @@ test: ## Every test this machine can run; says what it left out (REQUIRE_SERVICE
 test/kafka: ## The tests that take a real Apache Kafka, on one started from Maven jars
 	@deploy/tools/test kafka
 
+.PHONY: test/load
+test/load: ## Memory, overload, stop and slow clients of a real serve; LONG=1 for as long as the claims say
+	@go test -tags load -count=1 -timeout=60m -v ./test/load
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder for FUZZTIME each (default 30s); TARGET=… for some
+	@deploy/tools/fuzz $(TARGET)
+
 .PHONY: bench
 bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)
