@@ -1,0 +1,58 @@
+//go:build crash
+
+package crash_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/duolog/duolog/internal/fleettest"
+)
+
+const (
+	// clients write at a time.
+	clients = 16
+	// catchUp is how long the clients may take to the number of operations that
+	// is asked for, once the rounds are over.
+	catchUp = 10 * time.Minute
+)
+
+// TestRounds kills nodes in rounds while clients write, and looks whether
+// everything is as they were told.
+func TestRounds(t *testing.T) {
+	began := time.Now()
+	rounds, wanted := int(setting(t, "ROUNDS", 25)), int(setting(t, "OPERATIONS", 80_000))
+	w := newWorld(t, seedOf(t), "")
+	points := fleettest.Points(t, filepath.Join("..", ".."))
+	rng := w.source("faults")
+	order, others := rng.Perm(len(points)), faults()
+	stop := w.load(clients)
+	for n := range rounds {
+		w.round(n+1, points[order[n%len(points)]], others[n%len(others)], rng)
+		if len(w.violations()) > 0 {
+			break
+		}
+	}
+	if err := wait(t.Context(), catchUp, func() error { return w.short(wanted) }); err != nil {
+		w.violated("enough was checked", "%v", err)
+	}
+	stop()
+	w.check()
+	r := w.report(rounds, began)
+	r.write(t, points)
+	t.Logf("%d operations of %d workflows checked, %d commits, faults %v", r.Checked, r.Workflows, r.Commits, r.Faults)
+	w.tell()
+}
+
+// tell fails the test with what was found.
+func (w *world) tell() {
+	w.t.Helper()
+	found := w.violations()
+	for _, v := range found[:min(len(found), 20)] {
+		w.t.Errorf("%s: %s", v.Check, v.What)
+	}
+	if len(found) > 0 {
+		w.t.Errorf("%d violations; seed %d", len(found), w.seed)
+	}
+}

@@ -1,0 +1,264 @@
+//go:build crash
+
+package crash_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/internal/embedded"
+)
+
+// lease is how long a node is the owner of its partitions without a word.
+const lease = 5 * time.Second
+
+// reach is how long a node may take to come by the point where it is to die.
+const reach = 12 * time.Second
+
+func upTo(rng *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(rng.Int64N(int64(most)))
+}
+
+// fault is something that happens to one node, or to what all stand on.
+type fault struct {
+	name string
+	do   func(w *world, ctx context.Context, m *member, rng *rand.Rand)
+}
+
+// faults are what happens beside the kills at named points.
+func faults() []fault {
+	return []fault{
+		{"kill -9 at a random moment", (*world).kill},
+		{"postgres stopped with -m immediate", (*world).stopPostgres},
+		{"SIGSTOP for longer than the lease", (*world).pause},
+		{"SIGSTOP in the middle of a transaction", (*world).pauseInTransaction},
+		{"restart in order", (*world).restart},
+		{"kill -9 in the middle of a transaction", (*world).killInTransaction},
+		{"kill -9 while it starts", (*world).killStarting},
+		{"kill -9 of all nodes at once", (*world).killAll},
+	}
+}
+
+// killed is kill -9, counted.
+func (w *world) killed(m *member, why string) {
+	m.Proc.Kill()
+	w.kills.add(why)
+}
+
+func (w *world) kill(ctx context.Context, m *member, rng *rand.Rand) {
+	pass(ctx, upTo(rng, 1500*time.Millisecond))
+	w.killed(m, "kill -9 at a random moment")
+	pass(ctx, upTo(rng, 7*time.Second)) // others may take its partitions, or not
+	m.start()
+}
+
+func (w *world) restart(ctx context.Context, m *member, rng *rand.Rand) {
+	pass(ctx, upTo(rng, time.Second))
+	m.stop()
+	w.kills.add("restart in order")
+	m.start()
+}
+
+func (w *world) killStarting(ctx context.Context, m *member, rng *rand.Rand) {
+	w.killed(m, "kill -9 while it starts")
+	for range 2 {
+		m.start()
+		pass(ctx, upTo(rng, time.Second))
+		w.killed(m, "kill -9 while it starts")
+	}
+	m.start()
+}
+
+func (w *world) killAll(ctx context.Context, _ *member, rng *rand.Rand) {
+	pass(ctx, upTo(rng, time.Second))
+	for _, m := range w.nodes {
+		w.killed(m, "kill -9 of all nodes at once")
+	}
+	pass(ctx, upTo(rng, time.Second))
+	for _, m := range w.nodes {
+		m.start()
+	}
+}
+
+// stopPostgres ends the database as a crash would: what it had not written
+// since its last flush is lost.
+func (w *world) stopPostgres(ctx context.Context, _ *member, rng *rand.Rand) {
+	pass(ctx, upTo(rng, time.Second))
+	if err := w.fleet.Postgres.Stop(ctx, embedded.Immediate); err != nil {
+		w.violated("the harness works", "stop postgres: %v", err)
+	}
+	w.kills.add("postgres stopped with -m immediate")
+	pass(ctx, upTo(rng, 2*time.Second))
+	if err := w.fleet.Postgres.Start(ctx); err != nil {
+		w.violated("the harness works", "start postgres: %v", err)
+	}
+}
+
+// pause stops the node for longer than its lease: when it goes on, somebody
+// else has its partitions, and it does not know.
+func (w *world) pause(ctx context.Context, m *member, rng *rand.Rand) {
+	pass(ctx, upTo(rng, time.Second))
+	w.signal(m, syscall.SIGSTOP)
+	w.kills.add("SIGSTOP for longer than the lease")
+	pass(ctx, lease+time.Second+upTo(rng, time.Second))
+	w.signal(m, syscall.SIGCONT)
+}
+
+func (w *world) signal(m *member, s syscall.Signal) {
+	if err := m.Proc.Cmd.Process.Signal(s); err != nil {
+		w.violated("the harness works", "%s of node %s: %v", s, m.Name, err)
+	}
+}
+
+func (w *world) pauseInTransaction(ctx context.Context, m *member, rng *rand.Rand) {
+	err := w.inTransaction(ctx, m, func() {
+		w.signal(m, syscall.SIGSTOP)
+		w.kills.add("SIGSTOP in the middle of a transaction")
+		pass(ctx, lease+time.Second+upTo(rng, time.Second))
+	})
+	pass(ctx, upTo(rng, time.Second)) // its transaction is committed, and it does not know
+	w.signal(m, syscall.SIGCONT)
+	w.missed(err, "SIGSTOP in the middle of a transaction")
+}
+
+func (w *world) killInTransaction(ctx context.Context, m *member, rng *rand.Rand) {
+	err := w.inTransaction(ctx, m, func() {
+		w.killed(m, "kill -9 in the middle of a transaction")
+		pass(ctx, upTo(rng, lease+2*time.Second))
+	})
+	m.Proc.Kill()
+	m.start()
+	w.missed(err, "kill -9 in the middle of a transaction")
+}
+
+// missed notes a fault that could not be made.
+func (w *world) missed(err error, what string) {
+	if err != nil {
+		w.t.Logf("%s: %v", what, err)
+		w.kills.add("not reached: " + what)
+	}
+}
+
+// inTransaction does something while a transaction of the node's projector has
+// moved the offset of its partition and has not written its rows: they wait for
+// rows of ours with the same keys, which we take back.
+func (w *world) inTransaction(ctx context.Context, m *member, during func()) error {
+	conn, err := pgx.Connect(ctx, w.url())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	const before = `INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record)
+		SELECT l.partition, o.next + n, 'harness', '', gen_random_uuid(), '', now(), 0, '' FROM leases l JOIN offsets o USING (partition)
+		CROSS JOIN generate_series(0, 2000) n WHERE l.owner = $1 AND l.until > now() ORDER BY l.partition LIMIT 2001 ON CONFLICT DO NOTHING`
+	if done, err := tx.Exec(ctx, before, m.Name); err != nil || done.RowsAffected() == 0 {
+		return errors.Join(err, fmt.Errorf("node %s owns nothing", m.Name))
+	}
+	other, err := pgx.Connect(ctx, w.url())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = other.Close(ctx) }()
+	err = wait(ctx, reach, func() error {
+		var n int
+		if err := other.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE $1::int = ANY(pg_blocking_pids(pid))`, conn.PgConn().PID()).Scan(&n); err != nil || n == 0 {
+			return errors.Join(err, errors.New("no transaction of it came by"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	during()
+	return nil
+}
+
+// crashAt starts the node anew so that it kills itself at the point, and brings
+// it back, at once or when others have taken over.
+func (w *world) crashAt(ctx context.Context, m *member, point string, rng *rand.Rand) {
+	nth := 1 + rng.IntN(3)
+	if strings.HasPrefix(point, "dispatch.") && point != "dispatch.after_ahead" || strings.HasPrefix(point, "projector.") {
+		nth = 1 + rng.IntN(200)
+	}
+	w.killed(m, "kill -9 to arm a point")
+	m.start(fmt.Sprintf("%s:%d", point, nth))
+	done := w.provoke(ctx, point)
+	defer done()
+	err := wait(ctx, reach+up/4, func() error {
+		if m.Proc.Alive() {
+			return errors.New("it lives")
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		w.missed(err, point)
+		m.Proc.Kill()
+	case !m.Proc.Killed(): // what it needs was away when it started
+		w.missed(errors.New(tail(m.Proc.Err.String())), point)
+	default:
+		w.kills.add(point)
+	}
+	if rng.IntN(2) == 0 {
+		pass(ctx, lease+2*time.Second)
+	}
+	m.start()
+}
+
+// provoke makes it likely that somebody comes by a point.
+func (w *world) provoke(ctx context.Context, point string) (done func()) {
+	switch area, _, _ := strings.Cut(point, "."); {
+	case point == "dispatch.after_ahead":
+		w.large.Store(true)
+		return func() { w.large.Store(false) }
+	case area == "effects" || area == "saga" || area == "inbox":
+		for range 3 {
+			w.people.ask(ctx)
+		}
+	}
+	return func() {}
+}
+
+// round kills one node at a point and lets something else happen to another.
+func (w *world) round(n int, point string, f fault, rng *rand.Rand) {
+	ctx := w.t.Context()
+	victim := rng.IntN(len(w.nodes))
+	other := (victim + 1 + rng.IntN(len(w.nodes)-1)) % len(w.nodes)
+	w.t.Logf("round %d: %s of %s; %s (%s); %d operations so far", n, point, w.nodes[victim].Name, f.name, w.nodes[other].Name, w.log.Len())
+	if f.name == "kill -9 of all nodes at once" {
+		f.do(w, ctx, nil, rng) // it would take the armed node as well
+		w.healthy()
+		w.crashAt(ctx, w.nodes[victim], point, rng)
+	} else {
+		ended := make(chan struct{})
+		mine := rand.New(rand.NewPCG(rng.Uint64(), 0)) //nolint:gosec // of the seed
+		go func() {
+			defer close(ended)
+			f.do(w, ctx, w.nodes[other], mine)
+		}()
+		w.crashAt(ctx, w.nodes[victim], point, rng)
+		<-ended
+	}
+	w.healthy()
+}
+
+// healthy waits until every node serves.
+func (w *world) healthy() {
+	for _, m := range w.nodes {
+		if m.serves() != nil {
+			return
+		}
+	}
+}
