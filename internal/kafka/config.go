@@ -21,6 +21,11 @@ type Config struct {
 	Prefix string
 	// ClientID is what the brokers' logs and quotas call this process.
 	ClientID string
+	// Member names this process in its consumer groups: one that starts again
+	// under the same name takes its place at once, without a rebalance. Two
+	// processes with one name throw each other out. Empty gives each process a
+	// new place, which costs a rebalance when it dies.
+	Member string
 	// WatchInterval is how often the safety of the log is checked; a minute when
 	// zero. Longer leaves a wrong setting in force longer, shorter asks the
 	// brokers more often.

@@ -72,8 +72,15 @@ func TestSarama(t *testing.T) {
 	equal(t, "group MaxProcessingTime", group.Consumer.MaxProcessingTime, 100*time.Millisecond)
 	equal(t, "group IsolationLevel", group.Consumer.IsolationLevel, sarama.ReadCommitted)
 	equal(t, "group Rebalance.Timeout", group.Consumer.Group.Rebalance.Timeout, 35*time.Second)
-	if group.Net.ReadTimeout <= group.Consumer.Group.Rebalance.Timeout {
-		t.Error("a join that waits for the others would time out")
+	if group.Net.ReadTimeout < 2*group.Consumer.Group.Rebalance.Timeout {
+		t.Error("a join that waits for the others would time out, and begin the wait anew")
+	}
+	equal(t, "group InstanceId", group.Consumer.Group.InstanceId, "")
+	c.Member = "node 1"
+	group = c.GroupSarama()
+	equal(t, "group InstanceId", group.Consumer.Group.InstanceId, "node_1")
+	if err := group.Validate(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"regexp"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -100,14 +101,17 @@ func (c Config) saramaCommands() *sarama.Config {
 // and a slow one delays the others by up to MaxProcessingTime. A command that a
 // stranger's transaction took back must not run, so only committed ones are
 // read. A join may take the whole rebalance time, which must exceed the time a
-// handler holds a message (25 s), and the read time must exceed both.
+// handler holds a message (25 s), and the read time must exceed both: by as much
+// as members may join apart, because a broker that counts the rebalance from the
+// last join would never come to its end if the first gave up and joined again.
 func (c Config) saramaGroup() *sarama.Config {
 	s := c.saramaCommands()
-	s.Net.ReadTimeout = 45 * time.Second
+	s.Net.ReadTimeout = 75 * time.Second
 	s.Consumer.MaxProcessingTime = 100 * time.Millisecond
 	s.Consumer.IsolationLevel = sarama.ReadCommitted
 	s.Consumer.Offsets.AutoCommit.Enable = true
 	s.Consumer.Offsets.AutoCommit.Interval = time.Second
+	s.Consumer.Group.InstanceId = regexp.MustCompile(`[^a-zA-Z0-9._-]`).ReplaceAllString(c.Member, "_")
 	s.Consumer.Group.Session.Timeout = 10 * time.Second
 	s.Consumer.Group.Heartbeat.Interval = 3 * time.Second
 	s.Consumer.Group.Rebalance.Timeout = 35 * time.Second
