@@ -3,6 +3,8 @@
 package crash_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -53,6 +55,19 @@ func (w *world) tell() {
 		w.t.Errorf("%s: %s", v.Check, v.What)
 	}
 	if len(found) > 0 {
-		w.t.Errorf("%d violations; seed %d", len(found), w.seed)
+		w.t.Errorf("%d violations; seed %d; what the nodes said is kept in %s", len(found), w.seed, w.keep())
 	}
+}
+
+// keep saves what every process of every node said.
+func (w *world) keep() string {
+	w.t.Helper()
+	dir, err := os.MkdirTemp("", "duolog-crash-")
+	fleettest.OK(w.t, err)
+	for _, m := range w.nodes {
+		for i, p := range m.procs {
+			fleettest.Write(w.t, p.Out.String()+p.Err.String(), dir, fmt.Sprintf("%s.%03d.log", m.Name, i))
+		}
+	}
+	return dir
 }
