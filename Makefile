@@ -33,6 +33,10 @@ test/load: ## Memory, overload, stop and slow clients of a real serve; LONG=1 fo
 fuzz: ## Fuzz every decoder for FUZZTIME each (default 30s); TARGET=… for some
 	@deploy/tools/fuzz $(TARGET)
 
+.PHONY: test/crash
+test/crash: ## Nodes are killed in rounds while clients write; then planted bugs must be seen (ROUNDS=1000 SEED=42)
+	@CRASH_REPORT=. go test -tags crash -count=1 -parallel=3 -timeout=48h -v ./test/crash/...
+
 .PHONY: bench
 bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)

@@ -30,7 +30,10 @@ const (
 	dictionaryBelow = 8 << 10
 )
 
-var errEmpty = errors.New("decompress: there is nothing")
+var (
+	errEmpty   = errors.New("decompress: there is nothing")
+	errTooLong = errors.New("it says that it is longer than what is packed so")
+)
 
 // Codec compresses what Postgres keeps and reads it back. Its methods are safe
 // for concurrent use.
@@ -73,7 +76,14 @@ func (c *Codec) UnpackCommit(b []byte) ([]byte, error) {
 	if b[0] != markDictionary {
 		return c.unzstd(b)
 	}
-	out, err := c.dict.Decode(nil, b[1:])
+	n, err := s2.DecodedLen(b[1:])
+	if err == nil && n >= dictionaryBelow {
+		err = errTooLong
+	}
+	var out []byte
+	if err == nil {
+		out, err = c.dict.Decode(nil, b[1:])
+	}
 	if err != nil {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: %w", len(b), err)
 	}

@@ -17,16 +17,17 @@ func FuzzCodec(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte(`{"v":1}`))
-	f.Add(codec.Pack(bytes.Repeat([]byte("duolog"), 1000)))
-	f.Add(codec.Pack(make([]byte, 4<<20)))
+	f.Add(codec.PackCommit(bytes.Repeat([]byte("duolog"), 1000)))
+	f.Add(codec.PackCommit(make([]byte, 4<<20)))
+	f.Add([]byte("\x02\xff\xff\xff\xff\x0f"))
 	f.Add([]byte("\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff\x03\x00\x00"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		back, err := codec.Unpack(codec.Pack(raw))
+		back, err := codec.UnpackCommit(codec.PackCommit(raw))
 		if err != nil || !bytes.Equal(back, raw) {
 			t.Fatalf("%d bytes come back as %d: %v", len(raw), len(back), err)
 		}
 		fuzztest.Bounded(t, 2*most/16, func() {
-			if out, err := codec.Unpack(raw); err == nil && len(out) > most {
+			if out, err := codec.UnpackCommit(raw); err == nil && len(out) > most {
 				t.Errorf("%d bytes became %d", len(raw), len(out))
 			}
 		})

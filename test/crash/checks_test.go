@@ -17,11 +17,6 @@ import (
 	"github.com/duolog/duolog/test/crash/history"
 )
 
-// settle is how long what is owed may take once nothing fails any more: an
-// attempt that a crash left open is looked up after ten seconds, several times
-// if need be.
-const settle = 90 * time.Second
-
 // check looks at everything, from outside, when the clients have ended and all
 // nodes serve.
 func (w *world) check() {
@@ -51,12 +46,12 @@ func (w *world) settled() {
 			accepted = append(accepted, o.Command.String())
 		}
 	}
-	w.eventually("nothing lost", settle, `SELECT string_agg(id, ', ') FROM unnest($1::text[]) id
+	w.eventually("nothing lost", w.settle, `SELECT string_agg(id, ', ') FROM unnest($1::text[]) id
 		WHERE NOT EXISTS (SELECT FROM commits WHERE command_id = id::uuid)`, accepted)
 	questions := w.people.questions()
-	w.eventually("every question is answered", settle, `SELECT string_agg(q, ', ') FROM unnest($1::text[]) q
+	w.eventually("every question is answered", w.settle, `SELECT string_agg(q, ', ') FROM unnest($1::text[]) q
 		WHERE NOT EXISTS (`+deliveries+`)`, questions)
-	w.eventually("no stuck intent", settle, `SELECT string_agg(kind || ' of ' || stream, ', ') FROM intents`)
+	w.eventually("no stuck intent", w.settle, `SELECT string_agg(kind || ' of ' || stream, ', ') FROM intents`)
 	w.eventually("no stopped stream", time.Second, `SELECT string_agg(stream || ': ' || reason, ', ') FROM stopped`)
 }
 

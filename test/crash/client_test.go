@@ -188,7 +188,11 @@ func (c *client) change(s *shared) request {
 
 // later makes some requests asynchronous.
 func (c *client) later(r request, may bool) request {
-	if may && c.rng.IntN(25) == 0 {
+	often := 25
+	if c.w.later.Load() {
+		often = 2
+	}
+	if may && c.rng.IntN(often) == 0 {
 		r.async, r.headers = true, append(r.headers, "Prefer", "respond-async")
 	}
 	return r

@@ -42,6 +42,7 @@ func faults() []fault {
 		{"restart in order", (*world).restart},
 		{"kill -9 in the middle of a transaction", (*world).killInTransaction},
 		{"kill -9 while it starts", (*world).killStarting},
+		{"postgres stopped in the middle of a transaction", (*world).stopPostgresInTransaction},
 		{"kill -9 of all nodes at once", (*world).killAll},
 	}
 }
@@ -138,6 +139,15 @@ func (w *world) killInTransaction(ctx context.Context, m *member, rng *rand.Rand
 	w.missed(err, "kill -9 in the middle of a transaction")
 }
 
+// stopPostgresInTransaction loses a transaction that has moved its offset.
+func (w *world) stopPostgresInTransaction(ctx context.Context, m *member, rng *rand.Rand) {
+	err := w.inTransaction(ctx, m, func() {
+		pass(ctx, upTo(rng, time.Second)) // what was committed before it is written out by then, or is lost too
+		w.stopPostgres(ctx, m, rng)
+	})
+	w.missed(err, "postgres stopped in the middle of a transaction")
+}
+
 // missed notes a fault that could not be made.
 func (w *world) missed(err error, what string) {
 	if err != nil {
@@ -163,8 +173,15 @@ func (w *world) inTransaction(ctx context.Context, m *member, during func()) err
 	const before = `INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record)
 		SELECT l.partition, o.next + n, 'harness', '', gen_random_uuid(), '', now(), 0, '' FROM leases l JOIN offsets o USING (partition)
 		CROSS JOIN generate_series(0, 2000) n WHERE l.owner = $1 AND l.until > now() ORDER BY l.partition LIMIT 2001 ON CONFLICT DO NOTHING`
-	if done, err := tx.Exec(ctx, before, m.Name); err != nil || done.RowsAffected() == 0 {
-		return errors.Join(err, fmt.Errorf("node %s owns nothing", m.Name))
+	err = wait(ctx, reach, func() error { // it may have to take a partition first
+		done, err := tx.Exec(ctx, before, m.Name)
+		if err == nil && done.RowsAffected() == 0 {
+			err = fmt.Errorf("node %s owns nothing", m.Name)
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	other, err := pgx.Connect(ctx, w.url())
 	if err != nil {
@@ -185,9 +202,17 @@ func (w *world) inTransaction(ctx context.Context, m *member, during func()) err
 	return nil
 }
 
-// crashAt starts the node anew so that it kills itself at the point, and brings
-// it back, at once or when others have taken over.
+// crashAt lets the node kill itself at the point, and brings it back, at once or
+// when others have taken over.
 func (w *world) crashAt(ctx context.Context, m *member, point string, rng *rand.Rand) {
+	if w.crash(ctx, m, point, rng); rng.IntN(2) == 0 {
+		pass(ctx, lease+2*time.Second)
+	}
+	m.start()
+}
+
+// crash starts the node anew so that it kills itself at the point.
+func (w *world) crash(ctx context.Context, m *member, point string, rng *rand.Rand) {
 	nth := 1 + rng.IntN(3)
 	if strings.HasPrefix(point, "dispatch.") && point != "dispatch.after_ahead" || strings.HasPrefix(point, "projector.") {
 		nth = 1 + rng.IntN(200)
@@ -211,10 +236,6 @@ func (w *world) crashAt(ctx context.Context, m *member, point string, rng *rand.
 	default:
 		w.kills.add(point)
 	}
-	if rng.IntN(2) == 0 {
-		pass(ctx, lease+2*time.Second)
-	}
-	m.start()
 }
 
 // provoke makes it likely that somebody comes by a point.

@@ -38,9 +38,14 @@ type world struct {
 	log    *history.Log
 	active *pool
 	people *people
-	// large makes clients save checkpoints that pass the headers of a commit.
-	large atomic.Bool
-	kills *tally
+	// large makes clients save checkpoints that pass the headers of a commit,
+	// later makes more of them prefer not to wait.
+	large, later atomic.Bool
+	// settle is how long what is owed may take once nothing fails any more: an
+	// attempt that a crash left open is looked up after ten seconds, several
+	// times if need be.
+	settle time.Duration
+	kills  *tally
 
 	// commits and overtaken are what the log had in the end.
 	commits, overtaken int
@@ -61,7 +66,7 @@ type member struct {
 func newWorld(t *testing.T, seed uint64, bug string) *world {
 	t.Helper()
 	f := fleettest.NewFleetOn(t, 100*time.Millisecond, os.Getenv("DUOLOG_TEST_KAFKA"))
-	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally()}
+	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally(), settle: 90 * time.Second}
 	w.active, w.people = newPool(w), &people{w: w}
 	w.initTwice()
 	var addresses []string

@@ -45,7 +45,9 @@ func (j *Journal) Take(r journal.Record) {
 	reason, detail := journal.Admit(journal.Facts{Head: j.heads[p.Stream], Known: func(a value.Address) bool { return j.known[key][a] }}, p)
 	if reason != "" {
 		j.Ignored[reason]++
-		if reason != journal.ReasonStaleParent { // nodes overtake each other; nothing else is ever wrong with what they write
+		// Nodes overtake each other, and two inits at once may each begin a
+		// partition; nothing else is ever wrong with what this product writes.
+		if reason != journal.ReasonStaleParent && (reason != journal.ReasonGenesis || at.Offset != 1) {
 			j.Found = append(j.Found, Violation{"only overtaken commits are ignored", fmt.Sprintf("%s of %s: %s, %s", at, r.Key, reason, detail)})
 		}
 		return
