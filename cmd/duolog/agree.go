@@ -11,7 +11,7 @@ import (
 	"github.com/duolog/duolog/internal/postgres"
 )
 
-const foreignDatabase = "use the database of this log; for a new log, an empty one."
+const foreignDatabase = "use the database of this log, or put the journal of the database's log back in its place; a new log takes an empty database."
 
 // agreement says whether a database derives from the log: whether it is bound to
 // it, is not ahead of it, and knows the history that stands there. The database

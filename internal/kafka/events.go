@@ -86,7 +86,7 @@ func (l *Log) LastEvent(ctx context.Context, partition int32, ours func(journal.
 }
 
 func unknownPublished(topic string, partition int32, start, end int64) error {
-	const again = "delete it and run duolog journal init to publish everything again."
+	const again = "stop all nodes, delete the topic, run duolog journal init and start the nodes again: everything is published anew."
 	if start == end {
 		return &SafetyError{
 			Problem: fmt.Sprintf("partition %d of the events topic %s held %d records and all were deleted, so it is not known what was published.", partition, topic, end),

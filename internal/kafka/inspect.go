@@ -132,7 +132,7 @@ func (c *conn) checkEvents(journalCount, eventsCount int32) Finding {
 	return bad(name, &SafetyError{
 		Problem: fmt.Sprintf("the events topic %s has %d partitions, the journal has %d; they must be the same.",
 			c.cfg.EventsTopic(), eventsCount, journalCount),
-		Fix: "delete the topic " + c.cfg.EventsTopic() + " and run: " + initCommand(journalCount) + "\nIt is published again from the journal.",
+		Fix: "stop all nodes, delete the topic " + c.cfg.EventsTopic() + ", run: " + initCommand(journalCount) + "\nand start the nodes again. The events are published again from the journal.",
 	})
 }
 

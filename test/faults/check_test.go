@@ -17,12 +17,7 @@ const interrupt = syscall.SIGTERM
 // those of a rebuild.
 func (l *load) verify(t *testing.T) {
 	t.Helper()
-	var writes []write
-	l.note(func() {
-		for _, w := range l.writes {
-			writes = append(writes, *w)
-		}
-	})
+	writes := l.asked()
 	for _, n := range l.s.nodes {
 		fleettest.Eventually(t, recovery, func() error { return l.shown(t, n, writes) })
 	}
@@ -30,6 +25,16 @@ func (l *load) verify(t *testing.T) {
 	if r := l.s.Tool("journal", "verify"); r.Code != 0 {
 		t.Errorf("journal verify: %s%s", r.Out, r.Err)
 	}
+}
+
+// asked is what clients asked for.
+func (l *load) asked() (writes []write) {
+	l.note(func() {
+		for _, w := range l.writes {
+			writes = append(writes, *w)
+		}
+	})
+	return writes
 }
 
 // shown compares what a node shows with what was asked for. Commands that were

@@ -55,6 +55,7 @@ func limitOf(kind string) time.Duration {
 type write struct {
 	kind, workflow, id string
 	acknowledged       bool
+	at                 time.Time // when it was acknowledged
 }
 
 // load are clients that write until they are told to stop; what was begun is
@@ -129,7 +130,7 @@ func (l *load) insist(ctx context.Context, w *write, method, path string, body a
 		s := l.send(ctx, w.kind, method, path, body, headers...)
 		switch {
 		case s.err == nil && s.status < 300:
-			l.note(func() { w.acknowledged = true; l.done++ })
+			l.note(func() { w.acknowledged, w.at = true, time.Now(); l.done++ })
 			return s, nil
 		case s.err == nil && s.status != http.StatusServiceUnavailable && s.status != http.StatusTooManyRequests:
 			return s, fmt.Errorf("%s %s: %s", method, path, s)

@@ -1,0 +1,375 @@
+//go:build faults
+
+package faults_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/duolog/duolog/internal/fleettest"
+	"github.com/duolog/duolog/internal/kafka"
+)
+
+// finding is a line of the doctor.
+type finding struct {
+	Name, Problem, Fix string
+	OK                 bool
+}
+
+// doctor is what the doctor finds wrong.
+func (s *stand) doctor(t *testing.T) (wrong []finding) {
+	t.Helper()
+	r := s.Tool("doctor", "--json")
+	for _, f := range fleettest.Decode[[]finding](t, r.Out) {
+		switch {
+		case f.OK:
+		case f.Problem == "" || f.Fix == "":
+			t.Errorf("doctor says of %q neither what is wrong nor what to do: %+v", f.Name, f)
+		default:
+			wrong = append(wrong, f)
+		}
+	}
+	if (r.Code != 0) != (len(wrong) > 0) {
+		t.Errorf("doctor ended with %d and found %v", r.Code, wrong)
+	}
+	return wrong
+}
+
+// finds is the fix that doctor names for a problem.
+func (s *stand) finds(t *testing.T, problem string) string {
+	t.Helper()
+	wrong := s.doctor(t)
+	for _, f := range wrong {
+		if strings.Contains(f.Problem, problem) {
+			t.Logf("doctor: %s\n   fix: %s", f.Problem, f.Fix)
+			return f.Fix
+		}
+	}
+	t.Fatalf("doctor does not say %q but %+v", problem, wrong)
+	return ""
+}
+
+// mishap is something that happens to the log or the database under running nodes.
+type mishap struct {
+	name string
+	// happen does it; what it returns is for fix.
+	happen func(*testing.T, *stand) (kept copyOf)
+	// problem is what nodes and doctor say, and fixed does what doctor says.
+	problem string
+	fixed   func(t *testing.T, s *stand, fix string, kept copyOf)
+}
+
+// setting is a mishap of the journal's or the commands' settings.
+func setting(topic, key, value, problem string) mishap {
+	return mishap{
+		name: topic + " has " + key + "=" + value, problem: problem,
+		happen: func(t *testing.T, s *stand) copyOf { t.Helper(); s.set(t, topic, key, value); return copyOf{} },
+		fixed:  func(t *testing.T, s *stand, fix string, _ copyOf) { t.Helper(); s.kafkaConfigs(t, fix) },
+	}
+}
+
+func mishaps() []mishap {
+	return []mishap{
+		setting(journalTopic, "retention.ms", "604800000", "keeps records for 7 days"),
+		setting(journalTopic, "retention.bytes", "1073741824", "keeps only 1073741824 bytes"),
+		setting(journalTopic, "cleanup.policy", "compact", "cleanup.policy=compact"),
+		setting(journalTopic, "unclean.leader.election.enable", "true", "unclean leader election"),
+		setting(journalTopic, "max.message.bytes", "1000", "takes records of 1000 bytes only"),
+		setting(commandsTopic, "retention.ms", "604800000", "the commands topic duolog.commands keeps records for 7 days"),
+		{
+			name: "the events topic gets a partition more", problem: "the events topic duolog.events has 5 partitions, the journal has 4",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				fleettest.OK(t, s.admin().CreatePartitions(eventsTopic, 5, nil, false))
+				return copyOf{}
+			},
+			fixed: func(t *testing.T, s *stand, fix string, _ copyOf) {
+				t.Helper()
+				s.says(t, fix, "stop all nodes, delete the topic duolog.events, run: duolog journal init --partitions 4\nand start the nodes again")
+				s.stopNodes()
+				s.remove(t, eventsTopic)
+				s.tool(t, "journal", "init", "--partitions", "4")
+				s.startNodes()
+			},
+		},
+		{
+			name: "the refused topic is deleted", problem: "the topic duolog.commands.refused does not exist",
+			happen: func(t *testing.T, s *stand) copyOf { t.Helper(); s.remove(t, refusedTopic); return copyOf{} },
+			fixed: func(t *testing.T, s *stand, fix string, _ copyOf) {
+				t.Helper()
+				s.says(t, fix, "duolog journal init --partitions 4")
+				s.tool(t, "journal", "init", "--partitions", "4")
+			},
+		},
+		{
+			name: "the journal gets a partition more", problem: "has 5 partitions, its genesis says 4",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				fleettest.OK(t, s.admin().CreatePartitions(journalTopic, 5, nil, false))
+				return copyOf{}
+			},
+			fixed: func(t *testing.T, s *stand, fix string, _ copyOf) {
+				t.Helper()
+				s.says(t, fix, "stop all nodes, copy the first 4 partitions, offset by offset, into a topic of that many with the same settings")
+				s.stopNodes()
+				s.restore(t, s.backup(t, journalTopic, 4))
+				s.startNodes()
+			},
+		},
+		{
+			name: "records are deleted from the start", problem: "no longer has offset 0: the start of the truth was deleted",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				kept := s.backup(t, journalTopic, 4)
+				fleettest.OK(t, s.admin().DeleteRecords(journalTopic, map[int32]int64{2: 1}))
+				return kept
+			},
+			fixed: func(t *testing.T, s *stand, fix string, kept copyOf) {
+				t.Helper()
+				s.says(t, fix, "stop all nodes, restore the topic from a copy, and start them again")
+				s.stopNodes()
+				s.restore(t, kept.with(s.backup(t, journalTopic, 4)))
+				s.startNodes()
+			},
+		},
+		{
+			name: "the journal is deleted", problem: "the topic duolog.journal does not exist",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				kept := s.backup(t, journalTopic, 4)
+				s.remove(t, journalTopic)
+				return kept
+			},
+			fixed: func(t *testing.T, s *stand, fix string, kept copyOf) {
+				t.Helper()
+				s.says(t, fix, "restore its topics from a copy")
+				if r := s.Tool("journal", "init", "--partitions", "4"); r.Code == 0 {
+					t.Errorf("init began a second log beside the database of the first: %s", r.Out)
+				}
+				s.restore(t, kept)
+			},
+		},
+		{
+			name: "another log stands in the place of the journal", problem: "the database belongs to another log",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				kept := s.backup(t, journalTopic, 4)
+				s.remove(t, journalTopic)
+				_, err := kafka.Init(t.Context(), kafka.Config{Brokers: s.brokers()}, 4, 1, uuid.New)
+				fleettest.OK(t, err)
+				return kept
+			},
+			fixed: func(t *testing.T, s *stand, fix string, kept copyOf) {
+				t.Helper()
+				s.says(t, fix, "put the journal of the database's log back in its place")
+				s.restore(t, kept)
+			},
+		},
+		{
+			name: "a foreign topic stands in the place of the journal", problem: "is not a Duolog journal",
+			happen: func(t *testing.T, s *stand) copyOf {
+				t.Helper()
+				kept := s.backup(t, journalTopic, 4)
+				foreign := copyOf{topic: journalTopic, partitions: 4, settings: kept.settings, records: map[int32][]*kgo.Record{0: {{Value: []byte("somebody's")}}}}
+				s.restore(t, foreign)
+				return kept
+			},
+			fixed: func(t *testing.T, s *stand, fix string, kept copyOf) {
+				t.Helper()
+				s.says(t, fix, "put the journal back in its place")
+				s.restore(t, kept)
+			},
+		},
+	}
+}
+
+func (s *stand) says(t *testing.T, fix, want string) {
+	t.Helper()
+	if !strings.Contains(fix, want) {
+		t.Fatalf("the fix is not the one this test does:\n%s\nwant %s", fix, want)
+	}
+}
+
+func (s *stand) tool(t *testing.T, args ...string) {
+	t.Helper()
+	if r := s.Tool(args...); r.Code != 0 {
+		t.Fatalf("duolog %v: %s%s", args, r.Out, r.Err)
+	}
+}
+
+// TestLogMishaps lets the log be changed under two running nodes. Writing stops
+// with a reason, on every node and nothing is appended; doctor names the fix; the
+// fix is done to the letter; then the nodes go on, and everything acknowledged is
+// there and is what a rebuild gives.
+func TestLogMishaps(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, "")
+	s.start(2)
+	l := s.newLoad(s.front)
+	for _, m := range mishaps() {
+		ok := t.Run(m.name, func(t *testing.T) {
+			stop := l.begin(2)
+			l.progress(20)
+			stop()
+			l.settled(t)
+			kept := m.happen(t, s)
+			l.stopped(t)
+			fix := s.finds(t, m.problem)
+			m.fixed(t, s, fix, kept)
+			s.ready()
+			if wrong := s.doctor(t); len(wrong) > 0 {
+				t.Errorf("after the fix doctor finds %+v", wrong)
+			}
+			stop = l.begin(2)
+			l.progress(20)
+			stop()
+			l.verify(t)
+			s.published(t)
+		})
+		if !ok {
+			break
+		}
+	}
+}
+
+// settled waits until all commands that were taken are done: the inbox is empty.
+func (l *load) settled(t *testing.T) {
+	t.Helper()
+	fleettest.Eventually(t, recovery, func() error { return l.shown(t, l.s.nodes[0], l.asked()) })
+}
+
+// stopped says that every node refuses to write, says why, and appends nothing.
+func (l *load) stopped(t *testing.T) {
+	t.Helper()
+	for _, n := range l.s.nodes {
+		alone := &load{s: l.s, base: "http://" + n.API, client: l.client, workflows: l.workflows}
+		fleettest.Eventually(t, recovery, func() error { return alone.refuses(t) })
+		l.note(func() { l.writes = append(l.writes, alone.writes...) }) // what was taken before the node noticed
+	}
+	before := l.s.journalEnds(t)
+	for range 5 {
+		if err := l.refuses(t); err != nil {
+			t.Error(err)
+		}
+	}
+	if after := l.s.journalEnds(t); !maps.Equal(before, after) {
+		t.Errorf("while writing is stopped the journal went from %v to %v", before, after)
+	}
+}
+
+// refuses sends one write, which must be refused as the log's own matter.
+func (l *load) refuses(t *testing.T) error {
+	t.Helper()
+	body := map[string]any{"thread_ts": uuid.Must(uuid.NewV7()).String(), "metadata": map[string]any{}, "checkpoint": map[string]any{"channel_values": map[string]any{}}}
+	s := l.send(t.Context(), agentWrite, http.MethodPost, workflowsPath+"/"+l.workflows[0]+"/checkpoints", body)
+	var why struct{ Code, Message, Fix string }
+	_ = json.Unmarshal([]byte(s.answer), &why)
+	if s.status != http.StatusServiceUnavailable || why.Code != "log_unsafe" || why.Message == "" || why.Fix == "" || s.retryAfter == "" {
+		if s.status < 300 {
+			l.note(func() { l.writes = append(l.writes, &write{kind: agentWrite, workflow: l.workflows[0], id: body["thread_ts"].(string), acknowledged: true, at: time.Now()}) })
+		}
+		return fmt.Errorf("it should be refused: %s", s)
+	}
+	return nil
+}
+
+func (s *stand) journalEnds(t *testing.T) map[int32]int64 {
+	t.Helper()
+	for _, f := range s.doctor(t) {
+		if strings.Contains(f.Problem, "does not exist") {
+			return nil
+		}
+	}
+	return s.ends(t, journalTopic)
+}
+
+// TestHistories restores the log or the database from older copies under running
+// nodes.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, "")
+	s.start(2)
+	l := s.newLoad(s.front)
+	write := func(t *testing.T) {
+		t.Helper()
+		stop := l.begin(2)
+		l.progress(30)
+		stop()
+		l.settled(t)
+	}
+	ok := t.Run("the database is older than the log", func(t *testing.T) {
+		write(t)
+		s.snapshotDatabase(t, "older")
+		write(t)
+		stop := l.begin(2)
+		l.progress(5)
+		s.swapDatabase(t, "older", "newest")
+		l.progress(30)
+		stop()
+		answered(t, l.since(start))
+		l.verify(t)
+	}) && t.Run("the database is another log's", func(t *testing.T) {
+		s.foreignDatabase(t, "foreign")
+		s.swapDatabase(t, "foreign", "ours")
+		l.stopped(t)
+		fix := s.finds(t, "the database belongs to another log")
+		s.says(t, fix, "use the database of this log")
+		s.swapDatabase(t, "ours", "foreign")
+		s.ready()
+		write(t)
+	}) && t.Run("the log is older than the database", func(t *testing.T) {
+		l.loseTheEnd(t, write, 0)
+	}) && t.Run("the log is older than the database and grew again", func(t *testing.T) {
+		l.loseTheEnd(t, write, 200)
+	})
+	if ok {
+		l.verify(t)
+		s.published(t)
+	}
+}
+
+// loseTheEnd puts an older copy of the log in its place; regrown is how many
+// foreign records are written behind it.
+func (l *load) loseTheEnd(t *testing.T, write func(*testing.T), regrown int) {
+	t.Helper()
+	s := l.s
+	write(t)
+	kept := s.backup(t, journalTopic, 4)
+	for p := range kept.records {
+		for range regrown {
+			kept.records[p] = append(kept.records[p], &kgo.Record{Key: []byte("nobody"), Value: []byte("{}"), Offset: int64(len(kept.records[p])), Timestamp: time.Now()})
+		}
+	}
+	lost := time.Now()
+	write(t)
+	s.restore(t, kept)
+	l.stopped(t)
+	fix := s.finds(t, "the log has lost records")
+	s.says(t, fix, "stop all nodes, duolog projection rebuild, start them again")
+	s.stopNodes()
+	s.tool(t, "projection", "rebuild")
+	s.startNodes()
+	s.ready()
+	l.forget(lost)
+	write(t)
+}
+
+// forget gives up what was acknowledged after a time, because the log that had it
+// is no more.
+func (l *load) forget(after time.Time) {
+	l.note(func() {
+		for _, w := range l.writes {
+			if w.at.After(after) {
+				w.acknowledged = false
+			}
+		}
+	})
+}
