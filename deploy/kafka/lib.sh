@@ -46,10 +46,63 @@ free_port() {
   echo "$port"
 }
 
-# The broker's pid while it lives. A pid that now belongs to another program is not ours to end.
+# The pid of the broker of a directory while it lives. A pid that now belongs to another program is not ours
+# to end.
 broker_pid() {
-  local pid
-  pid=$(cat "$state/pid" 2>/dev/null) || return 1
-  [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"kafka.Kafka $state/"* ]] || return 1
+  local dir=${1:-$state} pid
+  pid=$(cat "$dir/pid" 2>/dev/null) || return 1
+  [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"kafka.Kafka $dir/"* ]] || return 1
   echo "$pid"
+}
+
+# format_broker DIR CLUSTER: makes its data directory, once.
+format_broker() {
+  if [[ -f $1/data/meta.properties ]]; then return; fi
+  java -cp "$libs/*" kafka.tools.StorageTool format -t "$2" -c "$1/server.properties" >"$1/kafka.log" 2>&1 ||
+    { cat "$1/kafka.log" >&2; exit 1; }
+}
+
+cluster_id() { echo "D$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)"; }
+
+# launch_broker DIR: starts it in a session of its own: Ctrl-C stops the tests first, and the broker after them.
+launch_broker() {
+  local detach=() log=org.slf4j.simpleLogger
+  if command -v setsid >/dev/null 2>&1; then detach=(setsid); fi
+  # An empty array is an unset variable to the bash of macOS.
+  ${detach[@]+"${detach[@]}"} java -Xms128m -Xmx384m -XX:+UseSerialGC \
+    -D$log.defaultLogLevel=warn -D$log.log.kafka.server.KafkaRaftServer=info \
+    -cp "$libs/*" kafka.Kafka "$1/server.properties" >"$1/kafka.log" 2>&1 </dev/null 9>&- &
+  echo $! >"$1/pid"
+}
+
+# await_broker DIR: an open port is not enough; until its controller has admitted the broker, topics cannot be
+# created.
+await_broker() {
+  local i
+  for ((i = 0; i < 600; i++)); do
+    if grep -q 'Kafka Server started' "$1/kafka.log"; then return; fi
+    if ! broker_pid "$1" >/dev/null && ((i > 10)); then
+      echo "kafka: the broker ended while starting:" >&2
+      tail -n 20 "$1/kafka.log" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+  echo "kafka: not ready after 60 s, see $1/kafka.log" >&2
+  stop_broker "$1"
+  exit 1
+}
+
+# stop_broker DIR: in order, and by force after a while. Nothing running is a success.
+stop_broker() {
+  local pid i
+  if pid=$(broker_pid "$1"); then
+    kill "$pid"
+    for ((i = 0; i < 150; i++)); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null || true
+  fi
+  rm -f "$1/pid"
 }
