@@ -265,17 +265,24 @@ func (l *load) stopped(t *testing.T) {
 	}
 }
 
+// probe sends one write and keeps what became of it.
+func (l *load) probe(t *testing.T) shot {
+	t.Helper()
+	w := &write{kind: agentWrite, workflow: l.workflows[0], id: uuid.Must(uuid.NewV7()).String()}
+	body := map[string]any{"thread_ts": w.id, "metadata": map[string]any{}, "checkpoint": map[string]any{"channel_values": map[string]any{}}}
+	s := l.send(t.Context(), agentWrite, http.MethodPost, workflowsPath+"/"+w.workflow+"/checkpoints", body)
+	w.acknowledged, w.at = s.err == nil && s.status < 300, time.Now()
+	l.note(func() { l.writes = append(l.writes, w) })
+	return s
+}
+
 // refuses sends one write, which must be refused as the log's own matter.
 func (l *load) refuses(t *testing.T) error {
 	t.Helper()
-	body := map[string]any{"thread_ts": uuid.Must(uuid.NewV7()).String(), "metadata": map[string]any{}, "checkpoint": map[string]any{"channel_values": map[string]any{}}}
-	s := l.send(t.Context(), agentWrite, http.MethodPost, workflowsPath+"/"+l.workflows[0]+"/checkpoints", body)
+	s := l.probe(t)
 	var why struct{ Code, Message, Fix string }
 	_ = json.Unmarshal([]byte(s.answer), &why)
 	if s.status != http.StatusServiceUnavailable || why.Code != "log_unsafe" || why.Message == "" || why.Fix == "" || s.retryAfter == "" {
-		if s.status < 300 {
-			l.note(func() { l.writes = append(l.writes, &write{kind: agentWrite, workflow: l.workflows[0], id: body["thread_ts"].(string), acknowledged: true, at: time.Now()}) })
-		}
 		return fmt.Errorf("it should be refused: %s", s)
 	}
 	return nil

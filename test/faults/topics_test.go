@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,11 +104,13 @@ func (s *stand) restore(t *testing.T, c copyOf) {
 	}
 }
 
-// remove deletes a topic and waits until it is gone.
+// remove deletes a topic, if it is there, and waits until it is gone.
 func (s *stand) remove(t *testing.T, topic string) {
 	t.Helper()
 	a := s.admin()
-	fleettest.OK(t, a.DeleteTopic(topic))
+	if err := a.DeleteTopic(topic); !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		fleettest.OK(t, err)
+	}
 	fleettest.Eventually(t, recovery, func() error {
 		all, err := a.ListTopics()
 		if _, there := all[topic]; there {
