@@ -33,7 +33,7 @@ func pairs() int {
 	if long() {
 		return 20
 	}
-	return 9
+	return 7
 }
 
 const neighbour = "a-token-of-bob-0123456789"
