@@ -37,6 +37,10 @@ fuzz: ## Fuzz every decoder for FUZZTIME each (default 30s); TARGET=… for some
 test/crash: ## Nodes are killed in rounds while clients write; then planted bugs must be seen (ROUNDS=1000 SEED=42)
 	@CRASH_REPORT=. go test -tags crash -count=1 -parallel=3 -timeout=48h -v ./test/crash/...
 
+.PHONY: test/faults
+test/faults: ## What stands below Duolog fails: network, brokers, database, disk, the log itself (LONG=1: the long form)
+	@deploy/tools/faults
+
 .PHONY: bench
 bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)
