@@ -150,9 +150,12 @@ func HashOf(encoded []byte) Hash { return sha256.Sum256(encoded) }
 // DecodeCommit reads the value bytes of an accepted commit, as they are kept in
 // the read models.
 func DecodeCommit(encoded []byte) (Commit, error) {
-	var rec commitRecord
-	if err := strictjson.Unmarshal(encoded, &rec); err != nil {
-		return Commit{}, err
+	rec, ok := canonical(encoded)
+	if !ok {
+		rec = commitRecord{}
+		if err := strictjson.Unmarshal(encoded, &rec); err != nil {
+			return Commit{}, err
+		}
 	}
 	return rec.commit()
 }

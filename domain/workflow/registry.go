@@ -28,7 +28,7 @@ func Events() []EventRow {
 		{Type: "workflow.run_requested", V: 1, Decode: decode[RunRequested]},
 		{Type: "workflow.run_attempted", V: 1, Decode: decode[RunAttempted]},
 		{Type: "workflow.run_started", V: 1, Decode: decode[RunStarted]},
-		{Type: "workflow.checkpointed", V: 1, Decode: decode[Checkpointed]},
+		{Type: "workflow.checkpointed", V: 1, Decode: decodeCheckpointed},
 		{Type: "workflow.writes_recorded", V: 1, Decode: decode[WritesRecorded]},
 		{Type: "workflow.model_selected", V: 1, Decode: decode[ModelSelected]},
 		{Type: "workflow.status_changed", V: 1, Decode: decode[StatusChanged]},
