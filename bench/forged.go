@@ -25,8 +25,11 @@ func (b *bench) forged(ctx context.Context) (f *lab.Fleet, size string, err erro
 	complete := filepath.Join(dir, "complete")
 	known, missing := os.ReadFile(complete) //nolint:gosec // below our own directory
 	if missing != nil {
-		if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
-			return nil, "", fmt.Errorf("remove older logs: %w", err)
+		older, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), fmt.Sprintf("log-%d-*", b.events)))
+		for _, log := range older {
+			if err := os.RemoveAll(log); err != nil {
+				return nil, "", fmt.Errorf("remove an older log: %w", err)
+			}
 		}
 	}
 	broker, err := lab.StartBroker(ctx, filepath.Join(dir, "log"))

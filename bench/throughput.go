@@ -118,6 +118,7 @@ func (b *bench) shown(ctx context.Context, f *lab.Fleet) ([]comparison, func(), 
 			}
 			after, err := f.Batches(ctx)
 			bare.size = int(math.Ceil(after.Mean(before)))
+			b.say("P2b, the product wrote %.1f commits a transaction", after.Mean(before))
 			return s, err
 		},
 		costs: "P12", what: "visible checkpoints of 20 KB, all new, 32 connections",
