@@ -2,6 +2,8 @@ package logtest
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,14 +74,19 @@ func initRace(f *fixture) {
 func (f *fixture) halfDone(first journal.Message) {
 	f.t.Helper()
 	infinite, size := "-1", "2097152"
-	for topic, n := range map[string]int32{
+	topics := map[string]int32{
 		f.cfg.JournalTopic(): partitions, f.cfg.CommandsTopic(): partitions, f.cfg.EventsTopic(): partitions, f.cfg.RefusedTopic(): 1,
-	} {
+	}
+	for topic, n := range topics {
 		f.must(f.admin.CreateTopic(topic, &sarama.TopicDetail{
 			NumPartitions: n, ReplicationFactor: 1,
 			ConfigEntries: map[string]*string{"retention.ms": &infinite, "max.message.bytes": &size},
 		}, false))
 	}
+	f.eventually("all topics are known", func() bool {
+		found, err := f.admin.DescribeTopics(slices.Collect(maps.Keys(topics)))
+		return err == nil && !slices.ContainsFunc(found, func(t *sarama.TopicMetadata) bool { return t.Err != sarama.ErrNoError })
+	})
 	f.eventually("the journal can be written", func() bool {
 		p, err := sarama.NewSyncProducer(f.cfg.Brokers, plainConfig())
 		if err != nil {
