@@ -30,6 +30,7 @@ func (w *world) check() {
 	j := w.journal()
 	w.commits, w.overtaken = j.Commits(), j.Ignored[journal.ReasonStaleParent]
 	w.add(j.Found...)
+	w.add(history.Follows(j)...)
 	w.add(history.Written(w.log.Operations(), j)...)
 	w.published(j)
 	w.readModels(j)

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/duolog/duolog/internal/fleettest"
@@ -39,9 +40,30 @@ func (c *client) run(ctx context.Context) {
 		if fresh {
 			r = c.create(s)
 		}
+		if c.rng.IntN(60) == 0 && !fresh {
+			c.race(work, s)
+			continue
+		}
 		insist := fresh || r.op.Kind.Reads() || r.op.Repeat || c.rng.IntN(100) < 90
 		c.send(work, s, r, insist)
 	}
+}
+
+// racers are how many write to one place at once: more than there are nodes, so
+// that some are decided in one batch.
+const racers = 9
+
+// race lets many write to one place, which only the first of them gets.
+func (c *client) race(ctx context.Context, s *shared) {
+	place := history.Operation{Kind: history.Write, TS: s.ts[c.rng.IntN(len(s.ts))], Task: "race", Idx: c.rng.IntN(20)}
+	var all sync.WaitGroup
+	for range racers {
+		o := place
+		o.Data = c.data()
+		r := c.recording(s, o)
+		all.Go(func() { c.send(ctx, s, r, true) })
+	}
+	all.Wait()
 }
 
 // send takes a request to its answer, or to no answer, and logs it.
@@ -172,11 +194,14 @@ func noise(rng *rand.Rand, n int) string {
 
 func (c *client) write(s *shared) request {
 	o := history.Operation{Kind: history.Write, TS: s.ts[c.rng.IntN(len(s.ts))], Task: "t" + string('0'+rune(c.rng.IntN(2))), Idx: c.rng.IntN(4) - 1, Data: c.data()}
+	return c.later(c.recording(s, o), o.Idx < 0)
+}
+
+func (c *client) recording(s *shared, o history.Operation) request {
 	body := map[string]any{"thread_ts": o.TS, "checkpoint_writes": []any{
 		map[string]any{"task": o.Task, "idx": o.Idx, "channel": "answers", "write_type": "text", "data": o.Data},
 	}}
-	r := c.keyed(s, o, http.MethodPost, "/checkpoint_writes_batch", body)
-	return c.later(r, o.Idx < 0)
+	return c.keyed(s, o, http.MethodPost, "/checkpoint_writes_batch", body)
 }
 
 func (c *client) change(s *shared) request {

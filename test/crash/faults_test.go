@@ -122,11 +122,24 @@ func (w *world) pauseInTransaction(ctx context.Context, m *member, rng *rand.Ran
 	err := w.inTransaction(ctx, m, func() {
 		w.signal(m, syscall.SIGSTOP)
 		w.kills.add("SIGSTOP in the middle of a transaction")
-		pass(ctx, lease+time.Second+upTo(rng, time.Second))
+		pass(ctx, lease)
+		w.ownsNothing(ctx, m)
+		pass(ctx, 500*time.Millisecond+upTo(rng, time.Second)) // whoever took over has come to the same record
 	})
 	pass(ctx, upTo(rng, time.Second)) // its transaction is committed, and it does not know
 	w.signal(m, syscall.SIGCONT)
 	w.missed(err, "SIGSTOP in the middle of a transaction")
+}
+
+// ownsNothing waits until others have the partitions of a node.
+func (w *world) ownsNothing(ctx context.Context, m *member) {
+	w.missed(wait(ctx, reach, func() error {
+		n, err := query[int](ctx, w.url(), `SELECT count(*) FROM leases WHERE owner = $1`, m.Name)
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%s owns %d partitions", m.Name, n)
+		}
+		return err
+	}), "others take over")
 }
 
 func (w *world) killInTransaction(ctx context.Context, m *member, rng *rand.Rand) {

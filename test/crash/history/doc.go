@@ -6,7 +6,8 @@
 // have happened at any moment after it was sent, or never. Linearizable asks
 // whether there is one order of all operations of a workflow that explains every
 // answer; Written compares the answers with the accepted commits of the log;
-// Published compares the log with the events topic.
+// Follows looks at the events themselves; Unpublished compares the log with the
+// events topic.
 //
 // The checks know nothing of how the product works: the state machine is written
 // down here a second time.

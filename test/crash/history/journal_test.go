@@ -119,6 +119,50 @@ func TestAnswersAreComparedWithTheLog(t *testing.T) {
 	}
 }
 
+// events makes a log of one commit for each event.
+func events(t *testing.T, list ...string) *history.Journal {
+	t.Helper()
+	j := history.NewJournal(1)
+	for i := 0; i < len(list); i += 2 {
+		j.Accepted[0] = append(j.Accepted[0], journal.Parsed{
+			Stream: domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: workflow},
+			Commit: journal.Commit{Events: []journal.Event{{Type: "workflow." + list[i], V: 1, Data: []byte(list[i+1])}}},
+		})
+	}
+	return j
+}
+
+func TestEventsFollowFromThoseBefore(t *testing.T) {
+	t.Parallel()
+	const (
+		parent = `{"thread_ts":"0198a3f0-7c1e-7b55-9d2f-000000000001"}`
+		child  = `{"thread_ts":"0198a3f0-7c1e-7b55-9d2f-000000000002","parent_ts":"0198a3f0-7c1e-7b55-9d2f-000000000001"}`
+		orphan = `{"thread_ts":"0198a3f0-7c1e-7b55-9d2f-000000000002","parent_ts":"0198a3f0-7c1e-7b55-9d2f-000000000001","parent_missing":true}`
+		write  = `{"thread_ts":"0198a3f0-7c1e-7b55-9d2f-000000000001","writes":[{"task":"t","idx":0}]}`
+		last   = `{"thread_ts":"0198a3f0-7c1e-7b55-9d2f-000000000001","writes":[{"task":"t","idx":-1}]}`
+		starts = `{"from":"created","to":"running"}`
+		pauses = `{"from":"running","to":"paused"}`
+	)
+	for name, c := range map[string]struct {
+		log   *history.Journal
+		wrong int
+	}{
+		"a workflow":                     {events(t, "created", `{}`, "status_changed", starts, "status_changed", pauses, "checkpointed", orphan, "checkpointed", parent, "checkpointed", child, "writes_recorded", write, "writes_recorded", last, "writes_recorded", last), 0},
+		"a status that was not there":    {events(t, "created", `{}`, "status_changed", pauses), 1},
+		"the same start twice":           {events(t, "created", `{}`, "status_changed", starts, "status_changed", starts), 1},
+		"a parent that is not missed":    {events(t, "created", `{}`, "checkpointed", parent, "checkpointed", orphan), 1},
+		"a parent that is not there":     {events(t, "created", `{}`, "checkpointed", child), 1},
+		"the same checkpoint twice":      {events(t, "created", `{}`, "checkpointed", parent, "checkpointed", parent), 1},
+		"a second regular write":         {events(t, "created", `{}`, "writes_recorded", write, "writes_recorded", write), 1},
+		"a status that a run may change": {events(t, "created", `{}`, "run_requested", `{}`, "status_changed", pauses), 0},
+		"an event that cannot be read":   {events(t, "created", `[]`), 1},
+	} {
+		if found := history.Follows(c.log); len(found) != c.wrong {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
 func TestEventsAreComparedWithTheLog(t *testing.T) {
 	t.Parallel()
 	s := newScript(t)
