@@ -267,6 +267,34 @@ func TestBadDataStopsItsStreamOnly(t *testing.T) {
 	}
 }
 
+// TestManyBadStreamsStopAlone: several streams that Postgres refuses, in one batch
+// with good ones, are all found.
+func TestManyBadStreamsStopAlone(t *testing.T) {
+	t.Parallel()
+	c := nodetest.NewCluster(t)
+	n := c.Start(t, nodetest.Options{NoProjector: true})
+	var want []string
+	for i := range 40 {
+		id := workflowStream("acme")
+		first := created("t")
+		if i%5 < 2 {
+			first.Flow.Definition = "nul\x00"
+			want = append(want, id.String())
+		}
+		foreign(t, n, id, journal.Hash{}, event(t, "workflow.created", 1, first))
+	}
+	c.Start(t, nodetest.Options{})
+	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	got := stoppedStreams(t, n)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d streams stopped, want %d: %v", len(got), len(want), got)
+	}
+}
+
 func stoppedStreams(t *testing.T, n *nodetest.Node) []string {
 	t.Helper()
 	rows, err := n.DB.Read.Query(t.Context(), `SELECT stream FROM stopped`)

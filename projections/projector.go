@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -171,11 +169,13 @@ func (p *Projector) builder(partition int32, set *workingSet) *builder {
 func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from int64, records []journal.Record, cause error) (*batch, error) {
 	bad := map[string]error{}
 	for {
-		stream, why, err := p.findBad(ctx, partition, from, records, bad, cause)
-		if err != nil {
+		suspects := p.streamsOf(records, bad)
+		if len(suspects) == 0 {
+			return nil, fmt.Errorf("postgres refuses a batch that no stream is to blame for: %w", cause)
+		}
+		if err := p.findBad(ctx, partition, from, ofStreams(records, suspects), suspects, cause, bad); err != nil {
 			return nil, err
 		}
-		bad[stream] = why
 		out, err := p.makeAnew(ctx, partition, from, records, bad)
 		if err != nil {
 			return nil, err
@@ -187,38 +187,58 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 	}
 }
 
-// findBad finds one stream more that Postgres refuses.
-func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error, cause error) (string, error, error) {
-	suspects := p.streamsOf(records, bad)
-	for len(suspects) > 1 {
-		half := suspects[:len(suspects)/2]
-		refused := maps.Clone(bad)
-		for _, stream := range p.streamsOf(records, bad) {
-			if !slices.Contains(half, stream) {
-				refused[stream] = errSetAside
+// findBad adds to bad all streams of the suspects, whose records these are and
+// whose rows Postgres refuses for a cause. Each try takes the records of half of
+// them alone, so that many bad streams among many cost little more than one.
+func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, suspects []string, cause error, bad map[string]error) error {
+	if len(suspects) == 1 {
+		bad[suspects[0]] = cause
+		return nil
+	}
+	found := false
+	for i, half := range [][]string{suspects[:len(suspects)/2], suspects[len(suspects)/2:]} {
+		theirs, why := ofStreams(records, half), cause
+		if i == 0 || found { // where the first half is good, the second is not
+			err := p.tryAlone(ctx, partition, from, theirs)
+			if err == nil {
+				continue
 			}
+			if !isBadData(err) {
+				return err
+			}
+			why = err
 		}
-		out, err := p.makeAnew(ctx, partition, from, records, refused)
-		if err != nil {
-			return "", nil, err
-		}
-		err = try(ctx, p.cfg.Pool, out)
-		switch {
-		case isBadData(err):
-			suspects, cause = half, err
-		case err != nil:
-			return "", nil, err
-		default:
-			suspects = suspects[len(suspects)/2:]
+		found = true
+		if err := p.findBad(ctx, partition, from, theirs, half, why, bad); err != nil {
+			return err
 		}
 	}
-	if len(suspects) == 0 {
-		return "", nil, fmt.Errorf("postgres refuses a batch that no stream is to blame for: %w", cause)
-	}
-	return suspects[0], cause, nil
+	return nil
 }
 
-var errSetAside = errors.New("set aside while looking for bad data")
+// tryAlone asks Postgres whether it takes what some records come to.
+func (p *Projector) tryAlone(ctx context.Context, partition int32, from int64, records []journal.Record) error {
+	out, err := p.makeAnew(ctx, partition, from, records, nil)
+	if err != nil {
+		return err
+	}
+	return try(ctx, p.cfg.Pool, out)
+}
+
+// ofStreams are the records with the keys of these streams.
+func ofStreams(records []journal.Record, streams []string) []journal.Record {
+	keys := make(map[string]bool, len(streams))
+	for _, s := range streams {
+		keys[s] = true
+	}
+	var out []journal.Record
+	for _, r := range records {
+		if keys[string(r.Key)] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
 
 // streamsOf lists the streams of the records that are not known to be bad.
 func (p *Projector) streamsOf(records []journal.Record, bad map[string]error) []string {
