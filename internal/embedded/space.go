@@ -28,11 +28,9 @@ func (e *FullError) Error() string { return e.Problem + "\nfix: " + e.Fix }
 // record; nil where it has, and where there is no such directory.
 func Full(dir string) *FullError {
 	var disk syscall.Statfs_t
-	if dir == "" || syscall.Statfs(dir, &disk) != nil {
-		return nil
-	}
-	free := disk.Bavail * uint64(disk.Bsize) //nolint:gosec,unconvert // a block size is positive; its type is the system's
-	if free >= reserve {
+	known := dir != "" && syscall.Statfs(dir, &disk) == nil
+	free := disk.Bavail * uint64(disk.Bsize) //nolint:gosec // a block size is positive; its type is the system's
+	if !known || free >= reserve {
 		return nil
 	}
 	return &FullError{

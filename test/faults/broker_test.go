@@ -176,7 +176,7 @@ func sumOf(in *kmsg.ProduceRequest) [32]byte {
 	h := sha256.New()
 	for _, t := range in.Topics {
 		for _, p := range t.Partitions {
-			fmt.Fprint(h, t.Topic, p.Partition)
+			_, _ = fmt.Fprint(h, t.Topic, p.Partition)
 			h.Write(p.Records)
 		}
 	}

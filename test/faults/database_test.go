@@ -20,7 +20,7 @@ func (s *stand) maintain(t *testing.T, statements ...string) {
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'duolog'",
 		"DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'duolog') LOOP PERFORM pg_sleep(0.02); PERFORM pg_stat_clear_snapshot(); END LOOP; END $$",
 	}
-	fleettest.Execute(t, s.Fleet.Postgres.URL("postgres"), append(append(all, statements...), "ALTER DATABASE duolog ALLOW_CONNECTIONS true")...)
+	fleettest.Execute(t, s.Postgres.URL("postgres"), append(append(all, statements...), "ALTER DATABASE duolog ALLOW_CONNECTIONS true")...)
 }
 
 // snapshotDatabase copies the database as it is.
@@ -40,5 +40,5 @@ func (s *stand) swapDatabase(t *testing.T, in, out string) {
 func (s *stand) foreignDatabase(t *testing.T, name string) {
 	t.Helper()
 	s.snapshotDatabase(t, name)
-	fleettest.Execute(t, s.Fleet.Postgres.URL(name), "UPDATE log SET id = '"+uuid.NewString()+"'")
+	fleettest.Execute(t, s.Postgres.URL(name), "UPDATE log SET id = '"+uuid.NewString()+"'")
 }

@@ -161,7 +161,7 @@ func TestDiskOfPostgres(t *testing.T) {
 	fleettest.OK(t, err)
 	t.Cleanup(func() { fleettest.OK(t, p.Close(t.Context())) })
 	fleettest.OK(t, p.EnsureDatabase(t.Context(), "duolog"))
-	s.Fleet.Postgres, s.Database = p, p.URL("duolog")
+	s.Postgres, s.Database = p, p.URL("duolog")
 	s.Config = s.Write("disk.yaml", "log_check: "+checkEvery+"\n")
 	s.start(1)
 	l := s.newLoad(s.front)

@@ -15,17 +15,17 @@ import (
 
 // link is a connection that a test can disturb.
 type link struct {
-	t     testing.TB
+	tb    testing.TB
 	proxy *toxiproxy.Proxy
 }
 
 // newLink forwards an address to another.
-func newLink(t testing.TB, name, listen, upstream string) *link {
-	t.Helper()
+func newLink(tb testing.TB, name, listen, upstream string) *link {
+	tb.Helper()
 	logger := zerolog.Nop()
-	l := &link{t, toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), logger), name, listen, upstream)}
-	fleettest.OK(t, l.proxy.Start())
-	t.Cleanup(l.proxy.Stop)
+	l := &link{tb, toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), logger), name, listen, upstream)}
+	fleettest.OK(tb, l.proxy.Start())
+	tb.Cleanup(l.proxy.Stop)
 	return l
 }
 
@@ -33,8 +33,8 @@ func newLink(t testing.TB, name, listen, upstream string) *link {
 func (l *link) cut() { l.proxy.Stop() }
 
 func (l *link) mend() {
-	l.t.Helper()
-	fleettest.OK(l.t, l.proxy.Start())
+	l.tb.Helper()
+	fleettest.OK(l.tb, l.proxy.Start())
 }
 
 // toxic is how a direction of a link is disturbed.
@@ -54,13 +54,13 @@ const (
 
 // disturb adds a toxic until the returned function takes it away.
 func (l *link) disturb(kind, direction string, attributes map[string]int) (calm func()) {
-	l.t.Helper()
+	l.tb.Helper()
 	b, err := json.Marshal(toxic{kind, direction, kind, 1, attributes})
-	fleettest.OK(l.t, err)
+	fleettest.OK(l.tb, err)
 	_, err = l.proxy.Toxics.AddToxicJson(bytes.NewReader(b))
-	fleettest.OK(l.t, err)
+	fleettest.OK(l.tb, err)
 	return func() {
-		l.t.Helper()
-		fleettest.OK(l.t, l.proxy.Toxics.RemoveToxic(l.t.Context(), kind))
+		l.tb.Helper()
+		fleettest.OK(l.tb, l.proxy.Toxics.RemoveToxic(l.tb.Context(), kind))
 	}
 }

@@ -58,11 +58,13 @@ type copyOf struct {
 func (s *stand) backup(t *testing.T, topic string, partitions int32) copyOf {
 	t.Helper()
 	c := copyOf{topic: topic, partitions: partitions, records: map[int32][]*kgo.Record{}, settings: map[string]*string{}}
-	entries, err := s.admin().DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+	results, err := s.admin().DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}, sarama.DescribeConfigsOptions{})
 	fleettest.OK(t, err)
-	for _, e := range entries {
-		if e.Source == sarama.SourceTopic {
-			c.settings[e.Name] = &e.Value
+	for _, result := range results {
+		for _, e := range result.Configs {
+			if e.Source == sarama.SourceTopic {
+				c.settings[e.Name] = &e.Value
+			}
 		}
 	}
 	for _, r := range s.records(t, topic) {
