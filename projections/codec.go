@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed" // the dictionary
 	"errors"
@@ -30,10 +31,7 @@ const (
 	dictionaryBelow = 8 << 10
 )
 
-var (
-	errEmpty   = errors.New("decompress: there is nothing")
-	errTooLong = errors.New("it says that it is longer than what is packed so")
-)
+var errEmpty = errors.New("decompress: there is nothing")
 
 // Codec compresses what Postgres keeps and reads it back. Its methods are safe
 // for concurrent use.
@@ -76,14 +74,11 @@ func (c *Codec) UnpackCommit(b []byte) ([]byte, error) {
 	if b[0] != markDictionary {
 		return c.unzstd(b)
 	}
-	n, err := s2.DecodedLen(b[1:])
-	if err == nil && n >= dictionaryBelow {
-		err = errTooLong
+	// The length stands in front, and room is made for it before anything is read.
+	if n, err := s2.DecodedLen(b[1:]); err != nil || n >= dictionaryBelow {
+		return nil, fmt.Errorf("decompress %d bytes over the dictionary: they say that they become %d: %w", len(b), n, cmp.Or(err, s2.ErrTooLarge))
 	}
-	var out []byte
-	if err == nil {
-		out, err = c.dict.Decode(nil, b[1:])
-	}
+	out, err := c.dict.Decode(nil, b[1:])
 	if err != nil {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: %w", len(b), err)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,9 +38,7 @@ func serve(t *testing.T, f *fleettest.Fleet, env ...string) server {
 // start starts the process, again if it was stopped.
 func (s server) start(env ...string) {
 	s.t.Helper()
-	f := s.Fleet
-	s.Proc = fleettest.Launch(s.t, f.Dir, env, fleettest.Duolog(s.t), "serve", "--config", f.Config,
-		"--state-dir", filepath.Join(f.Dir, s.Name), "--node-id", s.Name, "--listen", s.API, "--public-url", s.Base)
+	s.Launch(fleettest.Duolog(s.t), env...)
 	fleettest.Eventually(s.t, 30*time.Second, func() error {
 		if !s.Proc.Alive() {
 			return fleettest.FinalError{Err: errors.New("it ended: " + s.Proc.Err.String())}
