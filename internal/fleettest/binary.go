@@ -13,14 +13,17 @@ import (
 
 // Main runs the tests of a package, removes the binaries that were built for
 // them, looks for leaked goroutines and exits.
-func Main(m *testing.M) {
+//
+// ignore names goroutines that a library of the suite leaves behind.
+func Main(m *testing.M, ignore ...goleak.Option) {
 	code := m.Run()
 	if dir, err := built(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
 	if code == 0 {
 		// Sarama's metrics keep one goroutine for the whole process.
-		if err := goleak.Find(goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")); err != nil {
+		ignore = append(ignore, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+		if err := goleak.Find(ignore...); err != nil {
 			fmt.Fprintln(os.Stderr, "leaked goroutines:", err)
 			code = 1
 		}

@@ -7,10 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/duolog/duolog/internal/fleettest"
 )
 
-func TestMain(m *testing.M) { fleettest.Main(m) }
+func TestMain(m *testing.M) {
+	// A link of toxiproxy that is closed while a toxic is added or taken away keeps a
+	// goroutine that nobody reads from any more.
+	fleettest.Main(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+}
 
 // long says whether the long form runs.
 func long() bool { return os.Getenv("LONG") != "" }
