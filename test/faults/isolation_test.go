@@ -76,6 +76,7 @@ func (l *load) compare(t *testing.T, name string, neighbour *load, do rival) {
 	var median float64
 	for n := range pairs() {
 		quiet := l.timed(t)
+		used := metric(t, l.s.nodes[0], "process_cpu_seconds_total")
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { do(ctx, neighbour) })
@@ -83,10 +84,11 @@ func (l *load) compare(t *testing.T, name string, neighbour *load, do rival) {
 		loud := l.timed(t)
 		cancel()
 		running.Wait()
+		used = metric(t, l.s.nodes[0], "process_cpu_seconds_total") - used
 		ratios = append(ratios, float64(loud)/float64(quiet))
 		sorted := slices.Sorted(slices.Values(ratios))
 		median = sorted[len(sorted)/2]
-		t.Logf("%s: p99 %s quiet, %s beside it: %.2f (median %.2f)", name, quiet.Round(time.Millisecond/10), loud.Round(time.Millisecond/10), ratios[n], median)
+		t.Logf("%s: p99 %s quiet, %s beside it: %.2f (median %.2f), the node used %.1f s of CPU beside it", name, quiet.Round(time.Millisecond/10), loud.Round(time.Millisecond/10), ratios[n], median, used)
 		if n+1 >= fewest && median <= mostMoved {
 			break
 		}
