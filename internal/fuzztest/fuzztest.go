@@ -21,7 +21,7 @@ func Bounded(tb testing.TB, input int, decode func()) {
 	tb.Helper()
 	before := allocated()
 	decode()
-	if took := allocated() - before; took > floor+blowUp*uint64(input) {
+	if took := allocated() - before; took > floor+blowUp*uint64(max(input, 0)) {
 		tb.Fatalf("%d bytes of input allocate %d", input, took)
 	}
 }
@@ -41,7 +41,7 @@ func Seeds(tb testing.TB, pattern ...string) map[string][]byte {
 	}
 	seeds := map[string][]byte{}
 	for _, file := range files {
-		b, err := os.ReadFile(file)
+		b, err := os.ReadFile(file) //nolint:gosec // of this repository
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -41,30 +41,39 @@ func (c *client) close() {
 
 // do sends a request and reads its answer. After an error nobody knows what
 // became of it.
-func (c *client) do(ctx context.Context, request []byte) (res *http.Response, body []byte, err error) {
+func (c *client) do(ctx context.Context, request []byte) (res answer, body []byte, err error) {
 	defer func() {
-		if err != nil || res.Close {
+		if err != nil || res.last {
 			c.close()
 		}
 	}()
 	if c.conn == nil {
 		if c.conn, err = (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.addr); err != nil {
-			return nil, nil, err
+			return res, nil, err
 		}
 		c.answers = bufio.NewReader(c.conn)
 	}
 	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return nil, nil, err
+		return res, nil, err
 	}
 	if _, err := c.conn.Write(request); err != nil {
-		return nil, nil, err
+		return res, nil, err
 	}
-	if res, err = http.ReadResponse(c.answers, nil); err != nil {
-		return nil, nil, err
+	read, err := http.ReadResponse(c.answers, nil)
+	if err != nil {
+		return res, nil, err
 	}
-	defer func() { _ = res.Body.Close() }()
-	body, err = io.ReadAll(res.Body)
-	return res, body, err
+	defer func() { _ = read.Body.Close() }()
+	body, err = io.ReadAll(read.Body)
+	return answer{read.StatusCode, read.Header.Get("Retry-After"), read.Close}, body, err
+}
+
+// answer is what counts of an answer beside its body.
+type answer struct {
+	status     int
+	retryAfter string
+	// last says that the server hangs up now.
+	last bool
 }
 
 // post is the bytes of a POST.
@@ -128,8 +137,8 @@ func (a *agent) create(ctx context.Context) error {
 		return err
 	}
 	var w fleettest.WorkflowView
-	if err := json.Unmarshal(answer, &w); err != nil || res.StatusCode != http.StatusCreated {
-		return fmt.Errorf("create: %s %s %w", res.Status, answer, err)
+	if err := json.Unmarshal(answer, &w); err != nil || res.status != http.StatusCreated {
+		return fmt.Errorf("create: %d %s %w", res.status, answer, err)
 	}
 	a.workflow = w.UUID.String()
 	return nil
@@ -149,8 +158,8 @@ func (a *agent) save(ctx context.Context) error {
 	case err != nil:
 		a.lost = append(a.lost, ts)
 		return err
-	case res.StatusCode != http.StatusCreated:
-		return refusal{res.StatusCode, string(answer)}
+	case res.status != http.StatusCreated:
+		return refusal{res.status, string(answer)}
 	}
 	a.last, a.answered = &ts, append(a.answered, ts)
 	return nil

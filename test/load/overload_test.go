@@ -33,7 +33,7 @@ import (
 func TestOverload(t *testing.T) {
 	f := fleettest.NewFleet(t, 0)
 	f.Config = f.Write("overload.yaml", "tenant_bytes: 8MiB\nmax_body: 8MiB\n")
-	o := &overload{t: t, server: serve(t, f, "GOMEMLIMIT=192MiB"), length: form(5*time.Second, 20*time.Second)}
+	o := &overload{t: t, server: serve(t, f, "GOMEMLIMIT=384MiB"), length: form(5*time.Second, 20*time.Second)}
 	o.agents = newAgents(t, o.server, 256, 2000)
 	rest := warm(t, o.server, o.agents)
 	o.willing = newTriggers(t, f, o.server.API, 250)
@@ -133,6 +133,7 @@ func refusing(t *testing.T) string {
 // writing lets all agents write as fast as they can and returns how often they
 // did. Each of them is a loop of its own: an agent has one write under way.
 func writing(t *testing.T, agents []*agent, length time.Duration) int {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	before := len(answeredTo(agents))
@@ -216,11 +217,11 @@ func (g *triggers) fire(ctx context.Context, i int) error {
 	case err != nil:
 		g.odd = err
 		return err
-	case res.StatusCode == http.StatusTooManyRequests && res.Header.Get("Retry-After") != "":
+	case res.status == http.StatusTooManyRequests && res.retryAfter != "":
 		g.refused++
 		return errRefused
-	case res.StatusCode != http.StatusCreated:
-		g.odd = refusal{res.StatusCode, string(body)}
+	case res.status != http.StatusCreated:
+		g.odd = refusal{res.status, string(body)}
 		return g.odd
 	}
 	var w fleettest.WorkflowView
