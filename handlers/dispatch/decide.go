@@ -18,8 +18,8 @@ import (
 // is there now.
 func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, []decided, error) {
 	want := wanted(batch)
-	known := d.warm.take(id)
-	if known != nil && known.Holds(want) {
+	known, shared := d.warm.take(id)
+	if known != nil && !shared && known.Holds(want) {
 		if err := d.loadDone(ctx, known, batch); err != nil {
 			return nil, nil, err
 		}
@@ -33,7 +33,8 @@ func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*wa
 	if err != nil {
 		return nil, nil, err
 	}
-	if known != nil {
+	if known != nil && known.Head == snap.Head {
+		d.warm.alone(id)
 		snap.Merge(known)
 	}
 	s := d.session(snap)

@@ -82,6 +82,7 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	for i, w := range batch {
 		switch v := verdicts[i]; {
 		case outcomes[i].packed != nil && !v.accepted:
+			d.warm.beaten(id)
 			return batch[i:], nil
 		default:
 			w.answer <- d.answer(s, outcomes, verdicts, i)

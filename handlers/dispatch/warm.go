@@ -26,9 +26,14 @@ const (
 // matter for a decision to append, whose commit names the remembered head and is
 // ignored when it is not the head any more. A decision that appends nothing has
 // no such proof, and is never made on it (see round).
+//
+// Where nodes write to one stream in turn, as behind a round-robin, every memory
+// of it is old. Such a stream is shared: it is looked up each time, until a look
+// finds it as it was left.
 type warm struct {
 	mu      sync.Mutex
 	streams *simplelru.LRU[domain.StreamID, remembered]
+	shared  *simplelru.LRU[domain.StreamID, struct{}]
 	bytes   int
 }
 
@@ -41,20 +46,36 @@ func newWarm() *warm {
 	w := &warm{}
 	// The size is above 0: it cannot fail.
 	w.streams, _ = simplelru.NewLRU(warmStreams, func(_ domain.StreamID, r remembered) { w.bytes -= r.weight })
+	w.shared, _ = simplelru.NewLRU[domain.StreamID, struct{}](warmStreams, nil)
 	return w
 }
 
 // take gives what is remembered of a stream, which is then the caller's alone;
 // nil for nothing.
-func (w *warm) take(id domain.StreamID) *projections.Snapshot {
+func (w *warm) take(id domain.StreamID) (snap *projections.Snapshot, shared bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	shared = w.shared.Contains(id)
 	r, ok := w.streams.Peek(id)
 	if !ok {
-		return nil
+		return nil, shared
 	}
 	w.streams.Remove(id)
-	return r.snap
+	return r.snap, shared
+}
+
+// beaten says that another node wrote to the stream first.
+func (w *warm) beaten(id domain.StreamID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shared.Add(id, struct{}{})
+}
+
+// alone says that nobody else has written to the stream since it was left.
+func (w *warm) alone(id domain.StreamID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shared.Remove(id)
 }
 
 // put remembers a stream.

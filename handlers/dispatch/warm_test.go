@@ -119,3 +119,39 @@ func TestAnOldMemoryAnswersNothing(t *testing.T) {
 		t.Error("a step over the other node's changed nothing")
 	}
 }
+
+// TestNodesInTurnDoNotBeatEachOther: behind a round-robin each node finds out
+// once that it is not alone with a stream, and looks from then on; when the other
+// one has gone it remembers again.
+func TestNodesInTurnDoNotBeatEachOther(t *testing.T) {
+	t.Parallel()
+	c := nodetest.NewCluster(t)
+	a, facts := counting(t, c)
+	nodes := []*nodetest.Node{a, c.Start(t, nodetest.Options{})}
+	id := stream()
+	fresh(t, a, id, start())
+	var parent *uuid.UUID
+	step := func(n *nodetest.Node) {
+		next := checkpoint(parent, 1)
+		fresh(t, n, id, next)
+		parent = &next.ThreadTS
+	}
+	for i := range 20 {
+		step(nodes[i%2])
+	}
+	ignored := 0
+	if err := a.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM ignored`).Scan(&ignored); err != nil {
+		t.Fatal(err)
+	}
+	if ignored > len(nodes) {
+		t.Errorf("%d commits of 21 were ignored", ignored)
+	}
+	step(a)
+	step(a)
+	before := facts.loads.Load()
+	step(a)
+	step(a)
+	if n := facts.loads.Load() - before; n != 0 {
+		t.Errorf("alone again, a looked %d times", n)
+	}
+}
