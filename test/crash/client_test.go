@@ -53,9 +53,13 @@ func (c *client) run(ctx context.Context) {
 // that some are decided in one batch.
 const racers = 9
 
-// race lets many write to one place, which only the first of them gets.
+// race lets many write to one place, which only the first of them gets, and
+// reads who that was.
 func (c *client) race(ctx context.Context, s *shared) {
-	place := history.Operation{Kind: history.Write, TS: s.ts[c.rng.IntN(len(s.ts))], Task: "race", Idx: c.rng.IntN(20)}
+	under := c.save(s)
+	c.send(ctx, s, under, true)
+	c.made++
+	place := history.Operation{Kind: history.Write, TS: under.op.TS, Task: fmt.Sprint(raced, c.n), Idx: c.made, Place: fmt.Sprintf("race %d.%d", c.n, c.made)}
 	var all sync.WaitGroup
 	for range racers {
 		o := place
@@ -64,7 +68,23 @@ func (c *client) race(ctx context.Context, s *shared) {
 		all.Go(func() { c.send(ctx, s, r, true) })
 	}
 	all.Wait()
+	r := read(s, place.TS)
+	r.op.Place = place.Place
+	r.seen = func(answer []byte) (string, error) {
+		var found row
+		err := json.Unmarshal(answer, &found)
+		for _, w := range found.Writes {
+			if w.Task == place.Task && w.Idx == place.Idx {
+				return history.ShownWrite(w.Task, w.Idx, w.Data), err
+			}
+		}
+		return "", err
+	}
+	c.send(ctx, s, r, true)
 }
+
+// raced leads the tasks of races.
+const raced = "race"
 
 // send takes a request to its answer, or to no answer, and logs it.
 func (c *client) send(ctx context.Context, s *shared, r request, insist bool) {
@@ -282,6 +302,9 @@ func shown(rows ...row) string {
 		b.WriteString(history.Shown(r.ThreadTS, r.Checkpoint.Values.Who))
 		slices.SortFunc(r.Writes, func(x, y pending) int { return cmp.Or(strings.Compare(x.Task, y.Task), x.Idx-y.Idx) })
 		for _, w := range r.Writes {
+			if strings.HasPrefix(w.Task, raced) {
+				continue // checked apart
+			}
 			b.WriteString(history.ShownWrite(w.Task, w.Idx, w.Data))
 		}
 	}

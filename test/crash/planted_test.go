@@ -47,7 +47,7 @@ func plants() []plant {
 
 // justWrite lets the clients collide.
 func (w *world) justWrite(ctx context.Context, _ *rand.Rand) {
-	goal := w.log.Len() + 1500
+	goal := w.log.Len() + 1000
 	_ = wait(ctx, time.Minute, func() error { return w.short(goal) })
 }
 

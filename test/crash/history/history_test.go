@@ -73,6 +73,38 @@ func TestHistoriesThatCanBe(t *testing.T) {
 	}
 }
 
+// TestAPlaceIsCheckedApart: nine write to one place at once, and the reads agree
+// on who was first.
+func TestAPlaceIsCheckedApart(t *testing.T) {
+	t.Parallel()
+	race := func(seen ...string) []history.Operation {
+		var ops []history.Operation
+		for _, data := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"} {
+			ops = append(ops, record("a", 7, data))
+		}
+		ops = told(ops...)
+		for i := range ops {
+			ops[i].Sent, ops[i].Answered = 0, 100
+		}
+		for i, s := range seen {
+			ops = append(ops, told(history.Operation{Kind: history.Read, TS: "a", Seen: s, Sent: int64(200 + i), Answered: int64(200 + i)})...)
+		}
+		for i := range ops {
+			ops[i].Place = "a/t/7"
+		}
+		return ops
+	}
+	third, fourth := history.ShownWrite("t", 7, "3"), history.ShownWrite("t", 7, "4")
+	if n, found := history.Linearizable(race(third, third), time.Minute); n != 11 || len(found) != 0 {
+		t.Errorf("%d checked, %v", n, found)
+	}
+	for _, seen := range [][]string{{third, fourth}, {""}, {history.ShownWrite("t", 7, "0")}} {
+		if _, found := history.Linearizable(race(seen...), time.Minute); len(found) != 1 {
+			t.Errorf("reads of %q pass", seen)
+		}
+	}
+}
+
 func TestHistoriesThatCannotBe(t *testing.T) {
 	t.Parallel()
 	overlapping := told(create(), save("a", "1"), listed(""))

@@ -12,26 +12,33 @@ import (
 	"github.com/google/uuid"
 )
 
+// part is what is checked by itself.
+type part struct {
+	workflow uuid.UUID
+	place    string
+}
+
 // Linearizable checks the operations of each workflow by itself and says how
 // many were checked. One workflow may take so long: if that does not do, that
 // is a violation too, because nothing was proved.
 func Linearizable(ops []Operation, most time.Duration) (checked int, found []Violation) {
-	byWorkflow := map[uuid.UUID][]Operation{}
+	parts := map[part][]Operation{}
 	for _, o := range ops {
 		if o.Outcome == Unknown && (o.Kind.Reads() || o.Repeat) {
 			continue // it says nothing
 		}
-		byWorkflow[o.Workflow] = append(byWorkflow[o.Workflow], o)
+		p := part{o.Workflow, o.Place}
+		parts[p] = append(parts[p], o)
 		checked++
 	}
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for id, history := range byWorkflow {
+	for p, history := range parts {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if v := linearizable(id, history, most); v != nil {
+			if v := linearizable(p, history, most); v != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				found = append(found, *v)
@@ -42,20 +49,21 @@ func Linearizable(ops []Operation, most time.Duration) (checked int, found []Vio
 	return checked, found
 }
 
-func linearizable(id uuid.UUID, ops []Operation, most time.Duration) *Violation {
+func linearizable(p part, ops []Operation, most time.Duration) *Violation {
+	id, m := p.workflow, model(p.place)
 	in := make([]porcupine.Operation, len(ops))
 	for i, o := range ops {
 		in[i].ClientId, in[i].Output = i, o
 		in[i].Call, in[i].Return = o.interval()
 	}
-	switch porcupine.CheckOperationsTimeout(model(), in, most) {
+	switch porcupine.CheckOperationsTimeout(m, in, most) {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Unknown:
 		return &Violation{"linearizable", fmt.Sprintf("workflow %s: not decided within %s: %d operations", id, most, len(ops))}
 	case porcupine.Illegal:
 	}
-	_, info := porcupine.CheckOperationsVerbose(model(), in, most)
+	_, info := porcupine.CheckOperationsVerbose(m, in, most)
 	return &Violation{"linearizable", fmt.Sprintf("workflow %s: no order of its %d operations explains the answers:%s", id, len(ops), around(ops, info))}
 }
 

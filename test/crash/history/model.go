@@ -67,6 +67,15 @@ func (s state) show(limit int, only string) string {
 	return b.String()
 }
 
+// apart is what a place shows that is checked apart.
+func (s state) apart() string {
+	var b strings.Builder
+	for _, w := range s.cells {
+		b.WriteString(ShownWrite(w.task, w.idx, w.data))
+	}
+	return b.String()
+}
+
 // Shown is a checkpoint as reads show it; the writes of it follow in order of
 // task and index.
 func Shown(ts, data string) string { return "\n" + ts + "=" + data }
@@ -157,16 +166,23 @@ func (s state) does(o Operation) (bool, state) {
 	case List:
 		return o.Seen == s.show(o.Limit, ""), s
 	case Read:
+		if o.Place != "" {
+			return o.Seen == s.apart(), s
+		}
 		return s.has(cell{ts: o.TS}) && o.Seen == s.show(1, o.TS), s
 	}
 	return false, s
 }
 
-// model is the register machine of one workflow.
-func model() porcupine.Model {
-	seed := maphash.MakeSeed()
+// model is the register machine of one workflow, or of one place of a workflow
+// that is there.
+func model(place string) porcupine.Model {
+	seed, first := maphash.MakeSeed(), state{}
+	if place != "" {
+		first.status = "created"
+	}
 	return porcupine.Model{
-		Init: func() any { return state{} },
+		Init: func() any { return first },
 		Step: func(s, _, out any) (bool, any) {
 			ok, next := step(s.(state), out.(Operation)) //nolint:forcetypeassert // the model's own
 			return ok, next

@@ -54,6 +54,10 @@ type Operation struct {
 	// Task and Idx place a write.
 	Task string
 	Idx  int
+	// Place is set for the writes to one place, and the reads of it, that are
+	// checked apart from the rest of their workflow: so many may overlap there
+	// that the two together would take ages.
+	Place string
 	// Data is what is written, unique in the history.
 	Data string
 	// Limit is how many checkpoints a list may have.
