@@ -277,7 +277,7 @@ func (w *world) round(n int, point string, f fault, rng *rand.Rand) {
 		w.crashAt(ctx, w.nodes[victim], point, rng)
 	} else {
 		ended := make(chan struct{})
-		mine := rand.New(rand.NewPCG(rng.Uint64(), 0)) //nolint:gosec // of the seed
+		mine := rand.New(rand.NewPCG(rng.Uint64(), 0))
 		go func() {
 			defer close(ended)
 			f.do(w, ctx, w.nodes[other], mine)

@@ -28,18 +28,23 @@ func told(ops ...history.Operation) []history.Operation {
 }
 
 func create() history.Operation { return history.Operation{Kind: history.Create} }
+
 func change(event string) history.Operation {
 	return history.Operation{Kind: history.Change, Event: event}
 }
+
 func save(ts, data string) history.Operation {
 	return history.Operation{Kind: history.Save, TS: ts, Data: data}
 }
+
 func record(ts string, idx int, data string) history.Operation {
 	return history.Operation{Kind: history.Write, TS: ts, Task: "t", Idx: idx, Data: data}
 }
+
 func saw(status string) history.Operation {
 	return history.Operation{Kind: history.Get, Seen: status}
 }
+
 func listed(seen string) history.Operation {
 	return history.Operation{Kind: history.List, Limit: 9, Seen: seen}
 }
@@ -50,6 +55,7 @@ func refused(o history.Operation, status string) history.Operation {
 }
 
 func open(o history.Operation) history.Operation { o.Outcome = history.Unknown; return o }
+
 func again(o history.Operation) history.Operation {
 	o.Repeat = true
 	return o

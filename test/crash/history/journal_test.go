@@ -18,7 +18,6 @@ type script struct {
 	t    *testing.T
 	log  *history.Journal
 	next int64
-	head journal.Hash
 }
 
 func newScript(t *testing.T) *script {
