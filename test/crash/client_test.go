@@ -147,7 +147,11 @@ type request struct {
 
 // next draws the next request on a workflow.
 func (c *client) next(s *shared) request {
-	switch n := c.rng.IntN(100); {
+	n := c.rng.IntN(100)
+	if c.w.calm.Load() && c.rng.IntN(3) > 0 {
+		n = 60 + n%40
+	}
+	switch {
 	case n < 18:
 		return c.save(s)
 	case n < 40:

@@ -39,8 +39,8 @@ type world struct {
 	active *pool
 	people *people
 	// large makes clients save checkpoints that pass the headers of a commit,
-	// later makes more of them prefer not to wait.
-	large, later atomic.Bool
+	// later makes more of them prefer not to wait, calm makes them read more.
+	large, later, calm atomic.Bool
 	// settle is how long what is owed may take once nothing fails any more: an
 	// attempt that a crash left open is looked up after ten seconds, several
 	// times if need be.
