@@ -57,7 +57,9 @@ const racers = 9
 // reads who that was.
 func (c *client) race(ctx context.Context, s *shared) {
 	under := c.save(s)
-	c.send(ctx, s, under, true)
+	if c.send(ctx, s, under, true) != history.Done {
+		return // the workflow is not there yet
+	}
 	c.made++
 	place := history.Operation{Kind: history.Write, TS: under.op.TS, Task: fmt.Sprint(raced, c.n), Idx: c.made, Place: fmt.Sprintf("race %d.%d", c.n, c.made)}
 	var all sync.WaitGroup
@@ -87,7 +89,7 @@ func (c *client) race(ctx context.Context, s *shared) {
 const raced = "race"
 
 // send takes a request to its answer, or to no answer, and logs it.
-func (c *client) send(ctx context.Context, s *shared, r request, insist bool) {
+func (c *client) send(ctx context.Context, s *shared, r request, insist bool) history.Outcome {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	o := r.op
@@ -104,6 +106,7 @@ func (c *client) send(ctx context.Context, s *shared, r request, insist bool) {
 	o.Answered = c.w.now()
 	s.note(r, o)
 	c.w.log.Add(o)
+	return o.Outcome
 }
 
 // judge says what an answer means.
@@ -218,7 +221,7 @@ func noise(rng *rand.Rand, n int) string {
 
 func (c *client) write(s *shared) request {
 	o := history.Operation{Kind: history.Write, TS: s.ts[c.rng.IntN(len(s.ts))], Task: "t" + string('0'+rune(c.rng.IntN(2))), Idx: c.rng.IntN(4) - 1, Data: c.data()}
-	return c.later(c.recording(s, o), o.Idx < 0)
+	return c.later(c.recording(s, o), o.Idx < 0 && s.there()) // an accepted write of a workflow that is not there is refused later
 }
 
 func (c *client) recording(s *shared, o history.Operation) request {

@@ -103,6 +103,13 @@ func (s *shared) note(r request, o history.Operation) {
 	}
 }
 
+// there says that the workflow was created, for all to see.
+func (s *shared) there() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.done) > 0
+}
+
 // repeat is a request that was answered before.
 func (s *shared) repeat(rng *rand.Rand) (request, bool) {
 	s.mu.Lock()
