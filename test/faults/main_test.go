@@ -15,7 +15,10 @@ import (
 func TestMain(m *testing.M) {
 	// A link of toxiproxy that is closed while a toxic is added or taken away keeps a
 	// goroutine that nobody reads from any more.
-	fleettest.Main(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	fleettest.Main(m,
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"))
 }
 
 // long says whether the long form runs.
