@@ -56,7 +56,7 @@ func TestRecentIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int{"many": 1, "large": 100 << 10} {
 		r := NewRecent()
-		for at := int64(0); at < 3*recentCommits; at++ {
+		for at := range int64(3 * recentCommits) {
 			r.add(wrote(at, at+1, size))
 		}
 		p := r.partitions[0]

@@ -24,7 +24,7 @@ func (w *waiters) remove(x *waiter) {
 // wake wakes everybody below next.
 func (w *waiters) wake(next int64) {
 	for len(w.list) > 0 && w.list[0].offset < next {
-		close(heap.Pop(&w.list).(*waiter).done) //nolint:errcheck,forcetypeassert // the heap holds nothing else
+		close(heap.Pop(&w.list).(*waiter).done) //nolint:forcetypeassert // the heap holds nothing else
 	}
 }
 
@@ -39,7 +39,7 @@ func (h waiterHeap) Swap(i, j int) {
 
 // Push is for package heap.
 func (h *waiterHeap) Push(x any) {
-	w := x.(*waiter) //nolint:errcheck,forcetypeassert // waiters.add pushes nothing else
+	w := x.(*waiter) //nolint:forcetypeassert // waiters.add pushes nothing else
 	w.index = len(*h)
 	*h = append(*h, w)
 }

@@ -15,8 +15,8 @@ func AddressAt(c *strictjson.Cursor) (a Address) {
 	return a
 }
 
-// ValueAt reads a value in the form that AppendJSON writes.
-func ValueAt(c *strictjson.Cursor) (v Value) {
+// At reads a value in the form that AppendJSON writes.
+func At(c *strictjson.Cursor) (v Value) {
 	c.Skip(`{"type":`)
 	v.Type = c.Text()
 	if c.Is(`,"key":`) {

@@ -24,9 +24,9 @@ func decodeCheckpointed(data json.RawMessage) (Event, error) {
 		e.NS = c.Text()
 	}
 	c.Skip(`,"header":`)
-	e.Header = value.ValueAt(c)
+	e.Header = value.At(c)
 	c.Skip(`,"metadata":`)
-	e.Metadata = value.ValueAt(c)
+	e.Metadata = value.At(c)
 	if c.Is(`,"channels":`) {
 		c.List(func() { e.Channels = append(e.Channels, channelAt(c)) })
 	}
@@ -56,7 +56,7 @@ func channelAt(c *strictjson.Cursor) (v ChannelValue) {
 	c.Skip(`{"channel":`)
 	v.Channel = c.Text()
 	c.Skip(`,"value":`)
-	v.Value = value.ValueAt(c)
+	v.Value = value.At(c)
 	c.Skip("}")
 	return v
 }

@@ -39,6 +39,12 @@ func (d DB) Read(ctx context.Context, fn func(*Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, d.Pool, options, func(tx pgx.Tx) error {
 		return fn(&Tx{Tx: tx, codec: d.Codec})
 	})
+	return NotNow(err)
+}
+
+// NotNow is not_now where Postgres is away, or where the tables are being made
+// anew, and any other error as it is.
+func NotNow(err error) error {
 	if away(err) {
 		return &domain.Error{Code: domain.CodeNotNow, Message: "the read models cannot be read right now", Fix: "send the same request again; duolog doctor says what is wrong if it stays", Err: err}
 	}

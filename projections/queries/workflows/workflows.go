@@ -67,7 +67,7 @@ func (q *Queries) Locate(ctx context.Context, tenant domain.Tenant, ref Ref) (do
 		return stream, notFound()
 	}
 	if err != nil {
-		return stream, fmt.Errorf("locate workflow %d of %s: %w", ref.Number, tenant, err)
+		return stream, cut.NotNow(fmt.Errorf("locate workflow %d of %s: %w", ref.Number, tenant, err))
 	}
 	q.ids.Add(key, stream.ID)
 	return stream, nil
