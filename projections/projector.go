@@ -141,6 +141,8 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 	p.cfg.Point("projector.before_commit")
 	err = write(ctx, p.cfg.Pool, out)
 	if isBadData(err) {
+		p.cfg.Logger.WarnContext(ctx, "the database refuses rows of a batch, looking for their streams",
+			slog.Int("partition", int(partition)), slog.Int64("offset", from), slog.Any("error", err))
 		out, err = p.withoutBadStreams(ctx, partition, from, records, err)
 		set.streams.Purge()
 	}
