@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
 )
 
 // object writes one JSON object by hand: encoding/json takes the space out of
@@ -21,7 +23,7 @@ func (o *object) name(name string) {
 	} else {
 		o.b = append(o.b, ',')
 	}
-	o.b = append(strconv.AppendQuote(o.b, name), ':')
+	o.b = append(domain.AppendText(o.b, name), ':')
 }
 
 // raw adds a member whose value is JSON already.
@@ -38,7 +40,10 @@ func (o *object) rawOrNull(name string, value []byte) {
 	o.raw(name, value)
 }
 
-func (o *object) text(name, value string) { o.raw(name, encode(value)) }
+func (o *object) text(name, value string) {
+	o.name(name)
+	o.b = domain.AppendText(o.b, value)
+}
 
 // textOrNull is text with null for an empty one.
 func (o *object) textOrNull(name, value string) {

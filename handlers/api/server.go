@@ -209,6 +209,9 @@ func (s *Server) report(r *http.Request, route string, status int, began time.Ti
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
+	if !s.cfg.Logger.Enabled(r.Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", r.Header.Get(requestIDHeader)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", status), slog.Duration("took", took),
