@@ -13,7 +13,7 @@ import (
 func TestMain(m *testing.M) { fleettest.Main(m) }
 
 // form is the value for the short form, or that for LONG=1.
-func form[T int | time.Duration](short, long T) T {
+func form[T int | float64 | time.Duration](short, long T) T {
 	if os.Getenv("LONG") == "1" {
 		return long
 	}

@@ -54,8 +54,10 @@ func TestOverload(t *testing.T) {
 	peak, left := median(peaks), median(ratios)
 	t.Logf("it does %.0f/s undisturbed, and %.0f/s at its peak; with %.0f triggers/s offered beside the agents (%.1f times that) it does %.0f%% (%.0f%% to %.0f%%); at most %s of memory",
 		alone, peak, o.rate, o.rate/peak, 100*left, 100*ratios[0], 100*ratios[len(ratios)-1], mib(o.server.memory("VmHWM")))
-	if left < .8 {
-		t.Errorf("overload leaves %.0f%% of the peak", 100*left)
+	// Three seconds say little: on a quiet machine the pairs of one short run went
+	// from 58 % to 96 %. The short form finds a collapse, the long one holds the claim.
+	if least := form(.6, .8); left < least {
+		t.Errorf("overload leaves %.0f%% of the peak, want %.0f%%", 100*left, 100*least)
 	}
 	shows(t, f, answeredTo(o.agents))
 	o.willing.check(t)
