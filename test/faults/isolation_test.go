@@ -27,7 +27,7 @@ const (
 	// reached beside data that Postgres refuses (docs/consistency.md), so the short
 	// form, whose pairs are few, holds the best of them to shortMoved.
 	mostMoved, shortMoved = 1.5, 3
-	fewest    = 3
+	fewest                = 3
 )
 
 // pairs bounds how many pairs of phases are compared, until their median is in
