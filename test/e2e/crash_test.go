@@ -92,12 +92,12 @@ func (d *dev) crashedJob(t *testing.T, at string) {
 		claims := len(d.runs())
 		goal := "what changed at " + at + "?"
 		d.launch(fleettest.Crashtest(t), "DUOLOG_CRASH_AT="+at)
-		d.ready()
+		d.readyOrCrashed()
 		asked := d.ask(goal)
-		early := d.crashed(asked)
+		d.crashed(asked)
 		d.startTwice()
-		if early {
-			asked = d.ask(goal)
+		if strings.Contains(asked.Err.String(), "nothing answers") {
+			asked = d.ask(goal) // it crashed before the question came
 		}
 		if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
 			t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
@@ -121,7 +121,7 @@ func (d *dev) in(t *testing.T) *dev {
 
 // crashed waits until the process has killed itself while somebody waited. It
 // may have done so early: what the process before it left to do took it there.
-func (d *dev) crashed(waiting *fleettest.Process) (early bool) {
+func (d *dev) crashed(waiting *fleettest.Process) {
 	d.tb.Helper()
 	fleettest.Eventually(d.tb, 20*time.Second, func() error {
 		switch {
@@ -134,7 +134,17 @@ func (d *dev) crashed(waiting *fleettest.Process) (early bool) {
 		}
 		return errors.New("the point was not reached\n" + waiting.Out.String() + waiting.Err.String())
 	})
-	return strings.Contains(waiting.Err.String(), "nothing answers")
+}
+
+// readyOrCrashed waits until the process serves, or has killed itself before.
+func (d *dev) readyOrCrashed() {
+	d.tb.Helper()
+	fleettest.Eventually(d.tb, 30*time.Second, func() error {
+		if !d.proc.Alive() && d.proc.Killed() {
+			return nil
+		}
+		return fleettest.Answers("http://" + d.api + "/readyz")
+	})
 }
 
 // startTwice starts again, is killed at any moment, and starts for good.
