@@ -46,7 +46,7 @@ func (w *writer) write(msgs []journal.Message) (base int64, err error) {
 			pause := time.NewTimer(producePause)
 			<-pause.C
 		}
-		if base, err = w.once(batch); err == nil || !refused(err) {
+		if base, err = w.once(batch); err == nil || !refused(err) || w.client == nil {
 			break
 		}
 		_ = w.client.RefreshMetadata(w.at.topic) // the leader may have moved; if not, the next attempt says so

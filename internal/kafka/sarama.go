@@ -46,8 +46,9 @@ func (c Config) saramaBase() *sarama.Config {
 }
 
 // saramaProducer: all replicas, in order, without duplicates within a session.
-// Retries end after about two seconds of refused connections, so that an
-// append fails while its caller can still say so.
+// The journal and the events have writers of their own. Retries end after about
+// two seconds of refused connections, so that a command fails while its caller
+// can still say so.
 func saramaProducer(s *sarama.Config) {
 	s.Producer.RequiredAcks = sarama.WaitForAll
 	s.Producer.Idempotent = true

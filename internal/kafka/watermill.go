@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 
 	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -48,7 +49,15 @@ func newSubscriber(cfg Config, group string) (message.Subscriber, error) {
 // one message at a time and returns when all in-sync replicas have it; after an
 // error the outcome is unknown. It connects at once.
 func NewCommandPublisher(cfg Config) (message.Publisher, error) {
-	return newPublisher(cfg, marshaler{})
+	s := &spread{seed: maphash.MakeSeed()}
+	for range commandProducers {
+		pub, err := newPublisher(cfg, marshaler{})
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.over = append(s.over, pub)
+	}
+	return s, nil
 }
 
 // NewRefusedPublisher is for a poison queue: it takes messages without a key
