@@ -143,8 +143,7 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 	if isBadData(err) {
 		p.cfg.Logger.WarnContext(ctx, "the database refuses rows of a batch, looking for their streams",
 			slog.Int("partition", int(partition)), slog.Int64("offset", from), slog.Any("error", err))
-		out, err = p.withoutBadStreams(ctx, partition, from, records, err)
-		set.streams.Purge()
+		out, err = p.withoutBadStreams(ctx, partition, from, set, records, err)
 	}
 	if err != nil {
 		return from, fmt.Errorf("write partition %d from %d: %w", partition, from, err)
@@ -168,7 +167,7 @@ func (p *Projector) builder(partition int32, set *workingSet) *builder {
 
 // withoutBadStreams finds, by bisection, the streams whose rows Postgres
 // refuses, stops them and writes the rest: bad data of one tenant delays nobody.
-func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from int64, records []journal.Record, cause error) (*batch, error) {
+func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from int64, set *workingSet, records []journal.Record, cause error) (*batch, error) {
 	bad := map[string]error{}
 	for {
 		suspects := p.streamsOf(records, bad)
@@ -178,7 +177,10 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 		if err := p.findBad(ctx, partition, from, ofStreams(records, suspects), suspects, cause, bad); err != nil {
 			return nil, err
 		}
-		out, err := p.makeAnew(ctx, partition, from, records, bad)
+		set.forget(records) // what they were folded to is not written
+		b := p.builder(partition, set)
+		b.unfoldable = bad
+		out, err := b.make(ctx, from, records)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +222,11 @@ func (p *Projector) findBad(ctx context.Context, partition int32, from int64, re
 
 // tryAlone asks Postgres whether it takes what some records come to.
 func (p *Projector) tryAlone(ctx context.Context, partition int32, from int64, records []journal.Record) error {
-	out, err := p.makeAnew(ctx, partition, from, records, nil)
+	set, err := newWorkingSet(p.codec)
+	if err != nil {
+		return err
+	}
+	out, err := p.builder(partition, set).make(ctx, from, records)
 	if err != nil {
 		return err
 	}
@@ -256,16 +262,6 @@ func (p *Projector) streamsOf(records []journal.Record, bad map[string]error) []
 		out = append(out, key)
 	}
 	return out
-}
-
-func (p *Projector) makeAnew(ctx context.Context, partition int32, from int64, records []journal.Record, bad map[string]error) (*batch, error) {
-	set, err := newWorkingSet(p.codec)
-	if err != nil {
-		return nil, err
-	}
-	b := p.builder(partition, set)
-	b.unfoldable = bad
-	return b.make(ctx, from, records)
 }
 
 // offset is the next record to take.

@@ -42,7 +42,9 @@ func newStream(id domain.StreamID) *stream {
 
 // workingSet is what one partition's projector holds between batches. It is
 // true as long as this projector's own swaps succeed: rows of the partition's
-// streams have no other writer. After any failure it is thrown away.
+// streams have no other writer. Where rows are refused for what is in them, the
+// streams of that batch are forgotten; after any other failure all of it is thrown
+// away.
 type workingSet struct {
 	streams *lru.Cache[string, *stream]
 	codec   *Codec
@@ -57,6 +59,13 @@ func newWorkingSet(codec *Codec) (*workingSet, error) {
 		return nil, fmt.Errorf("make the stream cache: %w", err)
 	}
 	return &workingSet{streams: cache, codec: codec}, nil
+}
+
+// forget drops the streams of records: they are loaded again.
+func (w *workingSet) forget(records []journal.Record) {
+	for _, r := range records {
+		w.streams.Remove(string(r.Key))
+	}
 }
 
 // trim drops what is not needed to fold the next step.

@@ -28,22 +28,23 @@ import (
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
 type nodeConfig struct {
-	kafka     kafka.Config
-	database  string
-	listen    net.Listener
-	url       string
-	node      string
-	keys      *keystore.Store
-	tenants   tenants
-	engine    local.Config
-	basePath  string
-	onLost    string
-	tenantCap int64
-	maxBody   int64
-	grace     time.Duration
-	logger    *slog.Logger
-	getenv    func(string) string
-	point     func(string)
+	kafka      kafka.Config
+	database   string
+	listen     net.Listener
+	url        string
+	node       string
+	keys       *keystore.Store
+	tenants    tenants
+	engine     local.Config
+	basePath   string
+	onLost     string
+	tenantCap  int64
+	tenantRate int
+	maxBody    int64
+	grace      time.Duration
+	logger     *slog.Logger
+	getenv     func(string) string
+	point      func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time

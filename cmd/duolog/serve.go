@@ -78,7 +78,7 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 		},
 		database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
 		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
-		tenantCap: int64(cfg.TenantBytes), maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, getenv: a.getenv,
+		tenantCap: int64(cfg.TenantBytes), tenantRate: cfg.TenantRate, maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, getenv: a.getenv,
 		point: crash.Point(a.getenv), now: a.now,
 	})
 	if err != nil {

@@ -124,6 +124,9 @@ type Limits struct {
 	// TenantBytes bounds the bodies of one tenant's requests under way. 0 means
 	// 64 MiB.
 	TenantBytes int64
+	// TenantRate bounds the writes that one tenant begins each second. 0 is no
+	// bound.
+	TenantRate int
 	// MaxDepth bounds how deep JSON nests. 0 means 128.
 	MaxDepth int
 	// AgentTime is how long a write of an agent is held before it is refused:
@@ -140,6 +143,7 @@ func (l Limits) withDefaults() Limits {
 		MaxBody:       cmp.Or(l.MaxBody, 32<<20),
 		MaxCompressed: cmp.Or(l.MaxCompressed, 8<<20),
 		TenantBytes:   cmp.Or(l.TenantBytes, 64<<20),
+		TenantRate:    l.TenantRate,
 		MaxDepth:      cmp.Or(l.MaxDepth, 128),
 		AgentTime:     cmp.Or(l.AgentTime, 25*time.Second),
 		OtherTime:     cmp.Or(l.OtherTime, 10*time.Second),

@@ -89,7 +89,7 @@ func tooLarge(field, message, fix string) error {
 
 // errorBody is the one shape of a refusal.
 func errorBody(e *domain.Error, requestID string) []byte {
-	var o object
+	o := object{b: make([]byte, 0, 512)}
 	o.text("code", string(e.Code))
 	o.text("message", e.Message)
 	o.text("field", e.Field)

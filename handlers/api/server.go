@@ -22,9 +22,10 @@ import (
 
 // Server answers the API. It is an http.Handler and safe for concurrent use.
 type Server struct {
-	cfg  Config
-	mux  *http.ServeMux
-	root http.Handler
+	cfg Config
+	mux *http.ServeMux
+	// reads answers GETs, compressed where that is worth it: other answers are small.
+	reads http.Handler
 	// bodies are those of the requests under way.
 	bodies *quota.Tenants
 }
@@ -41,13 +42,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(cfg.Limits.TenantBytes)}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate})}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s.root = zip(http.HandlerFunc(s.serve))
+	s.reads = zip(http.HandlerFunc(s.serve))
 	return s, nil
 }
 
@@ -65,7 +66,13 @@ func NewHTTPServer(h http.Handler) *http.Server {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.root.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		s.reads.ServeHTTP(w, r)
+		return
+	}
+	s.serve(w, r)
+}
 
 // workflowsPath is where the Duo Workflow API has them.
 const workflowsPath = "/api/v4/ai/duo_workflows/workflows"
@@ -89,7 +96,7 @@ func (s *Server) routes() {
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
 	s.open("GET /healthz", other, s.healthz)
 	s.open("GET /readyz", other, s.readyz)
-	s.mux.Handle("GET /metrics", s.cfg.Metrics)
+	s.handle("GET /metrics", s.cfg.Metrics.ServeHTTP)
 }
 
 // endpoint answers one kind of request.
@@ -108,7 +115,7 @@ func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
 
 // open adds an endpoint for everybody.
 func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := s.cfg.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
@@ -128,39 +135,61 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	r.Header.Set(requestIDHeader, s.requestID(r))
 	w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
-	unmatched, pattern := s.mux.Handler(r)
-	if pattern != "" && path.Clean(r.URL.Path) == r.URL.Path {
-		s.mux.ServeHTTP(w, r)
+	began := s.cfg.Now()
+	m := &match{ResponseWriter: w}
+	if path.Clean(r.URL.Path) == r.URL.Path {
+		s.mux.ServeHTTP(m, r)
+	}
+	if m.found {
 		return
 	}
-	began := s.cfg.Now()
-	err := unmatchedError(w, r, unmatched)
+	err := m.refusal(r)
 	out := refuse(w, r, err)
 	write(w, out)
 	s.report(r, "", out.status, began, err)
 }
 
-// unmatchedError asks the mux whether path or method is unknown.
-func unmatchedError(w http.ResponseWriter, r *http.Request, unmatched http.Handler) error {
-	probe := &probe{header: http.Header{}}
-	unmatched.ServeHTTP(probe, r)
-	if probe.status != http.StatusMethodNotAllowed {
-		return notFound("endpoint", "check the path; schemas/openapi.yaml lists them all")
-	}
-	allow := probe.header.Get("Allow")
-	w.Header().Set("Allow", allow)
-	return &domain.Error{Code: codeMethod, Message: "this path does not take " + r.Method, Fix: "use " + allow}
+// handle adds a handler to the mux, which knows it by a match.
+func (s *Server) handle(pattern string, h http.HandlerFunc) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		m, ok := w.(*match)
+		if !ok {
+			panic("a handler of the API without a match")
+		}
+		m.found = true
+		h(m.ResponseWriter, r)
+	})
 }
 
-// probe is a ResponseWriter that keeps the status alone.
-type probe struct {
+// match is what the mux writes to: a handler it finds answers through what is in
+// it. Of what the mux answers by itself the status alone is kept.
+type match struct {
+	http.ResponseWriter
+
+	found  bool
 	header http.Header
 	status int
 }
 
-func (p *probe) Header() http.Header         { return p.header }
-func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
-func (p *probe) WriteHeader(status int)      { p.status = status }
+func (m *match) Write(b []byte) (int, error) { return len(b), nil }
+func (m *match) WriteHeader(status int)      { m.status = status }
+
+func (m *match) Header() http.Header {
+	if m.header == nil {
+		m.header = http.Header{}
+	}
+	return m.header
+}
+
+// refusal says whether path or method is unknown.
+func (m *match) refusal(r *http.Request) error {
+	if m.status != http.StatusMethodNotAllowed {
+		return notFound("endpoint", "check the path; schemas/openapi.yaml lists them all")
+	}
+	allow := m.Header().Get("Allow")
+	m.ResponseWriter.Header().Set("Allow", allow)
+	return &domain.Error{Code: codeMethod, Message: "this path does not take " + r.Method, Fix: "use " + allow}
+}
 
 // try runs an endpoint and turns a panic into an error: it is logged once, with
 // where it happened, and the client gets an internal error.

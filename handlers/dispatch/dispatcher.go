@@ -95,7 +95,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Point = func(string) {}
 	}
 	return &Dispatcher{
-		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: quota.New(cfg.TenantBytes),
+		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: quota.New(quota.Bounds{Bytes: cfg.TenantBytes}),
 	}
 }
 

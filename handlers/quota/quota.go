@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"github.com/duolog/duolog/domain"
 )
@@ -14,23 +15,42 @@ import (
 // one another, and time out. It also leaves room to the agents.
 const triggerShare = 8
 
-// Tenants holds each tenant to the same bound. Make it with New.
+// burst is the part of a second's requests that may come at once: what one tenant
+// sends in a moment is what another one waits for.
+const burst = 20
+
+// Bounds are those of one tenant.
+type Bounds struct {
+	// Bytes is the most under way.
+	Bytes int64
+	// Rate is the most begun each second; 0 is no bound.
+	Rate int
+}
+
+// Tenants holds each tenant to the same bounds. Make it with New.
 type Tenants struct {
 	most, triggers int64
+	rate           rate.Limit
+	burst          int
 
 	mu      sync.Mutex
 	tenants map[domain.Tenant]room
 }
 
-// room is what one tenant may have under way: all of it, and the new triggers
-// among it.
+// room is what one tenant may have under way, all of it and the new triggers
+// among it, and begin.
 type room struct {
 	all, triggers *semaphore.Weighted
+	pace          *rate.Limiter
 }
 
-// New bounds each tenant to so many bytes.
-func New(most int64) *Tenants {
-	return &Tenants{most: most, triggers: max(1, most/triggerShare), tenants: map[domain.Tenant]room{}}
+// New bounds each tenant.
+func New(b Bounds) *Tenants {
+	t := &Tenants{most: b.Bytes, triggers: max(1, b.Bytes/triggerShare), rate: rate.Inf, tenants: map[domain.Tenant]room{}}
+	if b.Rate > 0 {
+		t.rate, t.burst = rate.Limit(b.Rate), max(1, b.Rate/burst)
+	}
+	return t
 }
 
 func (t *Tenants) of(tenant domain.Tenant) room {
@@ -38,16 +58,19 @@ func (t *Tenants) of(tenant domain.Tenant) room {
 	defer t.mu.Unlock()
 	r, ok := t.tenants[tenant]
 	if !ok {
-		r = room{semaphore.NewWeighted(t.most), semaphore.NewWeighted(t.triggers)}
+		r = room{semaphore.NewWeighted(t.most), semaphore.NewWeighted(t.triggers), rate.NewLimiter(t.rate, t.burst)}
 		t.tenants[tenant] = r
 	}
 	return r
 }
 
-// Hold waits for room until ctx ends, which is not_now. What is larger than the
-// bound fills it. The caller gives the room back with release.
+// Hold waits for its turn and for room until ctx ends, which is not_now. What is
+// larger than the bound fills it. The caller gives the room back with release.
 func (t *Tenants) Hold(ctx context.Context, tenant domain.Tenant, size int64) (release func(), err error) {
 	r, size := t.of(tenant), min(size, t.most)
+	if r.pace.Wait(ctx) != nil {
+		<-ctx.Done() // it fails as soon as it is known that the turn comes too late
+	}
 	if r.all.Acquire(ctx, size) != nil {
 		return nil, &domain.Error{
 			Code: domain.CodeNotNow, Message: "not now: the tenant's other requests were not done in time",
@@ -60,16 +83,24 @@ func (t *Tenants) Hold(ctx context.Context, tenant domain.Tenant, size int64) (r
 // Try takes room for a new trigger, or refuses it with rate_limited.
 func (t *Tenants) Try(tenant domain.Tenant, size int64) (release func(), err error) {
 	r, size, share := t.of(tenant), min(size, t.most), min(size, t.triggers)
-	refused := &domain.Error{Code: domain.CodeRateLimited, Message: "too much of this tenant is in flight", Fix: "wait a moment and send it again"}
 	if !r.triggers.TryAcquire(share) {
-		return nil, refused
+		return nil, limited("too much of this tenant is in flight")
 	}
 	if !r.all.TryAcquire(size) {
 		r.triggers.Release(share)
-		return nil, refused
+		return nil, limited("too much of this tenant is in flight")
 	}
-	return func() {
+	release = func() {
 		r.all.Release(size)
 		r.triggers.Release(share)
-	}, nil
+	}
+	if !r.pace.Allow() {
+		release()
+		return nil, limited("this tenant began as much as it may in a second")
+	}
+	return release, nil
+}
+
+func limited(message string) error {
+	return &domain.Error{Code: domain.CodeRateLimited, Message: message, Fix: "wait a moment and send it again"}
 }

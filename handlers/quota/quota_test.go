@@ -15,7 +15,7 @@ import (
 func TestRoom(t *testing.T) { synctest.Test(t, room) }
 
 func room(t *testing.T) {
-	q := quota.New(800)
+	q := quota.New(quota.Bounds{Bytes: 800})
 	try := func(tenant domain.Tenant, size int64, want domain.Code) func() {
 		t.Helper()
 		release, err := q.Try(tenant, size)
@@ -48,4 +48,54 @@ func room(t *testing.T) {
 	hold(1, domain.CodeNotNow)
 	huge()
 	hold(1<<20, "")()
+}
+
+// TestRate: what comes too soon waits its turn, to the moment, a new trigger is
+// refused, and what cannot have its turn in time is held until then, not refused
+// at once: it would only come again.
+func TestRate(t *testing.T) { synctest.Test(t, pace) }
+
+func pace(t *testing.T) {
+	q := quota.New(quota.Bounds{Bytes: 800, Rate: 20})
+	began := time.Now()
+	hold := func(most time.Duration) error {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), most)
+		defer cancel()
+		release, err := q.Hold(ctx, "acme", 10)
+		if err == nil {
+			release()
+		}
+		return err
+	}
+	at := func(want time.Duration) {
+		t.Helper()
+		if got := time.Since(began).Round(time.Millisecond); got != want {
+			t.Errorf("it is %s later, not %s", got, want)
+		}
+	}
+	for i := range 3 {
+		if err := hold(time.Second); err != nil {
+			t.Error(err)
+		}
+		at(time.Duration(i) * 50 * time.Millisecond)
+	}
+	if _, err := q.Try("acme", 10); domain.CodeOf(err) != domain.CodeRateLimited {
+		t.Errorf("a trigger: %v", err)
+	}
+	if err := hold(20 * time.Millisecond); domain.CodeOf(err) != domain.CodeNotNow {
+		t.Errorf("a write that has no turn in time: %v", err)
+	}
+	at(120 * time.Millisecond)
+	if release, err := q.Try("globex", 10); err != nil {
+		t.Errorf("another tenant: %v", err)
+	} else {
+		release()
+	}
+	time.Sleep(50 * time.Millisecond)
+	if release, err := q.Try("acme", 10); err != nil {
+		t.Errorf("a trigger in time: %v", err)
+	} else {
+		release()
+	}
 }

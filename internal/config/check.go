@@ -105,6 +105,7 @@ func (c Config) checkLimits(p *problems) {
 		"use 64KiB to 1GiB; 16MiB is the default")
 	p.want(c.TenantBytes >= c.MaxBody, "tenant_bytes",
 		c.TenantBytes.String()+" is less than one body of "+c.MaxBody.String()+", which could never be taken", "use at least max_body")
+	p.want(c.TenantRate >= 0, "tenant_rate", strconv.Itoa(c.TenantRate)+" is less than nothing", "use writes per second, or 0 for no bound")
 	oneOf(p, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf(p, "log_format", c.LogFormat, "auto", "text", "json")
 	within(p, "log_check", c.LogCheck, time.Second/10, time.Hour)

@@ -79,6 +79,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"engine_on_lost", func(c *config.Config) { c.EngineOnLost = "ignore" }},
 		{"engine_grace", func(c *config.Config) { c.EngineGrace = -time.Second }},
 		{"max_body", func(c *config.Config) { c.MaxBody = 1 }},
+		{"tenant_rate", func(c *config.Config) { c.TenantRate = -1 }},
 		{"tenant_bytes", func(c *config.Config) { c.TenantBytes = c.MaxBody - 1 }},
 		{"log_level", func(c *config.Config) { c.LogLevel = "trace" }},
 		{"log_format", func(c *config.Config) { c.LogFormat = "xml" }},

@@ -33,6 +33,7 @@ type Config struct {
 
 	MaxBody     Bytes `name:"max-body" env:"DUOLOG_MAX_BODY" placeholder:"16MiB" help:"The largest request body. Smaller refuses big checkpoints, larger costs memory for each request."`
 	TenantBytes Bytes `name:"tenant-bytes" env:"DUOLOG_TENANT_BYTES" placeholder:"64MiB" help:"Bytes of one tenant in flight on a node. Above it new triggers are refused with 429 and agents' writes wait."`
+	TenantRate  int   `name:"tenant-rate" env:"DUOLOG_TENANT_RATE" placeholder:"N" help:"Writes that one tenant may begin each second on a node; 0 (default) is no bound. Above it new triggers are refused with 429 and agents' writes wait: one tenant's flood takes no processor from the others."`
 
 	LogLevel      string        `name:"log-level" env:"DUOLOG_LOG_LEVEL" placeholder:"debug|info|warn|error" help:"The least serious messages to log (default info)."`
 	LogFormat     string        `name:"log-format" env:"DUOLOG_LOG_FORMAT" placeholder:"auto|text|json" help:"How to log (default auto: text to a terminal, JSON elsewhere)."`

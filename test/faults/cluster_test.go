@@ -61,7 +61,7 @@ func TestCluster(t *testing.T) {
 	}
 	b := brokers{t, program}
 	s := newStandOn(t, at, "")
-	s.initLog("3")
+	s.initLog(4, 3)
 	s.start(2)
 	l := s.newLoad(s.front)
 	stop := l.begin(4)

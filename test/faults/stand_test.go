@@ -44,11 +44,16 @@ const checkEvery = "300ms"
 // are lines of configuration.
 func newStand(t *testing.T, more string) *stand {
 	t.Helper()
+	return newStandOf(t, 4, more)
+}
+
+func newStandOf(t *testing.T, partitions int, more string) *stand {
+	t.Helper()
 	at, public := fleettest.Address(t), fleettest.Address(t)
 	s := newStandOn(t, public, more)
 	s.startBroker(at)
 	s.kafka = newLink(t, "kafka", public, at)
-	s.initLog("1")
+	s.initLog(partitions, 1)
 	return s
 }
 
@@ -72,9 +77,9 @@ func newStandOn(t *testing.T, brokers, more string) *stand {
 
 func (s *stand) brokers() []string { return strings.Split(s.Brokers, ",") }
 
-func (s *stand) initLog(replication string) {
+func (s *stand) initLog(partitions, replication int) {
 	s.t.Helper()
-	if r := s.Tool("journal", "init", "--partitions", "4", "--replication", replication); r.Code != 0 {
+	if r := s.Tool("journal", "init", "--partitions", strconv.Itoa(partitions), "--replication", strconv.Itoa(replication)); r.Code != 0 {
 		s.t.Fatalf("journal init: %s%s", r.Out, r.Err)
 	}
 }
