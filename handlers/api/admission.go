@@ -29,6 +29,15 @@ func sizeOf(r *http.Request, most int64) int64 {
 	return min(size, most) + requestBytes
 }
 
+// leaveBody bounds how long the body of a refused request may take that was not
+// read: the server reads what is left of it behind the answer, so that the
+// connection can be used again, and a slow client would keep both for a minute.
+func (s *Server) leaveBody(c *call) {
+	if c.release == nil && c.ContentLength != 0 {
+		_ = http.NewResponseController(c.w).SetReadDeadline(s.cfg.Now().Add(bodyTime)) // not every writer has a connection
+	}
+}
+
 // admitted reads the body of a request once there is room for it: a client that
 // must wait has sent nothing yet that is kept here.
 func (s *Server) admitted(c *call, most int64) ([]byte, error) {

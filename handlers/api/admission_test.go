@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,29 @@ func (s slow) end() int {
 	must(s.t, err)
 	_ = res.Body.Close()
 	return res.StatusCode
+}
+
+// deadlines keeps the deadline that a connection is given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+
+	read time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error { d.read = at; return nil }
+
+// TestTheBodyOfARefusedRequestMayNotTakeLong: what is refused before its body is
+// read keeps its connection for seconds, however slowly the rest comes.
+func TestTheBodyOfARefusedRequestMayNotTakeLong(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{base, "/none"} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}"))
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		r.api.ServeHTTP(w, req)
+		if w.Code < 400 || w.read.IsZero() || time.Until(w.read) > 20*time.Second {
+			t.Errorf("POST %s: %d, its body may take until %s", path, w.Code, w.read)
+		}
+	}
 }
 
 // TestBodiesAreCountedBeforeTheyAreRead: a body that is on its way has its room

@@ -123,6 +123,7 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		defer c.end()
 		out, err := try(serve, c)
 		if err != nil {
+			s.leaveBody(c)
 			out = refuse(w, r, err)
 		}
 		write(w, out)
@@ -143,6 +144,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if m.found {
 		return
 	}
+	s.leaveBody(&call{Request: r, w: w})
 	err := m.refusal(r)
 	out := refuse(w, r, err)
 	write(w, out)

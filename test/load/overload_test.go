@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -130,12 +131,20 @@ func (o *overload) offer(g *triggers) openloop.Result {
 	return openloop.Run(o.t.Context(), openloop.Load{Rate: o.rate, For: o.length, Workers: cap(g.free), Patience: time.Second, Do: g.fire})
 }
 
-// refusing is a server that has no time for anybody.
+// refusing is a server that has no time for anybody. It says so as the node does:
+// what its clients read costs them the same.
 func refusing(t *testing.T) string {
 	t.Helper()
+	const body = `{"code":"rate_limited","message":"too much of this tenant is in flight","field":"","fix":"wait a moment and send it again","request_id":"01980000-0000-7000-8000-000000000000"}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "1")
+		for name, value := range map[string]string{
+			"Retry-After": "1", "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"X-Request-Id": "01980000-0000-7000-8000-000000000000",
+		} {
+			w.Header().Set(name, value)
+		}
 		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
