@@ -35,7 +35,7 @@ func pairs() (fewest, most int) {
 	if long() {
 		return 9, 9
 	}
-	return 3, 7
+	return 3, 5
 }
 
 const neighbour = "a-token-of-bob-0123456789"
