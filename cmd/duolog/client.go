@@ -24,10 +24,12 @@ type client struct {
 	token string
 	http  *http.Client
 	retry retry
+	// pause is how long it waits before it asks for a stream anew.
+	pause time.Duration
 }
 
 func newClient(base, token string) *client {
-	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: 40 * time.Second}}
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Timeout: 40 * time.Second}, pause: streamPause}
 }
 
 // apiError is the error shape of the API.

@@ -16,6 +16,7 @@ type workflowCmd struct {
 	List     workflowListCmd     `cmd:"" help:"List workflows, newest first. Example: duolog workflow list --status running"`
 	Stop     workflowStopCmd     `cmd:"" help:"Stop a workflow and its run. Example: duolog workflow stop 1003"`
 	Timeline workflowTimelineCmd `cmd:"" help:"Every step of a workflow, from the log. Example: duolog workflow timeline 1003"`
+	Tail     workflowTailCmd     `cmd:"" help:"What happens to a workflow, as it happens. Example: duolog workflow tail 1003"`
 }
 
 type workflowStartCmd struct {

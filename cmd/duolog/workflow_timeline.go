@@ -29,8 +29,12 @@ func (c workflowTimelineCmd) Run(ctx context.Context, a app) error {
 	if !c.JSON {
 		_, _ = fmt.Fprintf(a.out, "%d  %s   %s · %s\n\n %-9s %-13s %-22s %s\n", w.ID, clipText(w.Title, 60), w.Status, w.Project, "pos", "time", "event", "by")
 	}
-	wait := 0
-	for after := ""; ; {
+	return c.list(ctx, a, api, "")
+}
+
+// list prints the events after a position, and where it follows what comes.
+func (c workflowTimelineCmd) list(ctx context.Context, a app, api *client, after string) error {
+	for wait := 0; ; {
 		page, err := api.timeline(ctx, c.ID, after, wait)
 		if err != nil {
 			return ignoreEnd(ctx, err)

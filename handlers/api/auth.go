@@ -27,8 +27,8 @@ func bearer(r *http.Request) string {
 }
 
 // gate holds a read back until it would show what this process has answered.
-func (s *Server) gate(c *call) error {
-	ctx, cancel := context.WithTimeout(c.Context(), s.cfg.Limits.GateTime)
+func (s *Server) gate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.GateTime)
 	defer cancel()
 	if err := s.cfg.Gate.Ready(ctx); err != nil {
 		refused := notNow("the read models are catching up with the log")

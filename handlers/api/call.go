@@ -36,6 +36,8 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	// follow is set for a stream of events: they come after the header.
+	follow following
 }
 
 func ok(body []byte) answer { return answer{status: http.StatusOK, body: body} }
@@ -64,7 +66,7 @@ func (s *Server) stream(c *call) (domain.StreamID, error) {
 		return domain.StreamID{}, err
 	}
 	if ref.ID == uuid.Nil {
-		if err := s.gate(c); err != nil {
+		if err := s.gate(c.Context()); err != nil {
 			return domain.StreamID{}, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/conversations"
+	"github.com/duolog/duolog/projections/queries/feed"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -54,9 +55,12 @@ type Gate interface {
 	Ready(ctx context.Context) error
 }
 
-// Changes blocks until the read models show a position, or ctx ends.
+// Changes says how far the read models have come.
 type Changes interface {
+	// Wait blocks until they show a position, or ctx ends.
 	Wait(ctx context.Context, at domain.Position) error
+	// Next is the first offset of a partition that they do not show.
+	Next(partition int32) int64
 }
 
 // Tenants says how a tenant is set up. It returns forbidden for a tenant it
@@ -89,6 +93,7 @@ type Config struct {
 	Workflows     *workflows.Queries
 	Checkpoints   *checkpoints.Queries
 	Timeline      *timeline.Queries
+	Feed          *feed.Queries
 	Conversations *conversations.Queries
 
 	Auth    Authenticator
@@ -163,6 +168,7 @@ func (c Config) Validate() error {
 		{"Workflows", c.Workflows == nil},
 		{"Checkpoints", c.Checkpoints == nil},
 		{"Timeline", c.Timeline == nil},
+		{"Feed", c.Feed == nil},
 		{"Conversations", c.Conversations == nil},
 		{"Auth", c.Auth == nil},
 		{"Tenants", c.Tenants == nil},

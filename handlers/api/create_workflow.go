@@ -164,7 +164,7 @@ func names(raw json.RawMessage, c *workflow.Container) (bool, error) {
 
 // find reads the workflow a stream holds.
 func (s *Server) find(c *call, id uuid.UUID) (workflows.Workflow, error) {
-	if err := s.gate(c); err != nil {
+	if err := s.gate(c.Context()); err != nil {
 		return workflows.Workflow{}, err
 	}
 	return s.cfg.Workflows.Find(c.Context(), c.who.Tenant, workflows.Ref{ID: id})

@@ -39,6 +39,7 @@ func (n *never) Do(_ context.Context, r dispatch.Request) (dispatch.Result, erro
 
 func (n *never) Ready(context.Context) error                 { return context.DeadlineExceeded }
 func (n *never) Wait(context.Context, domain.Position) error { return context.DeadlineExceeded }
+func (n *never) Next(int32) int64                            { return 0 }
 
 // bare is the API over nothing: requests are read, and that is all.
 func bare(f *testing.F, n *never) *api.Server {

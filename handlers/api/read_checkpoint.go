@@ -166,5 +166,5 @@ func (s *Server) checkpointStream(c *call) (domain.StreamID, error) {
 	if err != nil {
 		return stream, err
 	}
-	return stream, s.gate(c)
+	return stream, s.gate(c.Context())
 }

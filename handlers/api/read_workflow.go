@@ -37,7 +37,7 @@ func (s *Server) listWorkflows(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.gate(c); err != nil {
+	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
 	}
 	found, more, err := s.cfg.Workflows.List(c.Context(), c.who.Tenant, filter, p.page, p.perPage)

@@ -67,7 +67,7 @@ func NewHTTPServer(h http.Handler) *http.Server {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet && !wantsSSE(r) {
 		s.reads.ServeHTTP(w, r)
 		return
 	}
@@ -92,6 +92,7 @@ func (s *Server) routes() {
 	s.route("GET "+one+"/checkpoints/{checkpoint_id}", other, s.getCheckpoint)
 	s.route("POST "+one+"/checkpoint_writes_batch", agent, s.recordWrites)
 	s.route("GET "+one+"/timeline", long, s.getTimeline)
+	s.route("GET /v1/events", other, s.getEvents)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
 	s.open("GET /healthz", other, s.healthz)
@@ -128,6 +129,9 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		}
 		write(w, out)
 		s.report(r, pattern, out.status, began, err)
+		if out.follow != nil {
+			s.streamTo(r.Context(), w, out.follow)
+		}
 	})
 }
 
@@ -222,6 +226,9 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) answer {
 func write(w http.ResponseWriter, out answer) {
 	maps.Copy(w.Header(), out.header)
 	w.Header().Set("Content-Type", "application/json")
+	if out.follow != nil {
+		w.Header().Set("Content-Type", sseType)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(out.status)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/duolog/duolog/domain"
@@ -36,6 +37,9 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if wantsSSE(c.Request) {
+		return s.followTimeline(c, stream, after, limit)
+	}
 	var page timeline.Page
 	err = s.poll(c, func() (next domain.Position, done bool, err error) {
 		page, err = s.cfg.Timeline.After(c.Context(), stream, after, limit)
@@ -56,6 +60,9 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 
 func (s *Server) after(c *call, stream domain.StreamID) (domain.Position, error) {
 	text, err := c.query("after")
+	if last := c.Header.Get(lastEventID); last != "" && wantsSSE(c.Request) {
+		text = last // what the client has read since it asked for the first time
+	}
 	if err != nil || text == "" {
 		return s.cfg.Timeline.Start(stream), err
 	}
@@ -79,7 +86,7 @@ func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err
 		defer s.endWhenStopping(cancel)()
 	}
 	for {
-		if err := s.gate(c); err != nil {
+		if err := s.gate(c.Context()); err != nil {
 			return err
 		}
 		next, done, err := read()
@@ -104,6 +111,36 @@ func (s *Server) endWhenStopping(end func()) (done func()) {
 		}
 	}()
 	return func() { close(over) }
+}
+
+// followTimeline is the timeline as a stream. The id of an event is the position to
+// go on from, which the last event of a commit has: one is never cut.
+func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Position, limit int) (answer, error) {
+	if _, err := s.cfg.Timeline.After(c.Context(), stream, after, 1); err != nil {
+		return answer{}, err // what is wrong with the question has a status still
+	}
+	return answer{status: http.StatusOK, follow: func(ctx context.Context, b *sse) error {
+		for {
+			if err := s.gate(ctx); err != nil {
+				return err
+			}
+			page, err := s.cfg.Timeline.After(ctx, stream, after, limit)
+			if err != nil {
+				return err
+			}
+			after = page.Last
+			for i, e := range page.Events {
+				id := ""
+				if i+1 == len(page.Events) || page.Events[i+1].Position != e.Position {
+					id = e.Position.Token(s.cfg.Log)
+				}
+				b.event(id, e.Type, eventRow(e))
+			}
+			if len(page.Events) > 0 || s.cfg.Changes.Wait(ctx, page.Next) != nil || !wait.For(ctx, breath) {
+				return nil
+			}
+		}
+	}}, nil
 }
 
 func eventRow(e timeline.Event) []byte {

@@ -30,6 +30,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		return nil
 	})
+	followed := newFollower(t, f, front)
 	c := newTraffic(t, f, front, a, b)
 	stop := c.begin(t, 4)
 	asked := f.AskMany(front, 4)
@@ -52,6 +53,7 @@ func TestTwoNodes(t *testing.T) {
 	stop()
 	f.Answered(t, f.Ask(front, "who touched domain/ when a was back?"))
 	c.check(t)
+	followed.check(t)
 	f.Clean()
 }
 

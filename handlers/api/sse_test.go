@@ -1,0 +1,142 @@
+package api_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/duolog/duolog/handlers/api"
+)
+
+// stream is one connection of a client that follows.
+type stream struct {
+	t      *testing.T
+	res    *http.Response
+	lines  *bufio.Scanner
+	lastID string
+}
+
+// listen serves the API over TCP: streams need a connection.
+func (r *rig) listen() (address string) {
+	r.t.Helper()
+	server := api.NewHTTPServer(r.api)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(r.t, err)
+	go func() { _ = server.Serve(l) }()
+	r.t.Cleanup(func() { _ = server.Close() })
+	return "http://" + l.Addr().String()
+}
+
+// follow asks for a stream, from the last id that was read of another one.
+func follow(t *testing.T, url, who, lastID string) *stream {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+who)
+	req.Header.Set("Accept", "text/event-stream")
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return &stream{t: t, res: res, lines: bufio.NewScanner(res.Body), lastID: lastID}
+}
+
+// next reads one event as EventSource does; false at the end of the stream.
+func (s *stream) next() (kind string, e event, more bool) {
+	s.t.Helper()
+	for s.lines.Scan() {
+		name, value, _ := strings.Cut(s.lines.Text(), ": ")
+		switch name {
+		case "id":
+			s.lastID = value
+		case "event":
+			kind = value
+		case "data":
+			must(s.t, json.Unmarshal([]byte(value), &e))
+		case "":
+			if kind != "" {
+				return kind, e, true
+			}
+		}
+	}
+	return "", e, false
+}
+
+// TestTimelineAsAStream: what happened, and then what happens, in order; a client
+// that was cut off goes on after the last id it has read, with nothing twice and
+// nothing left out, and one in the middle of a commit gets that commit again.
+func TestTimelineAsAStream(t *testing.T) {
+	r := newRig(t)
+	url := r.listen()
+	c := r.create("mia@acme", map[string]any{"goal": "follow me", "start_workflow": true})
+	s := follow(t, url+c.path("/timeline"), "mia@acme", "")
+	if got := s.res.Header.Get("Content-Type"); s.res.StatusCode != http.StatusOK || got != "text/event-stream" {
+		t.Fatalf("%d %s", s.res.StatusCode, got)
+	}
+	read := func(s *stream, kind string) event {
+		t.Helper()
+		got, e, more := s.next()
+		if !more || got != kind || e.Type != kind {
+			t.Fatalf("instead of %s comes %q %+v", kind, got, e)
+		}
+		return e
+	}
+	read(s, "workflow.created")
+	if s.lastID != "" {
+		t.Errorf("the first event of a commit of two has the id %s: the second would be lost", s.lastID)
+	}
+	requested := read(s, "workflow.run_requested")
+	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`).want(http.StatusOK)
+	if s.lastID != requested.Position+"@"+r.cfg.Log.String() {
+		t.Errorf("the id is %s", s.lastID)
+	}
+	again := follow(t, url+c.path("/timeline?after="+r.timeline(c, "").Next), "mia@acme", s.lastID)
+	read(s, "workflow.status_changed")
+	read(again, "workflow.status_changed")
+	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"pause"}`).want(http.StatusOK)
+	read(s, "workflow.status_changed")
+	read(again, "workflow.status_changed")
+}
+
+// TestAStreamIsRefusedAsAnythingElse: with a status, before it begins.
+func TestAStreamIsRefusedAsAnythingElse(t *testing.T) {
+	r := newRig(t)
+	url := r.listen()
+	c := r.create("mia@acme", map[string]any{"goal": "not yours"})
+	for _, q := range []struct {
+		path, who, last string
+		status          int
+	}{
+		{c.path("/timeline"), "eve@globex", "", http.StatusNotFound},
+		{c.path("/timeline"), "", "", http.StatusUnauthorized},
+		{c.path("/timeline"), "mia@acme", "soon", http.StatusBadRequest},
+		{c.path("/timeline?limit=0"), "mia@acme", "", http.StatusBadRequest},
+	} {
+		if s := follow(t, url+q.path, q.who, q.last); s.res.StatusCode != q.status || s.res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s for %q: %d %s", q.path, q.who, s.res.StatusCode, s.res.Header.Get("Content-Type"))
+		}
+	}
+}
+
+// TestAStreamEndsWithTheProcess: its client comes again, to another node.
+func TestAStreamEndsWithTheProcess(t *testing.T) {
+	stopping := make(chan struct{})
+	r := newRig(t).with(func(c *api.Config) { c.Stopping = stopping })
+	url := r.listen()
+	c := r.create("mia@acme", map[string]any{"goal": "wait"})
+	s := follow(t, url+c.path("/timeline"), "mia@acme", "")
+	if _, _, more := s.next(); !more {
+		t.Fatal("the stream is empty")
+	}
+	began := time.Now()
+	close(stopping)
+	if _, e, more := s.next(); more || time.Since(began) > 10*time.Second {
+		t.Errorf("after the process began to stop comes %+v, %s later", e, time.Since(began))
+	}
+}
