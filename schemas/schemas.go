@@ -22,6 +22,11 @@ var Commands embed.FS
 //go:embed journal/*.json
 var Journal embed.FS
 
+// Public holds all that others build on, by its path here: GET /schemas/… serves it.
+//
+//go:embed openapi.yaml events/*.json commands/*.json journal/*.json
+var Public embed.FS
+
 // Postgres holds the migrations, in goose's format.
 //
 //go:embed postgres/*.sql

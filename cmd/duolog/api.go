@@ -4,11 +4,12 @@ import (
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
-	"github.com/duolog/duolog/projections/queries/feed"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
+	"github.com/duolog/duolog/schemas"
 )
 
 // wireAPI makes the HTTP server.
@@ -21,10 +22,10 @@ func (n *node) wireAPI() error {
 	handler, err := api.New(api.Config{
 		Log: n.log.Genesis().Log, Stopping: n.stopping,
 		Dispatch: n.dispatch, Inbox: n.inbox,
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Feed: feed.New(db), Conversations: conversations.New(db),
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Conversations: conversations.New(db),
 		Auth: authenticator{n.cfg.keys}, Tenants: n.cfg.tenants, Ready: n.ready, Gate: n.visible, Changes: n.visible,
 		Metrics: n.metrics.handler(), Observe: n.metrics.request, Logger: n.cfg.logger, Now: n.cfg.now, NewID: newID,
-		URL: n.cfg.url, Limits: api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate},
+		URL: n.cfg.url, Schemas: schemas.Public, Limits: api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate},
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
-	"github.com/duolog/duolog/projections/queries/feed"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -93,7 +94,7 @@ type Config struct {
 	Workflows     *workflows.Queries
 	Checkpoints   *checkpoints.Queries
 	Timeline      *timeline.Queries
-	Feed          *feed.Queries
+	Commits       *commits.Queries
 	Conversations *conversations.Queries
 
 	Auth    Authenticator
@@ -117,6 +118,8 @@ type Config struct {
 	// URL is where people reach this API; it stands in workflows as gitlab_url.
 	URL    string
 	Limits Limits
+	// Schemas are the files of the published contracts, by the path they are known by.
+	Schemas fs.FS
 }
 
 // Limits bound what one request may cost. The zero value is usable.
@@ -168,7 +171,8 @@ func (c Config) Validate() error {
 		{"Workflows", c.Workflows == nil},
 		{"Checkpoints", c.Checkpoints == nil},
 		{"Timeline", c.Timeline == nil},
-		{"Feed", c.Feed == nil},
+		{"Commits", c.Commits == nil},
+		{"Schemas", c.Schemas == nil},
 		{"Conversations", c.Conversations == nil},
 		{"Auth", c.Auth == nil},
 		{"Tenants", c.Tenants == nil},

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/wait"
-	"github.com/duolog/duolog/projections/queries/feed"
+	"github.com/duolog/duolog/projections"
 )
 
 // feedBreath is how often a follower of a tenant looks whether there is more: its
@@ -27,7 +27,7 @@ func (s *Server) getEvents(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if wantsSSE(c.Request) {
-		return answer{status: http.StatusOK, follow: f.follow}, nil
+		return streamed(f.follow), nil
 	}
 	rows, err := f.page(c.Context())
 	if err != nil {
@@ -57,7 +57,6 @@ type feedReader struct {
 // feedRow is an event as it is sent; id is the place to go on from, empty where that
 // would leave out the rest of its commit.
 type feedRow struct {
-	at       domain.Position
 	id, kind string
 	data     []byte
 }
@@ -79,9 +78,9 @@ func (s *Server) feedOf(c *call) (*feedReader, error) {
 		if err := s.gate(c.Context()); err != nil {
 			return nil, err
 		}
-		f.after, err = s.cfg.Feed.End(c.Context())
+		f.after, err = s.cfg.Commits.End(c.Context())
 	case place != "":
-		if f.after, err = domain.ParseCut(place, s.cfg.Log, s.cfg.Feed.Partitions()); err != nil {
+		if f.after, err = domain.ParseCut(place, s.cfg.Log, s.cfg.Commits.Partitions()); err != nil {
 			return nil, invalidField("after", fmt.Sprintf("after must be a place that this feed returned, or end, got %.80q", place), "send the next of the answer before, or none to begin anew", err)
 		}
 	}
@@ -94,30 +93,32 @@ func (f *feedReader) page(ctx context.Context) ([]feedRow, error) {
 		return nil, err
 	}
 	before := f.after
-	page, err := f.s.cfg.Feed.After(ctx, f.tenant, before, f.limit)
+	page, err := f.s.cfg.Commits.After(ctx, f.tenant, before, f.limit)
 	if err != nil {
 		return nil, err
 	}
 	f.after, f.more = page.Last, page.More
-	return f.rows(before, page.Events), nil
+	return f.rows(before, page.Commits), nil
 }
 
 // rows are the events that were asked for. Within a page the place moves with each
 // commit of its partition alone, and with the last event that is sent of it: a client
 // that is cut off in the middle goes on with the rest.
-func (f *feedReader) rows(place domain.Cut, events []feed.Event) []feedRow {
+func (f *feedReader) rows(place domain.Cut, commits []projections.Accepted) []feedRow {
 	at := domain.Cut{}
 	maps.Copy(at, place)
 	var out []feedRow
-	for _, e := range events {
-		at[e.Position.Partition] = e.Position.Offset
-		if len(f.types) > 0 && !slices.Contains(f.types, e.Type) {
-			continue
+	for _, c := range commits {
+		at[c.Position.Partition] = c.Position.Offset
+		before := len(out)
+		for _, e := range feed.Of(c.Commit, c.Position) {
+			if len(f.types) == 0 || slices.Contains(f.types, e.Type) {
+				out = append(out, feedRow{kind: e.Type, data: feedEvent(e)})
+			}
 		}
-		if last := len(out) - 1; last >= 0 && out[last].at == e.Position {
-			out[last].id = ""
+		if len(out) > before {
+			out[len(out)-1].id = at.Token(f.s.cfg.Log)
 		}
-		out = append(out, feedRow{at: e.Position, id: at.Token(f.s.cfg.Log), kind: e.Type, data: feedEvent(e)})
 	}
 	return out
 }
@@ -148,7 +149,7 @@ func (f *feedReader) follow(ctx context.Context, b *sse) error {
 // moved says whether the read models show more than was looked at, without asking
 // them.
 func (f *feedReader) moved() bool {
-	for p := range f.s.cfg.Feed.Partitions() {
+	for p := range f.s.cfg.Commits.Partitions() {
 		seen := int64(0)
 		if at, ok := f.after[p]; ok {
 			seen = at + 1
@@ -160,19 +161,8 @@ func (f *feedReader) moved() bool {
 	return false
 }
 
+// feedEvent is what the events topic says of an event, with its id, which is a header
+// there.
 func feedEvent(e feed.Event) []byte {
-	var command, o object
-	command.text("id", e.Command.ID.String())
-	command.text("type", e.Command.Type)
-	o.text("stream", e.Stream.String())
-	o.text("position", e.Position.String())
-	o.int("index", int64(e.Index))
-	o.text("id", fmt.Sprintf("%s/%d", e.Commit, e.Index))
-	o.time("time", e.Time)
-	o.text("type", e.Type)
-	o.int("v", int64(e.V))
-	o.raw("principal", principalOf(e.Principal))
-	o.raw("command", command.end())
-	o.raw("data", e.Data)
-	return o.end()
+	return e.AppendJSON(append(domain.AppendText([]byte(`{"id":`), e.ID), ','))
 }

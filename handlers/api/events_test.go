@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/schemas"
 )
 
 type feedPage struct {
@@ -99,5 +100,23 @@ func resumes(r *rig, from string, want []string) {
 	c := r.create("mia@acme", map[string]any{"goal": "just now"})
 	if kind, e, _ := s.next(); kind != "workflow.created" || e.ID != r.timeline(c, "").Events[0].ID {
 		r.t.Errorf("what happens now comes as %s %+v", kind, e)
+	}
+}
+
+// TestSchemasAreServed: what ce_dataschema of an event names is there, for anybody.
+func TestSchemasAreServed(t *testing.T) {
+	r := newRig(t)
+	for path, kind := range map[string]string{
+		"/schemas/events/workflow.created.v1.json": "application/schema+json", "/schemas/commands/workflow.start.v1.json": "application/schema+json",
+		"/schemas/openapi.yaml": "application/yaml",
+	} {
+		a := r.send("", "GET", path, nil).want(http.StatusOK)
+		want, err := schemas.Public.ReadFile(path[len("/schemas/"):])
+		if err != nil || string(a.body) != string(want) || a.header.Get("Content-Type") != kind {
+			t.Errorf("%s is %d bytes of %s: %v", path, len(a.body), a.header.Get("Content-Type"), err)
+		}
+	}
+	for _, path := range []string{"/schemas/", "/schemas/events", "/schemas/events/none.json", "/schemas/postgres/0001_read_models.sql"} {
+		r.send("", "GET", path, nil).refused(404, domain.CodeNotFound, "")
 	}
 }

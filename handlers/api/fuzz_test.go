@@ -23,10 +23,12 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/internal/fuzztest"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
+	"github.com/duolog/duolog/schemas"
 )
 
 // never carries nothing out, and keeps what it was asked for.
@@ -47,7 +49,7 @@ func bare(f *testing.F, n *never) *api.Server {
 	db := cut.DB{Partitions: 4}
 	s, err := api.New(api.Config{
 		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tenants: tenants{},
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Conversations: conversations.New(db),
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db),
 		Ready: n.Ready, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.New, Log: uuid.MustParse("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"),
 		Limits: api.Limits{MaxBody: 256 << 10, MaxCompressed: 64 << 10},

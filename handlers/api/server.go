@@ -95,6 +95,7 @@ func (s *Server) routes() {
 	s.route("GET /v1/events", other, s.getEvents)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
+	s.open("GET /schemas/{path...}", other, s.getSchema)
 	s.open("GET /healthz", other, s.healthz)
 	s.open("GET /readyz", other, s.readyz)
 	s.handle("GET /metrics", s.cfg.Metrics.ServeHTTP)
@@ -224,11 +225,8 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) answer {
 }
 
 func write(w http.ResponseWriter, out answer) {
-	maps.Copy(w.Header(), out.header)
 	w.Header().Set("Content-Type", "application/json")
-	if out.follow != nil {
-		w.Header().Set("Content-Type", sseType)
-	}
+	maps.Copy(w.Header(), out.header)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(out.status)

@@ -43,6 +43,11 @@ func wantsSSE(r *http.Request) bool {
 // there is something, or when ctx ends; its error ends the stream.
 type following func(ctx context.Context, b *sse) error
 
+// streamed is the answer that a stream follows.
+func streamed(next following) answer {
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {sseType}}, follow: next}
+}
+
 // sse collects what is sent at once.
 type sse struct{ b bytes.Buffer }
 

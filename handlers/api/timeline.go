@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/duolog/duolog/domain"
@@ -119,7 +118,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 	if _, err := s.cfg.Timeline.After(c.Context(), stream, after, 1); err != nil {
 		return answer{}, err // what is wrong with the question has a status still
 	}
-	return answer{status: http.StatusOK, follow: func(ctx context.Context, b *sse) error {
+	return streamed(func(ctx context.Context, b *sse) error {
 		for {
 			if err := s.gate(ctx); err != nil {
 				return err
@@ -140,7 +139,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 				return nil
 			}
 		}
-	}}, nil
+	}), nil
 }
 
 func eventRow(e timeline.Event) []byte {

@@ -83,16 +83,17 @@ func (e Event) Message(p, partitions int32, log uuid.UUID) (journal.Message, err
 		{HeaderLog, log.String()},
 		{HeaderContent, "application/json"},
 	}
-	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: e.appendJSON(nil), Time: e.Time}
+	m := journal.Message{Partition: p, Key: []byte(e.Stream.String()), Value: e.AppendJSON([]byte{'{'}), Time: e.Time}
 	for _, h := range headers {
 		m.Headers = append(m.Headers, journal.Header{Key: h[0], Value: []byte(h[1])})
 	}
 	return m, nil
 }
 
-// appendJSON writes what encoding/json makes of e, without escaping for HTML.
-func (e Event) appendJSON(b []byte) []byte {
-	b = domain.AppendText(append(b, `{"stream":`...), e.Stream.String())
+// AppendJSON writes the members of what encoding/json makes of e, without escaping
+// for HTML, and the end of the object, whose beginning is there.
+func (e Event) AppendJSON(b []byte) []byte {
+	b = domain.AppendText(append(b, `"stream":`...), e.Stream.String())
 	b = domain.AppendText(append(b, `,"position":`...), e.Position)
 	b = strconv.AppendInt(append(b, `,"index":`...), int64(e.Index), 10)
 	b = domain.AppendText(append(b, `,"type":`...), e.Type)

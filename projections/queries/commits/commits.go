@@ -1,34 +1,20 @@
-package feed
+package commits
 
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
 
-// Event is one accepted event. Its texts are read where they are, by whoever may.
-type Event struct {
-	Stream    domain.StreamID
-	Position  domain.Position
-	Index     int
-	Commit    uuid.UUID
-	Time      time.Time
-	Principal domain.Principal
-	Command   journal.CommandRef
-	// Event is its type, version and data, as it stands in the log.
-	journal.Event
-}
-
 // Page is what follows a cut.
 type Page struct {
-	Events []Event
+	Commits []projections.Accepted
 	// Last is the cut after everything that was looked at: other tenants' records,
 	// which are not shown, are among it.
 	Last domain.Cut
@@ -40,7 +26,7 @@ type Page struct {
 // a page of a tenant with few events costs no more than that.
 const window = 2000
 
-// Queries reads feeds. It is safe for concurrent use.
+// Queries reads commits. It is safe for concurrent use.
 type Queries struct{ db cut.DB }
 
 // New makes a Queries.
@@ -80,7 +66,7 @@ func (q *Queries) After(ctx context.Context, tenant domain.Tenant, after domain.
 		return err
 	})
 	if err != nil {
-		return page, fmt.Errorf("feed of %s: %w", tenant, err)
+		return page, fmt.Errorf("commits of %s: %w", tenant, err)
 	}
 	return page, nil
 }
@@ -115,7 +101,7 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, af
 		page.Last[p] = end - 1
 		page.More = page.More || end < next[p]
 	}
-	found, err := tx.Query(ctx, `SELECT c.partition, c."offset", c.stream, c.record
+	found, err := tx.Query(ctx, `SELECT c.partition, c."offset", c.record
 		FROM unnest($1::int[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(partition, first, past, n), LATERAL (
 			SELECT * FROM commits WHERE partition = w.partition AND "offset" >= w.first AND "offset" < w.past AND starts_with(stream, $4)
 			ORDER BY "offset" LIMIT $5) c
@@ -126,41 +112,31 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, af
 	defer found.Close()
 	of := map[int32]int{}
 	for found.Next() {
-		at, events, err := scan(tx, found)
+		c, err := scan(tx, found)
 		if err != nil {
 			return page, err
 		}
-		page.Events = append(page.Events, events...)
-		if of[at.Partition]++; of[at.Partition] == commits {
+		page.Commits = append(page.Commits, c)
+		if at := c.Position; of[at.Partition]+1 == commits {
 			page.More = page.More || page.Last[at.Partition] > at.Offset
 			page.Last[at.Partition] = at.Offset // what comes behind it was not looked at
 		}
+		of[c.Position.Partition]++
 	}
 	return page, found.Err()
 }
 
-func scan(tx *cut.Tx, row pgx.Rows) (at domain.Position, events []Event, err error) {
-	var key string
+func scan(tx *cut.Tx, row pgx.Rows) (c projections.Accepted, err error) {
 	var packed []byte
-	if err := row.Scan(&at.Partition, &at.Offset, &key, &packed); err != nil {
-		return at, nil, fmt.Errorf("read a commit: %w", err)
-	}
-	stream, err := domain.ParseStreamID(key)
-	if err != nil {
-		return at, nil, fmt.Errorf("commit at %s: %w", at, err)
+	if err := row.Scan(&c.Position.Partition, &c.Position.Offset, &packed); err != nil {
+		return c, fmt.Errorf("read a commit: %w", err)
 	}
 	record, err := tx.UnpackCommit(packed)
+	if err == nil {
+		c.Commit, err = journal.DecodeCommit(record)
+	}
 	if err != nil {
-		return at, nil, fmt.Errorf("commit at %s: %w", at, err)
+		return c, fmt.Errorf("commit at %s: %w", c.Position, err)
 	}
-	commit, err := journal.DecodeCommit(record)
-	if err != nil {
-		return at, nil, fmt.Errorf("commit at %s: %w", at, err)
-	}
-	for i, e := range commit.Events {
-		events = append(events, Event{
-			Stream: stream, Position: at, Index: i, Commit: commit.ID, Time: commit.Time, Principal: commit.Principal, Command: commit.Command, Event: e,
-		})
-	}
-	return at, events, nil
+	return c, nil
 }
