@@ -150,15 +150,16 @@ func FuzzUnpack(f *testing.F) {
 // FuzzQueries: cursors, pages, namespaces and ids of reads are taken or refused
 // as people can understand.
 func FuzzQueries(f *testing.F) {
-	for _, q := range []string{"page=2&per_page=1000", "after=3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&limit=0", "wait=-1", "thread_ts=x&checkpoint_ns=%00", "a=%zz", "page=1&page=2"} {
+	for _, q := range []string{"page=2&per_page=1000", "after=3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&limit=0", "after=0:1.3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&type=a", "wait=-1", "thread_ts=x&checkpoint_ns=%00", "a=%zz", "page=1&page=2"} {
 		f.Add("1003", q)
 		f.Add("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a", q)
 	}
 	s := bare(f, &never{})
 	f.Fuzz(func(t *testing.T, id, query string) {
-		for _, path := range []string{"", "/" + url.PathEscape(id), "/" + url.PathEscape(id) + "/timeline", "/" + url.PathEscape(id) + "/checkpoints", "/" + url.PathEscape(id) + "/checkpoints/by_thread_ts"} {
+		one := base + "/" + url.PathEscape(id)
+		for _, path := range []string{base, one, one + "/timeline", one + "/checkpoints", one + "/checkpoints/by_thread_ts", "/v1/events"} {
 			r := httptest.NewRequest("GET", base, nil)
-			u, err := url.Parse(base + path)
+			u, err := url.Parse(path)
 			if err != nil {
 				return
 			}
