@@ -8,7 +8,16 @@ import (
 
 // configCmd helps with the configuration.
 type configCmd struct {
-	Example configExampleCmd `cmd:"" help:"Print a configuration file with every setting explained. Example: duolog config example > duolog.yaml"`
+	Example   configExampleCmd   `cmd:"" help:"Print a configuration file with every setting explained. Example: duolog config example > duolog.yaml"`
+	Reference configReferenceCmd `cmd:"" help:"Print the page about every setting. Example: duolog config reference"`
+}
+
+type configReferenceCmd struct{}
+
+// Run prints the page.
+func (configReferenceCmd) Run(a app) error {
+	_, err := fmt.Fprint(a.out, config.Reference())
+	return err
 }
 
 type configExampleCmd struct{}

@@ -10,9 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
-	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/internal/kafka"
 )
 
@@ -73,49 +71,19 @@ func (v *verification) add(part verification) {
 }
 
 func (v *verification) partition(ctx context.Context, log *kafka.Log, partition int32, end int64) error {
-	if end == 0 {
-		return nil
-	}
-	reader, err := log.Reader(ctx, partition, 0)
-	if err != nil {
-		return err
-	}
-	defer reader.Close() //nolint:errcheck // a tool at its end
-	heads, known := map[domain.StreamID]journal.Hash{}, map[string]map[value.Address]bool{}
-	for next := int64(0); next < end; {
-		records, err := reader.Next(ctx, 500, 8<<20)
-		if err != nil {
-			return err
-		}
-		for _, r := range records {
-			next = r.Position.Offset + 1
-			v.take(journal.Parse(r, log.Genesis().Partitions), heads, known)
-		}
-	}
-	v.Streams += len(heads)
-	return nil
+	streams, err := admitAll(ctx, log, partition, end, v.take)
+	v.Streams += streams
+	return err
 }
 
-func (v *verification) take(p journal.Parsed, heads map[domain.StreamID]journal.Hash, known map[string]map[value.Address]bool) {
+func (v *verification) take(p journal.Parsed, reason journal.Reason) {
 	v.Records++
-	key := p.Stream.String()
-	reason, _ := journal.Admit(journal.Facts{Head: heads[p.Stream], Known: func(a value.Address) bool { return known[key][a] }}, p)
-	if reason != "" {
+	switch {
+	case reason != "":
 		v.Ignored[string(reason)]++
-		return
-	}
-	if len(p.Blobs) > 0 && known[key] == nil {
-		known[key] = map[value.Address]bool{}
-	}
-	for _, b := range p.Blobs {
-		known[key][b.Address] = true
-	}
-	switch p.What {
-	case journal.WhatCommit:
+	case p.What == journal.WhatCommit:
 		v.Accepted++
-		heads[p.Stream] = p.Hash
-	case journal.WhatBlobs:
+	case p.What == journal.WhatBlobs:
 		v.Blobs++
-	case journal.WhatGenesis, journal.WhatNothing:
 	}
 }

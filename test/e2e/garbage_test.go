@@ -156,8 +156,34 @@ func (s *stranger) ignored(d *dev) {
 	if sum != want {
 		s.t.Errorf("journal verify ignores %v, want %d in all", verified.Ignored, want)
 	}
+	s.counted(d, verified.Ignored)
 	if out := d.must("journal", "tail", "-n", "200"); strings.Count(out, "ignored: ") < want {
 		s.t.Errorf("journal tail shows %d ignored records, want %d", strings.Count(out, "ignored: "), want)
+	}
+}
+
+// counted says that the statistics of the log have each record once, and those that
+// are ignored by their reason.
+func (s *stranger) counted(d *dev, ignored map[string]int) {
+	s.t.Helper()
+	stats := fleettest.Decode[struct {
+		Records int
+		Bytes   int64
+		Kinds   []struct {
+			Kind    string
+			Records int
+			Bytes   int64
+		}
+	}](s.t, d.must("journal", "stats", "--json"))
+	records, bytes := 0, int64(0)
+	for _, k := range stats.Kinds {
+		records, bytes = records+k.Records, bytes+k.Bytes
+		if reason, is := strings.CutPrefix(k.Kind, "ignored "); is && ignored[reason] != k.Records {
+			s.t.Errorf("journal stats counts %d records that are ignored as %s, there are %d", k.Records, reason, ignored[reason])
+		}
+	}
+	if records != stats.Records || bytes != stats.Bytes || len(stats.Kinds) < len(ignored)+2 {
+		s.t.Errorf("journal stats: %+v does not add up", stats)
 	}
 }
 
