@@ -92,10 +92,15 @@ func (s *Server) poll(c *call, read func() (next domain.Position, done bool, err
 		if err != nil || done || seconds == 0 {
 			return err
 		}
-		if s.cfg.Changes.Wait(ctx, next) != nil || !wait.For(ctx, breath) {
+		if !s.comes(ctx, next) {
 			return nil
 		}
 	}
+}
+
+// comes waits until the read models show a position; false when ctx ends before.
+func (s *Server) comes(ctx context.Context, next domain.Position) bool {
+	return s.cfg.Changes.Wait(ctx, next) == nil && wait.For(ctx, breath)
 }
 
 // endWhenStopping ends a long poll when the process begins to stop; the returned
@@ -135,7 +140,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 				}
 				b.event(id, e.Type, eventRow(e))
 			}
-			if len(page.Events) > 0 || s.cfg.Changes.Wait(ctx, page.Next) != nil || !wait.For(ctx, breath) {
+			if len(page.Events) > 0 || !s.comes(ctx, page.Next) {
 				return nil
 			}
 		}

@@ -48,7 +48,7 @@ func TestOverload(t *testing.T) {
 		o.rate = (o.rate + 5*o.peak()) / 2
 	}
 	var peaks, ratios []float64
-	for range form(5, 9) {
+	for range form(3, 9) {
 		peak := o.peak()
 		peaks, ratios = append(peaks, peak), append(ratios, o.overloaded()/peak)
 	}
