@@ -3,8 +3,11 @@ package api_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +141,35 @@ func TestAStreamEndsWithTheProcess(t *testing.T) {
 	close(stopping)
 	if _, e, more := s.next(); more || time.Since(began) > 10*time.Second {
 		t.Errorf("after the process began to stop comes %+v, %s later", e, time.Since(began))
+	}
+}
+
+// stuck is a client that does not read: what is written to it is not taken in time.
+type stuck struct {
+	*httptest.ResponseRecorder
+
+	until time.Time
+}
+
+func (s *stuck) SetWriteDeadline(at time.Time) error { s.until = at; return nil }
+
+func (s *stuck) Write([]byte) (int, error) {
+	if s.until.IsZero() {
+		return 0, errors.New("it may take for ever")
+	}
+	return 0, os.ErrDeadlineExceeded
+}
+
+// TestAStreamThatIsNotReadEnds: nothing is kept for a client that does not read.
+func TestAStreamThatIsNotReadEnds(t *testing.T) {
+	r := newRig(t)
+	c := r.create("mia@acme", map[string]any{"goal": "nobody reads"})
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path("/timeline"), http.NoBody)
+	req.Header.Set("Authorization", "Bearer mia@acme")
+	req.Header.Set("Accept", "text/event-stream")
+	w := &stuck{ResponseRecorder: httptest.NewRecorder()}
+	r.api.ServeHTTP(w, req)
+	if left := time.Until(w.until); left <= 0 || left > 20*time.Second {
+		t.Errorf("it may take until %s", w.until)
 	}
 }
