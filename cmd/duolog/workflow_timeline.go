@@ -92,7 +92,7 @@ func details(e timelineEvent) string {
 		}
 	case "workflow.delivery_requested":
 		if d := (workflow.DeliveryRequested{}); read(&d) {
-			return strings.TrimSpace(fmt.Sprintf("%s · %s %s · %s", d.Adapter, d.Kind, d.Error, clipText(e.Text["message"], 60)))
+			return strings.TrimRight(fmt.Sprintf("%s · %s %s · %s", d.Adapter, d.Kind, d.Error, clipText(e.Text["message"], 60)), " ·") // the feed has no texts
 		}
 	case "workflow.delivered":
 		if d := (workflow.Delivered{}); read(&d) {
