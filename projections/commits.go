@@ -16,6 +16,15 @@ type Accepted struct {
 	Commit   journal.Commit
 }
 
+// DecodeCommit reads a commit as Postgres holds it.
+func (c *Codec) DecodeCommit(packed []byte) (journal.Commit, error) {
+	record, err := c.UnpackCommit(packed)
+	if err != nil {
+		return journal.Commit{}, err
+	}
+	return journal.DecodeCommit(record)
+}
+
 // Commits reads accepted commits.
 type Commits struct {
 	pool   *pgxpool.Pool
@@ -52,11 +61,7 @@ func (c *Commits) From(ctx context.Context, partition int32, offset int64, limit
 		if err := found.Scan(&a.Position.Offset, &packed); err != nil {
 			return nil, fmt.Errorf("read a commit: %w", err)
 		}
-		record, err := c.codec.UnpackCommit(packed)
-		if err != nil {
-			return nil, err
-		}
-		if a.Commit, err = journal.DecodeCommit(record); err != nil {
+		if a.Commit, err = c.codec.DecodeCommit(packed); err != nil {
 			return nil, fmt.Errorf("decode the commit at %s: %w", a.Position, err)
 		}
 		out = append(out, a)

@@ -132,17 +132,26 @@ func OpenCut(ctx context.Context, pool *pgxpool.Pool) (*Cut, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pin the read models: %w", err)
 	}
-	c := &Cut{tx: tx, Ends: map[int32]int64{}}
-	rows, err := tx.Query(ctx, `SELECT partition, next FROM offsets`)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read offsets: %w", err), c.Close(ctx))
-	}
-	var p int32
-	var next int64
-	if _, err = pgx.ForEachRow(rows, []any{&p, &next}, func() error { c.Ends[p] = next; return nil }); err != nil {
-		return nil, errors.Join(fmt.Errorf("read offsets: %w", err), c.Close(ctx))
+	c := &Cut{tx: tx}
+	if c.Ends, err = Offsets(ctx, tx); err != nil {
+		return nil, errors.Join(err, c.Close(ctx))
 	}
 	return c, nil
+}
+
+// Offsets is how far each partition has come, in one cut.
+func Offsets(ctx context.Context, tx pgx.Tx) (map[int32]int64, error) {
+	rows, err := tx.Query(ctx, `SELECT partition, next FROM offsets`)
+	if err != nil {
+		return nil, fmt.Errorf("read offsets: %w", err)
+	}
+	out := map[int32]int64{}
+	var p int32
+	var next int64
+	if _, err = pgx.ForEachRow(rows, []any{&p, &next}, func() error { out[p] = next; return nil }); err != nil {
+		return nil, fmt.Errorf("read offsets: %w", err)
+	}
+	return out, nil
 }
 
 // Close lets the pinned state go.

@@ -60,11 +60,10 @@ func (c *client) once(ctx context.Context, method, path string, body, out any, h
 		}
 		reader = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	req, err := c.request(ctx, method, path, reader)
 	if err != nil {
-		return problem{err.Error(), "check the address of the API"}
+		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
@@ -88,6 +87,16 @@ func (c *client) once(ctx context.Context, method, path string, body, out any, h
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	return nil
+}
+
+// request is one that says who asks.
+func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, problem{err.Error(), "check the address of the API"}
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	return req, nil
 }
 
 func readError(status int, raw []byte) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,11 +44,10 @@ func (c *client) follow(ctx context.Context, path, place string, each func(data 
 }
 
 func (c *client) openStream(ctx context.Context, path, place string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, http.NoBody)
+	req, err := c.request(ctx, http.MethodGet, path, http.NoBody)
 	if err != nil {
-		return nil, problem{err.Error(), "check the address of the API"}
+		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "text/event-stream")
 	if place != "" {
 		req.Header.Set("Last-Event-ID", place)
@@ -100,19 +98,4 @@ func readStream(r io.Reader, place string, each func(data []byte) error) (string
 		}
 	}
 	return place, nil
-}
-
-// feedItem is an event of the feed of a tenant.
-type feedItem struct {
-	timelineEvent
-
-	Stream string `json:"stream"`
-}
-
-func readFeedItem(data []byte) (feedItem, error) {
-	var item feedItem
-	if err := json.Unmarshal(data, &item); err != nil {
-		return item, fmt.Errorf("read an event: %w", err)
-	}
-	return item, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -17,6 +18,13 @@ type eventsTailCmd struct {
 
 	Type  []string `placeholder:"TYPE" help:"Only events of these types."`
 	After string   `placeholder:"PLACE" help:"Begin after this place, which GET /v1/events returns, and not with what comes next."`
+}
+
+// feedItem is an event of the feed of a tenant.
+type feedItem struct {
+	timelineEvent
+
+	Stream string `json:"stream"`
 }
 
 // Run prints what happens until it is interrupted. While the server is away it
@@ -36,12 +44,12 @@ func (c eventsTailCmd) print(a app, data []byte) error {
 		_, err := fmt.Fprintf(a.out, "%s\n", data)
 		return err
 	}
-	e, err := readFeedItem(data)
-	if err != nil {
-		return err
+	var e feedItem
+	if err := json.Unmarshal(data, &e); err != nil {
+		return fmt.Errorf("read an event: %w", err)
 	}
 	_, stream, _ := strings.Cut(e.Stream, "/")
-	_, err = fmt.Fprintf(a.out, " %-9s %-13s %-50s %-32s %-24s %s\n",
+	_, err := fmt.Fprintf(a.out, " %-9s %-13s %-50s %-32s %-24s %s\n",
 		e.Position, e.Time.Local().Format("15:04:05.000"), stream, strings.ReplaceAll(e.Type, "_", " "), clipText(by(e.Principal), 24), details(e.timelineEvent))
 	return err
 }

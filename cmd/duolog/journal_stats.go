@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -40,33 +38,13 @@ type kindOfBytes struct {
 
 // Run reads the whole log.
 func (c journalStatsCmd) Run(ctx context.Context, a app) error {
-	log, _, err := c.openLog(ctx)
-	if err != nil {
-		return err
-	}
-	defer log.Close() //nolint:errcheck // a tool at its end
-	ends, err := log.Reach(ctx)
-	if err != nil {
-		return err
-	}
-	var mu sync.Mutex
-	kinds, streams := map[string]kindOfBytes{}, 0
-	err = together(ctx, slices.Collect(maps.Keys(ends)), func(ctx context.Context, p int32) error {
-		n, err := admitAll(ctx, log, p, ends[p], func(p journal.Parsed, reason journal.Reason) {
-			mu.Lock()
-			defer mu.Unlock()
-			count(kinds, p, reason)
-		})
-		mu.Lock()
-		defer mu.Unlock()
-		streams += n
-		return err
-	})
+	kinds := map[string]kindOfBytes{}
+	id, streams, err := c.admitLog(ctx, func(p journal.Parsed, reason journal.Reason) { count(kinds, p, reason) })
 	if err != nil {
 		return err
 	}
 	out := summed(kinds)
-	out.Log, out.Streams = log.Genesis().Log, streams
+	out.Log, out.Streams = id, streams
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(out)
 	}

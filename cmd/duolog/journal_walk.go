@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
@@ -9,10 +14,37 @@ import (
 	"github.com/duolog/duolog/internal/kafka"
 )
 
-// admitAll admits the records of a partition up to an offset again, from the first
-// one, and gives each with its reason to visit. It needs the log alone: heads and
-// addresses are kept in memory. It returns how many streams there are.
-func admitAll(ctx context.Context, log *kafka.Log, partition int32, end int64, visit func(p journal.Parsed, reason journal.Reason)) (streams int, err error) {
+// admitLog admits every record that the log has now again, from the first one, and
+// gives each with its reason to visit, one at a time. It returns the log's id and how
+// many streams there are; no stream stands in two partitions.
+func (f storeFlags) admitLog(ctx context.Context, visit func(p journal.Parsed, reason journal.Reason)) (id uuid.UUID, streams int, err error) {
+	log, _, err := f.openLog(ctx)
+	if err != nil {
+		return id, 0, err
+	}
+	defer log.Close() //nolint:errcheck // a tool at its end
+	ends, err := log.Reach(ctx)
+	if err != nil {
+		return id, 0, err
+	}
+	var mu sync.Mutex
+	err = together(ctx, slices.Collect(maps.Keys(ends)), func(ctx context.Context, p int32) error {
+		n, err := admitPartition(ctx, log, p, ends[p], func(p journal.Parsed, reason journal.Reason) {
+			mu.Lock()
+			defer mu.Unlock()
+			visit(p, reason)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		streams += n
+		return err
+	})
+	return log.Genesis().Log, streams, err
+}
+
+// admitPartition does so up to an offset of one partition. It needs the log alone:
+// heads and addresses are kept in memory.
+func admitPartition(ctx context.Context, log *kafka.Log, partition int32, end int64, visit func(p journal.Parsed, reason journal.Reason)) (streams int, err error) {
 	if end == 0 {
 		return 0, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
@@ -39,7 +38,7 @@ func (q *Queries) Partitions() int32 { return q.db.Partitions }
 func (q *Queries) End(ctx context.Context) (domain.Cut, error) {
 	end := domain.Cut{}
 	err := q.db.Read(ctx, func(tx *cut.Tx) error {
-		next, err := q.next(ctx, tx)
+		next, err := projections.Offsets(ctx, tx)
 		for p, n := range next {
 			if n > 0 {
 				end[p] = n - 1
@@ -58,7 +57,7 @@ func (q *Queries) End(ctx context.Context) (domain.Cut, error) {
 func (q *Queries) After(ctx context.Context, tenant domain.Tenant, after domain.Cut, commits int) (Page, error) {
 	var page Page
 	err := q.db.Read(ctx, func(tx *cut.Tx) error {
-		next, err := q.next(ctx, tx)
+		next, err := projections.Offsets(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -69,18 +68,6 @@ func (q *Queries) After(ctx context.Context, tenant domain.Tenant, after domain.
 		return page, fmt.Errorf("commits of %s: %w", tenant, err)
 	}
 	return page, nil
-}
-
-func (q *Queries) next(ctx context.Context, tx *cut.Tx) (map[int32]int64, error) {
-	found, err := tx.Query(ctx, `SELECT partition, next FROM offsets`)
-	if err != nil {
-		return nil, fmt.Errorf("read offsets: %w", err)
-	}
-	next := map[int32]int64{}
-	var p int32
-	var n int64
-	_, err = pgx.ForEachRow(found, []any{&p, &n}, func() error { next[p] = n; return nil })
-	return next, err
 }
 
 // read looks at a window of each partition.
@@ -131,11 +118,7 @@ func scan(tx *cut.Tx, row pgx.Rows) (c projections.Accepted, err error) {
 	if err := row.Scan(&c.Position.Partition, &c.Position.Offset, &packed); err != nil {
 		return c, fmt.Errorf("read a commit: %w", err)
 	}
-	record, err := tx.UnpackCommit(packed)
-	if err == nil {
-		c.Commit, err = journal.DecodeCommit(record)
-	}
-	if err != nil {
+	if c.Commit, err = tx.DecodeCommit(packed); err != nil {
 		return c, fmt.Errorf("commit at %s: %w", c.Position, err)
 	}
 	return c, nil

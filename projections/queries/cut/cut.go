@@ -79,8 +79,8 @@ func (t *Tx) Next(ctx context.Context, partition int32) (domain.Position, error)
 	return at, nil
 }
 
-// UnpackCommit decompresses the record of a commit.
-func (t *Tx) UnpackCommit(record []byte) ([]byte, error) { return t.codec.UnpackCommit(record) }
+// DecodeCommit reads the record of a commit.
+func (t *Tx) DecodeCommit(record []byte) (journal.Commit, error) { return t.codec.DecodeCommit(record) }
 
 // DecodeJSON reads a column that holds JSON, and names it where it cannot.
 func DecodeJSON(what string, raw []byte, into any) error {

@@ -108,11 +108,7 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, 
 		if err := found.Scan(&at.Partition, &at.Offset, &packed); err != nil {
 			return nil, fmt.Errorf("read a commit: %w", err)
 		}
-		record, err := tx.UnpackCommit(packed)
-		if err != nil {
-			return nil, fmt.Errorf("commit at %s: %w", at, err)
-		}
-		commit, err := journal.DecodeCommit(record)
+		commit, err := tx.DecodeCommit(packed)
 		if err != nil {
 			return nil, fmt.Errorf("commit at %s: %w", at, err)
 		}
