@@ -177,7 +177,7 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 		if err := p.findBad(ctx, partition, from, ofStreams(records, suspects), suspects, cause, bad); err != nil {
 			return nil, err
 		}
-		set.forget(records) // what they were folded to is not written
+		set.forget(records, p.cfg.Partitions)
 		b := p.builder(partition, set)
 		b.unfoldable = bad
 		out, err := b.make(ctx, from, records)
