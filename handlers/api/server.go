@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/quota"
 )
 
@@ -207,7 +208,7 @@ func try(serve endpoint, c *call) (out answer, err error) {
 		}
 	}()
 	if _, err := url.ParseQuery(c.URL.RawQuery); err != nil {
-		return answer{}, invalidField("query", "the query of the URL cannot be read", "escape it", err)
+		return answer{}, document.InvalidField("query", "the query of the URL cannot be read", "escape it", err)
 	}
 	return serve(c)
 }
