@@ -28,23 +28,25 @@ import (
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
 type nodeConfig struct {
-	kafka      kafka.Config
-	database   string
-	listen     net.Listener
-	url        string
-	node       string
-	keys       *keystore.Store
-	tenants    tenants
-	engine     local.Config
-	basePath   string
-	onLost     string
-	tenantCap  int64
-	tenantRate int
-	maxBody    int64
-	grace      time.Duration
-	logger     *slog.Logger
-	getenv     func(string) string
-	point      func(string)
+	kafka kafka.Config
+	// replyTopics are prefixes of the topics that answers to commands may go to.
+	replyTopics []string
+	database    string
+	listen      net.Listener
+	url         string
+	node        string
+	keys        *keystore.Store
+	tenants     tenants
+	engine      local.Config
+	basePath    string
+	onLost      string
+	tenantCap   int64
+	tenantRate  int
+	maxBody     int64
+	grace       time.Duration
+	logger      *slog.Logger
+	getenv      func(string) string
+	point       func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time
@@ -92,7 +94,8 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 	if err = n.openDatabase(ctx); err != nil {
 		return n, err
 	}
-	for _, part := range []func() error{n.wireWrites, n.wireRouters, n.wireEffects, n.wireAPI} {
+	routers := func() error { return n.wireRouters(ctx) }
+	for _, part := range []func() error{n.wireWrites, routers, n.wireEffects, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}

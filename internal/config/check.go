@@ -62,13 +62,18 @@ func (c Config) check() error {
 	return nil
 }
 
+func isTopic(s string) bool { return regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`).MatchString(s) }
+
 func (c Config) checkStores(p *problems) {
 	p.want(c.Embedded || len(c.Brokers) > 0, "brokers", "no Kafka broker is given", "name at least one host:port, or use duolog dev")
 	for _, b := range c.Brokers {
 		p.want(isAddress(b, 1), "brokers", quote(b)+" is not host:port", "write it like kafka-1:9092")
 	}
-	p.want(regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`).MatchString(c.TopicPrefix), "topic_prefix",
+	p.want(isTopic(c.TopicPrefix), "topic_prefix",
 		quote(c.TopicPrefix)+" cannot begin a topic's name", "use up to 200 letters, digits, dots, dashes and underscores")
+	for _, prefix := range c.ReplyTopics {
+		p.want(isTopic(prefix), "reply_topics", quote(prefix)+" cannot begin a topic's name", "use up to 200 letters, digits, dots, dashes and underscores")
+	}
 	p.want(c.Embedded || c.DatabaseURL != "", "database_url", "no database is given",
 		"set it to postgres://user:password@host:5432/name, or use duolog dev")
 	if c.DatabaseURL != "" {

@@ -16,6 +16,7 @@ type Config struct {
 
 	Brokers     []string    `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
 	TopicPrefix string      `name:"topic-prefix" env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME" help:"What topic names begin with (default duolog). Another prefix is another log."`
+	ReplyTopics []string    `name:"reply-topics" env:"DUOLOG_REPLY_TOPICS" placeholder:"PREFIX,…" help:"What the topics begin with that answers to commands may be sent to (default the topic prefix and .replies). Wider lets who may send a command write to more topics."`
 	DatabaseURL DatabaseURL `name:"database-url" env:"DUOLOG_DATABASE_URL" placeholder:"URL" help:"postgres:// address of the read models. With a password, use the environment or the file: a flag shows in the process list."`
 
 	Listen    string `name:"listen" env:"DUOLOG_LISTEN" placeholder:"HOST:PORT" help:"Where the API listens (default 127.0.0.1:8080)."`
@@ -92,6 +93,7 @@ func (c Config) Resolve(defaults Config) (Config, error) {
 func (c Config) withDefaults(d Config) Config {
 	c.Brokers = orList(c.Brokers, d.Brokers)
 	c.TopicPrefix = cmp.Or(c.TopicPrefix, d.TopicPrefix)
+	c.ReplyTopics = orList(orList(c.ReplyTopics, d.ReplyTopics), []string{c.TopicPrefix + ".replies"})
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, d.DatabaseURL)
 	c.Listen = cmp.Or(c.Listen, d.Listen)
 	c.PublicURL = cmp.Or(c.PublicURL, d.PublicURL, reachable(c.Listen))

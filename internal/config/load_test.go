@@ -54,6 +54,7 @@ func TestFlagOverEnvironmentOverFileOverDefault(t *testing.T) {
 	got, _ = got.Resolve(config.Serve(got.StateDir))
 	got.File = ""
 	want := config.Serve("")
+	want.ReplyTopics = []string{"env.replies"}
 	want.TopicPrefix, want.Listen, want.PublicURL = "env", "127.0.0.1:3", "http://127.0.0.1:3"
 	want.Brokers, want.EngineProgram = []string{"c:3", "d:4"}, []string{"python", "-m", "agent"}
 	want.EngineGrace, want.MaxBody, want.TenantBytes, want.LogLevel = 7*time.Second, config.MiB, 2*config.GiB, "warn"

@@ -68,6 +68,15 @@ func (c Config) EventsTopic() string { return c.prefix() + ".events" }
 // RefusedTopic holds commands that could not be taken, with the reason.
 func (c Config) RefusedTopic() string { return c.prefix() + ".commands.refused" }
 
+// RepliesTopic is for answers to commands of those who have no topic of their own.
+func (c Config) RepliesTopic() string { return c.prefix() + ".replies" }
+
+// Own are the topics that nobody else's messages may come to: those of the log, and
+// the brokers' own.
+func (c Config) Own() []string {
+	return append(c.topics(), "__consumer_offsets", "__transaction_state")
+}
+
 func (c Config) topics() []string {
 	return []string{c.JournalTopic(), c.CommandsTopic(), c.EventsTopic(), c.RefusedTopic()}
 }

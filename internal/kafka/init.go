@@ -12,7 +12,11 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 )
 
-const readyPoll = 50 * time.Millisecond
+const (
+	readyPoll = 50 * time.Millisecond
+	// repliesRetention is a week, in milliseconds: an answer is of no use for longer.
+	repliesRetention = "604800000"
+)
 
 // Init makes the topics and writes the genesis records, partition 0 first. It
 // may run again: it finishes what was begun and returns the log that is there.
@@ -43,12 +47,15 @@ func Init(ctx context.Context, cfg Config, partitions int32, replication int16, 
 // createTopics makes what is missing and waits until every partition can be
 // written.
 func (c *conn) createTopics(ctx context.Context, partitions int32, replication int16) error {
-	for _, topic := range c.cfg.topics() {
+	for _, topic := range append(c.cfg.topics(), c.cfg.RepliesTopic()) {
 		detail := &sarama.TopicDetail{
 			NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: topicConfig(replication),
 		}
-		if topic == c.cfg.RefusedTopic() {
+		switch topic {
+		case c.cfg.RefusedTopic():
 			detail.NumPartitions = 1 // read by people, in one order
+		case c.cfg.RepliesTopic():
+			detail.ConfigEntries["retention.ms"] = new(repliesRetention)
 		}
 		_, err := await(ctx, func() (struct{}, error) {
 			return struct{}{}, c.admin.CreateTopic(topic, detail, false)
