@@ -19,7 +19,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: consume BROKERS TOPIC GROUP")
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // this is main
 	err := run(ctx, os.Args[1], os.Args[2], os.Args[3])
 	stop()
 	if err != nil {
