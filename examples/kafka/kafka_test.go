@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ func TestExamplesOverKafka(t *testing.T) {
 		t.Fatalf("journal init: %s%s", r.Out, r.Err)
 	}
 	f.Node("a", "").Start()
+	if _, shell := programs["kcat"]; shell {
+		pages(t, f)
+	}
 	var made []string
 	for name, p := range programs {
 		id := p.command(t, f, name+"-1", "start me by "+name, true)
@@ -122,4 +126,34 @@ func (p program) follow(t *testing.T, f *fleettest.Fleet, topic, group string) *
 		args = append(args, fmt.Sprintf("%s-%s", f.Prefix, group))
 	}
 	return fleettest.Launch(t, f.Dir, nil, p.consume[0], args...)
+}
+
+// pages runs the commands of the pages as they stand there, against this log.
+func pages(t *testing.T, f *fleettest.Fleet) {
+	t.Helper()
+	fleettest.OK(t, os.Mkdir(filepath.Join(f.Dir, ".duolog"), 0o700))
+	fleettest.Write(t, f.Token+"\n", f.Dir, ".duolog", "token")
+	here := strings.NewReplacer("127.0.0.1:9092", f.Brokers, "duolog.commands", f.Prefix+".commands", "duolog.replies", f.Prefix+".replies", "duolog.events", f.Prefix+".events")
+	ran := 0
+	for _, page := range []string{"producers.md", "consumers.md"} {
+		for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(fleettest.Read(t, "../../docs", page), -1) {
+			c := exec.CommandContext(t.Context(), "sh", "-ec", here.Replace(block[1])) //nolint:gosec // the pages' own words
+			c.Dir = f.Dir
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s%s", page, err, block[1], out)
+			}
+			ran++
+		}
+	}
+	if ran < 5 {
+		t.Errorf("the pages have %d commands", ran)
+	}
+	// What the pages sent is answered as they say.
+	answers := fleettest.Launch(t, f.Dir, nil, "kcat", "-C", "-q", "-u", "-o", "beginning", "-b", f.Brokers, "-t", f.Prefix+".replies")
+	answers.Said(t, `"id":"job-7"`)
+	answers.Said(t, `"id":"m-1"`)
+	answers.Kill()
+	if strings.Contains(answers.Out.String(), `"error"`) {
+		t.Errorf("a command of the pages was refused: %s", answers.Out.String())
+	}
 }
