@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/duolog/duolog/internal/fleettest"
 )
 
 // compose is what the tests read of compose.yaml.
@@ -15,6 +17,7 @@ type compose struct {
 }
 
 type service struct {
+	Image           string          `yaml:"image"`
 	Command         []string        `yaml:"command"`
 	Environment     map[string]any  `yaml:"environment"`
 	Secrets         []string        `yaml:"secrets"`
@@ -87,6 +90,15 @@ func TestComposeFitsTheProduct(t *testing.T) {
 		if !s.ReadOnly {
 			t.Errorf("%s writes to its root", name)
 		}
+	}
+}
+
+// TestComposeNamesTheKafkaOfTheTests: the one whose jars deploy/kafka runs.
+func TestComposeNamesTheKafkaOfTheTests(t *testing.T) {
+	t.Parallel()
+	_, version, _ := strings.Cut(composed(t).Services["kafka"].Image, ":")
+	if !strings.Contains(fleettest.Read(t, "kafka/pom.xml"), "<version>"+version+"</version>") {
+		t.Errorf("version %q of compose.yaml is not that of kafka/pom.xml", version)
 	}
 }
 

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +20,6 @@ mount -o remount,bind,ro "$1"
 mount --bind /proc "$1/proc"
 mount --bind "$2" "$1/var/lib/duolog/state"
 mount --bind "$3" "$1/var/lib/duolog/keystore"
-cd "$1"
 root=$1
 shift 3
 exec chroot --userspec=65532:65532 --groups= "$root" /duolog "$@"`
@@ -27,8 +27,8 @@ exec chroot --userspec=65532:65532 --groups= "$root" /duolog "$@"`
 // nobody is the user of the image.
 const nobody = 65532
 
-// TestImageIsNobodysInEachStage: a stage without a user would run as root.
-func TestImageIsNobodysInEachStage(t *testing.T) {
+// TestImageStages: a stage without a user would run as root, and each ends with a command of the product.
+func TestImageStages(t *testing.T) {
 	t.Parallel()
 	stages := strings.Split(fleettest.Read(t, "Dockerfile"), "\nFROM ")[2:]
 	if len(stages) != 2 {
@@ -38,6 +38,12 @@ func TestImageIsNobodysInEachStage(t *testing.T) {
 		if !strings.Contains(stage, fmt.Sprintf("\nUSER %d:%d\n", nobody, nobody)) {
 			t.Errorf("no user in FROM %s", stage)
 		}
+		_, text, _ := strings.Cut(stage, "\nCMD ")
+		var command []string
+		if err := json.Unmarshal([]byte(text), &command); err != nil {
+			t.Errorf("CMD %s: %v", text, err)
+		}
+		understood(t, command)
 	}
 }
 
