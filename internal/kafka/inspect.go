@@ -29,6 +29,9 @@ func Check(ctx context.Context, cfg Config) []Finding {
 }
 
 func unreachable(err error) Finding {
+	if known, ok := errors.AsType[*domain.Error](err); ok {
+		return Finding{Name: "kafka brokers", Problem: known.Message, Fix: known.Fix}
+	}
 	return Finding{
 		Name: "kafka brokers", Problem: "Kafka does not answer: " + err.Error(),
 		Fix: "start the brokers, or name the right ones",
