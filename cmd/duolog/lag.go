@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 )
 
 const (
 	// showEvery is how often the offsets of the projector are shown to tools.
 	showEvery = time.Second
-	// showAgain is when an offset that stands still is shown once more: Kafka
+	// showAgain is when offsets that stand still are shown once more: Kafka
 	// forgets those of a group without members after a week.
 	showAgain = time.Hour
 )
@@ -19,47 +20,38 @@ const (
 func (n *node) showLag(ctx context.Context) error {
 	tick := time.NewTicker(showEvery)
 	defer tick.Stop()
-	shown, failing, fresh := map[int32]int64{}, false, n.cfg.now()
+	shown, begun, failing := map[int32]int64{}, n.cfg.now(), false
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
 		}
-		if now := n.cfg.now(); now.Sub(fresh) >= showAgain {
-			clear(shown)
-			fresh = now
+		if now := n.cfg.now(); now.Sub(begun) >= showAgain {
+			shown, begun = map[int32]int64{}, now
 		}
-		next := n.unshown(shown)
-		err := n.log.ShowProjected(ctx, next)
-		if err != nil {
-			if !failing && ctx.Err() == nil {
-				n.cfg.logger.InfoContext(ctx, "the lag of the read models is not shown to Kafka's tools", slog.Any("error", err))
-			}
-			failing = true
-			continue
+		err := n.showOnce(ctx, shown)
+		if err != nil && !failing && ctx.Err() == nil {
+			n.cfg.logger.InfoContext(ctx, "how far the read models are is not shown to Kafka's tools", slog.Any("error", err))
 		}
-		failing = false
-		for p, offset := range next {
-			shown[p] = offset
-		}
+		failing = err != nil
 	}
 }
 
-// unshown are the offsets of this node's partitions that changed. A partition that
-// goes to another node is forgotten: it may come back.
-func (n *node) unshown(shown map[int32]int64) map[int32]int64 {
-	next, owned := map[int32]int64{}, map[int32]bool{}
+// showOnce shows what changed since it was shown. A partition that went to another
+// node is forgotten: it may come back.
+func (n *node) showOnce(ctx context.Context, shown map[int32]int64) error {
+	now, changed := map[int32]int64{}, map[int32]int64{}
 	for _, p := range n.leases.Owned() {
-		owned[p] = true
-		if offset := n.visible.Next(p); shown[p] != offset {
-			next[p] = offset
+		now[p] = n.visible.Next(p)
+		if now[p] != shown[p] {
+			changed[p] = now[p]
 		}
 	}
-	for p := range shown {
-		if !owned[p] {
-			delete(shown, p)
-		}
+	maps.DeleteFunc(shown, func(p int32, _ int64) bool { _, owned := now[p]; return !owned })
+	err := n.log.ShowProjected(ctx, changed)
+	if err == nil {
+		maps.Copy(shown, changed)
 	}
-	return next
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -67,7 +66,7 @@ func TestWhoIsLetIn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := identify(t, newCluster(t, test.cluster...), test.s)
+			err := identify(t, newCluster(t, test.cluster...).ListenAddrs(), test.s)
 			wantRefusal(t, err, test.field, test.says)
 		})
 	}
@@ -79,14 +78,14 @@ func TestRefusedPassword(t *testing.T) {
 	t.Parallel()
 	s := access.Settings{User: "mia", PasswordFile: accesstest.WriteFile(t, "password", []byte("wrong\n"))}
 	cluster := newCluster(t, kfake.EnableSASL(), kfake.Superuser(access.ScramSHA512, "mia", "secret"))
-	wantRefusal(t, identify(t, cluster, s), "brokers", "its listener for SASL_PLAINTEXT")
+	wantRefusal(t, identify(t, cluster.ListenAddrs(), s), "brokers", "its listener for SASL_PLAINTEXT")
 	cluster.ControlKey(saslAuthenticateKey, func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 		resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
 		return resp, nil, true
 	})
-	err := identify(t, cluster, s)
+	err := identify(t, cluster.ListenAddrs(), s)
 	wantRefusal(t, err, "kafka_password_file", "refuses user mia")
 	if strings.Contains(err.Error(), "wrong") {
 		t.Errorf("the password shows: %v", err)
@@ -99,7 +98,7 @@ func TestANewPasswordCountsForTheNextConnection(t *testing.T) {
 	cluster := newCluster(t, kfake.EnableSASL(), kfake.Superuser(access.ScramSHA512, "mia", "new"))
 	file := accesstest.WriteFile(t, "password", []byte("old\n"))
 	cfg := kafka.Config{Brokers: cluster.ListenAddrs(), Access: access.Settings{User: "mia", PasswordFile: file}}
-	s := cfg.JournalSarama(t)
+	s := made(t)(cfg.JournalSarama())
 	if err := kafka.Greet(cfg.Brokers[0], s); err == nil {
 		t.Fatal("the old password is taken")
 	}
@@ -120,10 +119,9 @@ func newCluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 }
 
 // identify asks as every command begins, and says how the connection went.
-func identify(t *testing.T, cluster *kfake.Cluster, s access.Settings) error {
+func identify(t *testing.T, brokers []string, s access.Settings) error {
 	t.Helper()
-	cfg := kafka.Config{Brokers: cluster.ListenAddrs(), Prefix: "t" + uuid.NewString()[:8], Access: s}
-	_, err := kafka.Identify(t.Context(), cfg)
+	_, err := kafka.Identify(t.Context(), kafka.Config{Brokers: brokers, Prefix: "nowhere", Access: s})
 	if got, ok := errors.AsType[*domain.Error](err); ok && got.Field == "" && got.Code == domain.CodeNotFound {
 		return nil // there is no journal, and that was asked of Kafka
 	}

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"testing"
 
 	"github.com/IBM/sarama"
 
@@ -11,23 +10,13 @@ import (
 )
 
 // JournalSarama is what the journal's clients are built with.
-func (c Config) JournalSarama(tb testing.TB) *sarama.Config { return made(tb)(c.saramaBase()) }
+func (c Config) JournalSarama() (*sarama.Config, error) { return c.saramaBase() }
 
 // CommandsSarama is what publishers are built with.
-func (c Config) CommandsSarama(tb testing.TB) *sarama.Config { return made(tb)(c.saramaCommands()) }
+func (c Config) CommandsSarama() (*sarama.Config, error) { return c.saramaCommands() }
 
 // GroupSarama is what subscribers are built with.
-func (c Config) GroupSarama(tb testing.TB) *sarama.Config { return made(tb)(c.saramaGroup()) }
-
-func made(tb testing.TB) func(*sarama.Config, error) *sarama.Config {
-	tb.Helper()
-	return func(s *sarama.Config, err error) *sarama.Config {
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return s
-	}
-}
+func (c Config) GroupSarama() (*sarama.Config, error) { return c.saramaGroup() }
 
 // Greet connects with the configuration of a client that is there already.
 func Greet(address string, s *sarama.Config) error { return greet(address, s) }

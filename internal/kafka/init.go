@@ -35,9 +35,10 @@ func Init(ctx context.Context, cfg Config, partitions int32, replication int16, 
 	}
 	defer func() { _ = c.close() }()
 	if err := c.createTopics(ctx, partitions, replication); err != nil {
-		return journal.Genesis{}, fmt.Errorf("init journal: %w", err)
+		return journal.Genesis{}, fmt.Errorf("init journal: %w", cfg.withoutRight(err))
 	}
-	return c.writeGenesis(ctx, partitions, newID)
+	g, err := c.writeGenesis(ctx, partitions, newID)
+	return g, cfg.withoutRight(err)
 }
 
 // createTopics makes what is missing and waits until every partition can be

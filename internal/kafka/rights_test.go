@@ -131,7 +131,7 @@ func receive(ctx context.Context, t *testing.T, sub message.Subscriber, err erro
 // the page names.
 func follows(ctx context.Context, t *testing.T, cfg kafka.Config) {
 	t.Helper()
-	group, err := sarama.NewConsumerGroup(cfg.Brokers, "audit", cfg.GroupSarama(t))
+	group, err := sarama.NewConsumerGroup(cfg.Brokers, "audit", made(t)(cfg.GroupSarama()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,25 @@ func (c Config) named(address string, err error) error {
 	return nil
 }
 
+// withoutRight says who lacks a right, where that is what an error says.
+func (c Config) withoutRight(err error) error {
+	if !errors.Is(err, sarama.ErrTopicAuthorizationFailed) && !errors.Is(err, sarama.ErrClusterAuthorizationFailed) &&
+		!errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
+		return err
+	}
+	who := "Kafka lets nobody do this without a name"
+	switch {
+	case c.Access.User != "":
+		who = "Kafka does not let user " + c.Access.User + " do this"
+	case c.Access.Cert != "":
+		who = "Kafka does not let the subject of " + c.Access.Cert + " do this"
+	}
+	return &domain.Error{
+		Code: domain.CodeForbidden, Field: "kafka_user", Message: who + ": " + err.Error(), Err: err,
+		Fix: "give it the rights that docs/kafka.md lists (kafka-acls), or name another user",
+	}
+}
+
 // refusedUser is about user and password.
 func (c Config) refusedUser(address string, err error) *domain.Error {
 	mechanism := c.Access.Mechanism()

@@ -26,14 +26,14 @@ func (g *Guarded) GrantAsDocumented(prefix string) {
 // a broker takes in all of it in order.
 func (g *Guarded) Grant(acls ...*sarama.ResourceAcls) {
 	g.tb.Helper()
-	if err := g.admin.CreateACLs(acls); err != nil {
+	if err := g.Admin.CreateACLs(acls); err != nil {
 		g.tb.Fatalf("grant: %v", err)
 	}
 	last := acls[len(acls)-1]
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		found, err := g.admin.ListAcls(sarama.AclFilter{
+		found, err := g.Admin.ListAcls(sarama.AclFilter{
 			ResourceType: last.ResourceType, ResourceName: &last.ResourceName, ResourcePatternTypeFilter: last.ResourcePatternType,
 			Principal: &last.Acls[0].Principal, Operation: last.Acls[0].Operation, PermissionType: sarama.AclPermissionAllow,
 		})

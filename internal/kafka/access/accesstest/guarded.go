@@ -18,8 +18,9 @@ import (
 type Guarded struct {
 	tb      testing.TB
 	Brokers []string
-	ca      string
-	admin   sarama.ClusterAdmin
+	// Admin may do everything.
+	Admin sarama.ClusterAdmin
+	ca    string
 }
 
 // NewGuarded is the real Apache Kafka that deploy/kafka/with-kafka started, or one
@@ -37,10 +38,10 @@ func NewGuarded(tb testing.TB) *Guarded {
 		admins = g.Brokers
 	}
 	var err error
-	if g.admin, err = sarama.NewClusterAdmin(admins, s); err != nil {
+	if g.Admin, err = sarama.NewClusterAdmin(admins, s); err != nil {
 		tb.Fatalf("connect admin: %v", err)
 	}
-	tb.Cleanup(func() { _ = g.admin.Close() })
+	tb.Cleanup(func() { _ = g.Admin.Close() })
 	return g
 }
 
@@ -57,7 +58,7 @@ func Real(tb testing.TB) string {
 // Line is what a file says.
 func Line(tb testing.TB, dir, name string) string {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // of a test
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func (g *Guarded) start(s *sarama.Config) {
 func (g *Guarded) User(name string) access.Settings {
 	g.tb.Helper()
 	password := "of " + name
-	results, err := g.admin.UpsertUserScramCredentials([]sarama.AlterUserScramCredentialsUpsert{{
+	results, err := g.Admin.UpsertUserScramCredentials([]sarama.AlterUserScramCredentialsUpsert{{
 		Name: name, Mechanism: sarama.SCRAM_MECHANISM_SHA_512, Iterations: 4096, Salt: []byte("salt of " + name), Password: []byte(password),
 	}})
 	if err != nil || len(results) != 1 || results[0].ErrorCode != sarama.ErrNoError {
