@@ -42,26 +42,40 @@ func Init(ctx context.Context, cfg Config, partitions int32, replication int16, 
 }
 
 // createTopics makes what is missing and waits until every partition can be
-// written.
+// written. Where somebody made the topics already it takes no right to make any.
 func (c *conn) createTopics(ctx context.Context, partitions int32, replication int16) error {
+	there, err := c.counts(ctx, c.cfg.topics())
+	if err != nil {
+		return err
+	}
 	for _, topic := range c.cfg.topics() {
-		detail := &sarama.TopicDetail{
-			NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: topicConfig(replication),
-		}
-		if topic == c.cfg.RefusedTopic() {
-			detail.NumPartitions = 1 // read by people, in one order
-		}
-		_, err := await(ctx, func() (struct{}, error) {
-			return struct{}{}, c.admin.CreateTopic(topic, detail, false)
-		}, nil)
-		if err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", topic, err)
+		if there[topic] == 0 {
+			if err := c.createTopic(ctx, topic, partitions, replication); err != nil {
+				return fmt.Errorf("create topic %s: %w", topic, err)
+			}
 		}
 		if err := c.waitReady(ctx, topic); err != nil {
 			return fmt.Errorf("wait for topic %s: %w", topic, err)
 		}
 	}
 	return c.checkCounts(ctx, partitions)
+}
+
+// createTopic makes a topic, unless somebody was faster.
+func (c *conn) createTopic(ctx context.Context, topic string, partitions int32, replication int16) error {
+	detail := &sarama.TopicDetail{
+		NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: topicConfig(replication),
+	}
+	if topic == c.cfg.RefusedTopic() {
+		detail.NumPartitions = 1 // read by people, in one order
+	}
+	_, err := await(ctx, func() (struct{}, error) {
+		return struct{}{}, c.admin.CreateTopic(topic, detail, false)
+	}, nil)
+	if errors.Is(err, sarama.ErrTopicAlreadyExists) {
+		return nil
+	}
+	return err
 }
 
 // checkCounts refuses another count than the one asked for, before anything is

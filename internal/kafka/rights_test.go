@@ -57,6 +57,24 @@ func TestRightsOnKafka(t *testing.T) {
 	follows(ctx, t, consumer)
 }
 
+// TestInitOnTopicsMadeForKafka: where others make the topics, init takes the rights
+// of a node.
+func TestInitOnTopicsMadeForKafka(t *testing.T) {
+	t.Parallel()
+	g := accesstest.NewGuarded(t)
+	prefix := "r" + uuid.NewString()[:8]
+	node := kafka.Config{Brokers: g.Brokers, Access: g.User(prefix + "-node"), Prefix: prefix}
+	g.GrantAsDocumented(prefix)
+	for _, topic := range []string{node.JournalTopic(), node.CommandsTopic(), node.EventsTopic(), node.RefusedTopic()} {
+		if err := g.Admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: 1}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := kafka.Init(t.Context(), node, 1, 1, uuid.New); err != nil {
+		t.Errorf("init: %v", err)
+	}
+}
+
 // nodeDoesItsWork is every way in which a node speaks to Kafka.
 func nodeDoesItsWork(ctx context.Context, t *testing.T, cfg kafka.Config) {
 	t.Helper()
