@@ -1,12 +1,16 @@
 package kafka_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -139,5 +143,44 @@ func wantRefusal(t *testing.T, err error, field, says string) {
 	got, ok := errors.AsType[*domain.Error](err)
 	if !ok || got.Field != field || !strings.Contains(got.Message, says) || got.Fix == "" {
 		t.Errorf("got %+v (%v), want %s: …%s…", got, err, field, says)
+	}
+}
+
+// TestBrokersAskWhoItIsAgain: connections that are up prove themselves anew, and
+// what is on its way over them arrives.
+func TestBrokersAskWhoItIsAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cluster := newCluster(t, kfake.EnableSASL(), kfake.Superuser(access.ScramSHA512, "mia", "secret"),
+		kfake.BrokerConfigs(map[string]string{"connections.max.reauth.ms": "100"}))
+	s := access.Settings{User: "mia", PasswordFile: accesstest.WriteFile(t, "password", []byte("secret\n"))}
+	cfg := kafka.Config{Brokers: cluster.ListenAddrs(), Access: s}
+	if _, err := kafka.Init(ctx, cfg, 1, 1, uuid.New); err != nil {
+		t.Fatal(err)
+	}
+	log, err := kafka.Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	if _, err := log.Append(ctx, record("0")); err != nil { // connects
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	cluster.ControlKey(saslAuthenticateKey, func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	want := "0"
+	for i := 1; asked.Load() < 10 && ctx.Err() == nil; i++ {
+		if _, err := log.Append(ctx, record(strconv.Itoa(i))); err != nil {
+			t.Fatalf("append %d: %v", i, err)
+		}
+		want += " " + strconv.Itoa(i)
+	}
+	if got := values(ctx, t, log); got != want {
+		t.Errorf("the journal holds %s, want %s", got, want)
 	}
 }
