@@ -235,7 +235,7 @@ func (n *node) run(ctx context.Context) error {
 	stages := []*stage{
 		begin(ctx, failed, n.runEngine, n.effects.RunHome, n.runRouters),
 		begin(ctx, failed, n.leases.Run),
-		begin(ctx, failed, n.dispatch.Run, n.listen, n.watch),
+		begin(ctx, failed, n.dispatch.Run, n.listen, n.watch, n.showLag),
 	}
 	server := begin(ctx, failed, n.serve)
 	var cause error

@@ -74,7 +74,7 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 	}
 	n, err := newNode(ctx, nodeConfig{
 		kafka: kafka.Config{
-			Brokers: cfg.Brokers, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
+			Brokers: cfg.Brokers, Access: cfg.Kafka, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
 		},
 		replyTopics: cfg.ReplyTopics, database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
 		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),

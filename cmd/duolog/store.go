@@ -21,7 +21,9 @@ func (f storeFlags) kafka() (kafka.Config, connection, error) {
 	if err != nil {
 		return kafka.Config{}, c, err
 	}
-	return kafka.Config{Brokers: c.Brokers, Prefix: c.Prefix, ClientID: "duolog-cli", Logger: slog.New(slog.DiscardHandler)}, c, nil
+	return kafka.Config{
+		Brokers: c.Brokers, Access: c.access, Prefix: c.Prefix, ClientID: "duolog-cli", Logger: slog.New(slog.DiscardHandler),
+	}, c, nil
 }
 
 // openLog opens the log alone.

@@ -69,6 +69,7 @@ func (c Config) checkStores(p *problems) {
 	for _, b := range c.Brokers {
 		p.want(isAddress(b, 1), "brokers", quote(b)+" is not host:port", "write it like kafka-1:9092")
 	}
+	*p = append(*p, c.Kafka.Problems()...)
 	p.want(isTopic(c.TopicPrefix), "topic_prefix",
 		quote(c.TopicPrefix)+" cannot begin a topic's name", "use up to 200 letters, digits, dots, dashes and underscores")
 	for _, prefix := range c.ReplyTopics {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Config is everything a node can be told. A zero field is one nobody set; see
@@ -14,7 +16,9 @@ import (
 type Config struct {
 	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"YAML file with any of these settings (topic_prefix for --topic-prefix), the tenants and the tokens."`
 
-	Brokers     []string    `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
+	Brokers []string        `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
+	Kafka   access.Settings `embed:"" prefix:"kafka-" envprefix:"DUOLOG_KAFKA_"`
+
 	TopicPrefix string      `name:"topic-prefix" env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME" help:"What topic names begin with (default duolog). Another prefix is another log."`
 	ReplyTopics []string    `name:"reply-topics" env:"DUOLOG_REPLY_TOPICS" placeholder:"PREFIX,…" help:"What the topics begin with that answers to commands may be sent to (default the topic prefix and .replies). Wider lets who may send a command write to more topics."`
 	DatabaseURL DatabaseURL `name:"database-url" env:"DUOLOG_DATABASE_URL" placeholder:"URL" help:"postgres:// address of the read models. With a password, use the environment or the file: a flag shows in the process list."`

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Config says which cluster and which topics. The zero value needs brokers.
@@ -16,6 +17,8 @@ type Config struct {
 	// One that is down costs a dial timeout, one of another cluster mixes logs
 	// (the genesis check finds that).
 	Brokers []string
+	// Access is how clients and brokers come to trust each other.
+	Access access.Settings
 	// Prefix leads every topic name; "duolog" when empty. Another prefix is
 	// another log.
 	Prefix string
@@ -49,6 +52,9 @@ func (c Config) Validate() error {
 	if p := c.prefix(); len(p) > maxPrefix || !regexp.MustCompile(`^[a-zA-Z0-9._-]+$`).MatchString(p) {
 		return domain.InvalidField("prefix", "topic prefix "+p+" is not a topic name",
 			"use up to 200 letters, digits, dots, dashes and underscores")
+	}
+	if problems := c.Access.Problems(); len(problems) > 0 {
+		return problems[0]
 	}
 	if c.WatchInterval < 0 {
 		return domain.InvalidField("watch_interval", "the watch interval is negative", "leave it out for one minute")

@@ -72,8 +72,12 @@ func newPublisher(cfg Config, m marshaler) (message.Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	config, err := cfg.saramaCommands()
+	if err != nil {
+		return nil, fmt.Errorf("connect publisher: %w", err)
+	}
 	pub, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{
-		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: cfg.saramaCommands(),
+		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: config,
 	}, wmlog.New(cfg.logger()))
 	if err != nil {
 		return nil, fmt.Errorf("connect publisher: %w", err)
