@@ -49,7 +49,10 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe is told of each written batch; nil to leave it out.
 	Observe func(partition int32, records, ignored int, took time.Duration)
-	Now     func() time.Time
+	// Traced is told of each commit of a written batch that is part of a trace;
+	// nil to leave it out.
+	Traced func(Traced)
+	Now    func() time.Time
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -153,7 +156,9 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 		p.cfg.Recent.add(out)
 	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
-	p.cfg.Observe(partition, len(records), len(out.rows.ignored), p.cfg.Now().Sub(began))
+	ended := p.cfg.Now()
+	p.cfg.Observe(partition, len(records), len(out.rows.ignored), ended.Sub(began))
+	p.tell(out.traced, began, ended)
 	for _, s := range out.rows.stopped.rows {
 		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),
 			slog.Int64("offset", s.offset), slog.Int("partition", int(partition)))

@@ -22,6 +22,7 @@ type rows struct {
 	messages      keyed[messageKey, messageRow]
 	deliveries    keyed[deliveryKey, deliveryRow]
 	intents       []intentRow
+	traces        []traceRow
 	// touched are the streams whose intents are written anew.
 	touched []string
 }
@@ -46,6 +47,7 @@ func (r *rows) statements() []statement {
 		r.insertMessages(),
 		r.insertDeliveries(),
 		r.insertIntents(),
+		r.insertTraces(),
 	} {
 		if s.sql != "" {
 			out = append(out, s)
