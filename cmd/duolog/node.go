@@ -23,7 +23,9 @@ import (
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
+	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/traces"
 )
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
@@ -43,8 +45,10 @@ type nodeConfig struct {
 	maxBody    int64
 	grace      time.Duration
 	logger     *slog.Logger
-	getenv     func(string) string
-	point      func(string)
+	// traces is nil where nothing is traced.
+	traces *telemetry.Traces
+	getenv func(string) string
+	point  func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time
@@ -170,7 +174,7 @@ func (n *node) wireWrites() error {
 	recent := projections.NewRecent()
 	n.projector, err = projections.New(projections.Config{
 		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
-		Logger: n.cfg.logger, Observe: n.projected, Now: n.cfg.now, Point: n.cfg.point,
+		Logger: n.cfg.logger, Observe: n.projected, Traced: n.traced(), Now: n.cfg.now, Point: n.cfg.point,
 	})
 	if err != nil {
 		return err
@@ -179,7 +183,7 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point})
+	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point, Tracer: n.tracer(), Traces: traces.New(n.db.Read)})
 	return nil
 }
 

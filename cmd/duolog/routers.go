@@ -36,7 +36,7 @@ func (n *node) wireRouters() error {
 	n.closers = append(n.closers, func() { _ = subscriber.Close() })
 	fromInbox, err := inbox.New(inbox.Config{
 		Dispatch: n.dispatch, Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(),
-		Logger: n.cfg.logger, Observe: n.metrics.command, Point: n.cfg.point,
+		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.command, Point: n.cfg.point,
 	})
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 			}
 			return s, err
 		},
-		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
+		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
 	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core), saga.NewCallback(core, answers, n.adapters()))
 }
 

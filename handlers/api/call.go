@@ -10,6 +10,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
@@ -77,6 +78,7 @@ func (s *Server) stream(c *call) (domain.StreamID, error) {
 	if c.who.Run != nil && c.who.Workflow != stream.ID {
 		return stream, noSuchWorkflow()
 	}
+	about.Of(c.Context()).Touches(stream)
 	return stream, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/projections/queries/conversations"
 )
@@ -39,6 +40,7 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 		Conversation: command, Principal: c.principal(""),
 		CommandID: dispatch.CommandID(c.who.Tenant, c.keyOwner(), "message:"+id.String()+":"+command.MessageID),
 	}
+	about.Of(c.Context()).Touches(r.Stream)
 	envelope, err := dispatch.NewEnvelope(r)
 	if err != nil {
 		return answer{}, err

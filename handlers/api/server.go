@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/quota"
 )
 
@@ -119,6 +120,7 @@ func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
 func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := s.cfg.Now()
+		r, done := s.begin(r, pattern)
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		c := &call{Request: r.WithContext(ctx), w: w}
@@ -130,6 +132,7 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		}
 		write(w, out)
 		s.report(r, pattern, out.status, began, err)
+		done(out.status, err)
 		if out.follow != nil {
 			s.streamTo(r.Context(), w, out.follow)
 		}
@@ -153,7 +156,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	err := m.refusal(r)
 	out := refuse(w, r, err)
 	write(w, out)
-	s.report(r, "", out.status, began, err)
+	ctx, _ := about.Begin(r.Context(), r.Header.Get(requestIDHeader))
+	s.report(r.WithContext(ctx), "", out.status, began, err)
 }
 
 // handle adds a handler to the mux, which knows it by a match.
@@ -249,7 +253,7 @@ func (s *Server) report(r *http.Request, route string, status int, began time.Ti
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", r.Header.Get(requestIDHeader)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", status), slog.Duration("took", took),
 	}
 	if err != nil {

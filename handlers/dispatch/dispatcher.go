@@ -13,6 +13,7 @@ import (
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/quota"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
@@ -155,10 +156,13 @@ func (d *Dispatcher) Do(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	defer release()
+	ctx, span := tracing.Start(ctx, "command")
 	for {
 		result, err := d.once(ctx, &req)
 		if domain.CodeOf(err) != domain.CodeStreamStopped || !pause(ctx) {
-			d.cfg.Observe(outcomeOf(result, err))
+			outcome := outcomeOf(result, err)
+			d.cfg.Observe(outcome)
+			endCommand(span, &req, result, outcome, err)
 			return result, err
 		}
 	}

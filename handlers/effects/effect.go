@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/wait"
@@ -50,7 +51,12 @@ type job struct {
 
 // do makes one effect and notes how that went.
 func (r *Runner) do(ctx context.Context, in intents.Intent) {
+	ctx, work := about.Begin(ctx, "")
+	work.Touches(in.Stream)
+	ctx, span := r.resume(ctx, in.Kind, in.ID, "effect "+string(in.Kind))
+	span.Touches(in.Stream)
 	err := r.effect(ctx, in)
+	endEffect(span, err)
 	attrs := []any{
 		slog.String("stream", in.Stream.String()), slog.String("kind", string(in.Kind)),
 		slog.String("id", in.ID.String()), slog.String("destination", in.Lane), slog.Any("error", err),

@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // Metadata of messages. The key is what the publishers of this product send as
@@ -74,6 +75,7 @@ func envelopeMessage(ctx context.Context, e dispatch.Envelope) (*message.Message
 	msg.SetContext(ctx)
 	msg.Metadata.Set(metadataKey, e.Stream)
 	msg.Metadata.Set(metadataContent, "application/json")
+	set(msg.Metadata, tracing.Header, tracing.Parent(ctx))
 	return msg, nil
 }
 

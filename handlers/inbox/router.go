@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wmlog"
 )
 
@@ -30,6 +33,8 @@ type Config struct {
 	Subscriber message.Subscriber
 	Topic      string
 	Logger     *slog.Logger
+	// Tracer traces the commands; the zero value none.
+	Tracer tracing.Tracer
 	// Observe is told what became of each message, by code; nil to leave it out.
 	Observe func(outcome string)
 	// Point is called at named points for crash tests; nil outside them.
@@ -93,8 +98,11 @@ type handler struct{ cfg Config }
 func (h *handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), Hold)
 	defer cancel()
+	ctx, _ = about.Begin(ctx, "")
+	ctx, span := h.cfg.Tracer.Begin(ctx, msg.Metadata.Get(tracing.Header), "inbox", trace.SpanKindConsumer)
 	h.cfg.Point("inbox.before_verdict")
 	err := Safely(func() error { return h.carryOut(ctx, msg.Payload) })
+	span.End(err)
 	h.cfg.Point("inbox.before_acknowledge")
 	switch {
 	case err == nil:
@@ -120,6 +128,7 @@ func (h *handler) carryOut(ctx context.Context, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	about.Of(ctx).Touches(req.Stream)
 	_, err = Insist(ctx, h.cfg.Dispatch, req)
 	return err
 }

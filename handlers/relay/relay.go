@@ -17,6 +17,7 @@ import (
 
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/feed"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
@@ -41,6 +42,11 @@ type Visible interface {
 	Changed(partition int32) <-chan struct{}
 }
 
+// Traces finds the traceparents of those of the commits that have one.
+type Traces interface {
+	Commits(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error)
+}
+
 // Config is what a Relay is made of.
 type Config struct {
 	Commits    Commits
@@ -50,6 +56,10 @@ type Config struct {
 	// Log is the id of the log; each event names it beside its position.
 	Log    uuid.UUID
 	Logger *slog.Logger
+	// Tracer traces the publishing of commits that have a trace, by Traces; the
+	// zero value nothing.
+	Tracer tracing.Tracer
+	Traces Traces
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -163,11 +173,16 @@ func (r *Relay) published(ctx context.Context, partition int32, record journal.R
 }
 
 // publish writes the events of the next commits and returns where to go on.
-func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip int) (int64, error) {
+func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip int) (next int64, err error) {
 	commits, err := r.cfg.Commits.From(ctx, partition, from, batchCommits)
 	if err != nil || len(commits) == 0 {
 		return from, err
 	}
+	spans, err := r.trace(ctx, commits)
+	if err != nil {
+		return from, err
+	}
+	defer func() { spans.end(err) }()
 	var messages []journal.Message
 	for _, c := range commits {
 		events := feed.Of(c.Commit, c.Position)
@@ -179,7 +194,7 @@ func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip i
 			if err != nil {
 				return from, err
 			}
-			messages = append(messages, m)
+			messages = append(messages, spans.carry(c, m))
 		}
 	}
 	r.cfg.Point("relay.before_publish")
