@@ -21,7 +21,7 @@ type client struct {
 	base, token, workflow string
 	// trace is the W3C trace context the run is part of, empty for none.
 	trace string
-	http                  *http.Client
+	http  *http.Client
 	// delays are the pauses between tries of one request.
 	delays []time.Duration
 }
