@@ -47,8 +47,9 @@ type Config struct {
 	// Recent is given what was written; nil to leave it out.
 	Recent *Recent
 	Logger *slog.Logger
-	// Observe is told of each written batch; nil to leave it out.
-	Observe func(partition int32, records, ignored int, took time.Duration)
+	// Observe is told of each written batch, and how many records of it were
+	// ignored for which reason; nil to leave it out.
+	Observe func(partition int32, records int, ignored map[string]int, took time.Duration)
 	// Traced is told of each commit of a written batch that is part of a trace;
 	// nil to leave it out.
 	Traced func(Traced)
@@ -74,7 +75,7 @@ func New(cfg Config) (*Projector, error) {
 		cfg.Point = func(string) {}
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(int32, int, int, time.Duration) {}
+		cfg.Observe = func(int32, int, map[string]int, time.Duration) {}
 	}
 	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions)}, nil
 }
@@ -157,7 +158,7 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
 	ended := p.cfg.Now()
-	p.cfg.Observe(partition, len(records), len(out.rows.ignored), ended.Sub(began))
+	p.cfg.Observe(partition, len(records), out.rows.reasons(), ended.Sub(began))
 	p.tell(out.traced, began, ended)
 	for _, s := range out.rows.stopped.rows {
 		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),

@@ -27,6 +27,18 @@ type rows struct {
 	touched []string
 }
 
+// reasons counts the ignored records; nil for none.
+func (r *rows) reasons() map[string]int {
+	if len(r.ignored) == 0 {
+		return nil
+	}
+	out := map[string]int{}
+	for _, i := range r.ignored {
+		out[i.reason]++
+	}
+	return out
+}
+
 // statements are the inserts of the tables that have rows, in a fixed order.
 func (r *rows) statements() []statement {
 	var out []statement

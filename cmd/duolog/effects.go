@@ -20,7 +20,7 @@ func (n *node) wireEffects() error {
 		Engines: n.engines(), Adapters: n.adapters(),
 		Tokens: minter{n.cfg.keys, n.cfg.now}, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
 		Instance: n.instance, OnLost: n.cfg.onLost, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
-		Tracer: n.tracer(), Traces: traces.New(n.db.Read),
+		Observe: n.metrics.Effects.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read),
 	})
 	return err
 }

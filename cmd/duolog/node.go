@@ -76,7 +76,9 @@ type node struct {
 	// stopping is closed when the node begins to stop.
 	stopping chan struct{}
 	routers  []*message.Router
-	closers  []func()
+	// sagaGroups are the consumer groups of the sagas.
+	sagaGroups []string
+	closers    []func()
 }
 
 // newNode opens the log and the database, checks that they belong together, and
@@ -169,7 +171,7 @@ func (n *node) wireWrites() error {
 	n.dispatch = dispatch.New(dispatch.Config{
 		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
-		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Point: n.cfg.point,
+		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Refused: n.metrics.refused, Point: n.cfg.point,
 	})
 	recent := projections.NewRecent()
 	n.projector, err = projections.New(projections.Config{
@@ -183,7 +185,7 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point, Tracer: n.tracer(), Traces: traces.New(n.db.Read)})
+	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point, Observe: n.metrics.Relay.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read)})
 	return nil
 }
 
@@ -222,7 +224,7 @@ func (n *node) project(ctx context.Context, partition int32) error {
 	return err
 }
 
-func (n *node) projected(partition int32, records, ignored int, took time.Duration) {
+func (n *node) projected(partition int32, records int, ignored map[string]int, took time.Duration) {
 	n.failures.note(partition, nil)
 	n.metrics.Projection.Observe(partition, records, ignored, took)
 }

@@ -36,7 +36,7 @@ func (n *node) wireRouters() error {
 	n.closers = append(n.closers, func() { _ = subscriber.Close() })
 	fromInbox, err := inbox.New(inbox.Config{
 		Dispatch: n.dispatch, Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(),
-		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.command, Point: n.cfg.point,
+		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Commands.Observe, Point: n.cfg.point,
 	})
 	if err != nil {
 		return err
@@ -60,6 +60,7 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 		Subscribe: func(group string) (message.Subscriber, error) {
 			s, err := kafka.NewEventSubscriber(n.cfg.kafka, group)
 			if err == nil {
+				n.sagaGroups = append(n.sagaGroups, group)
 				n.closers = append(n.closers, func() { _ = s.Close() })
 			}
 			return s, err

@@ -115,6 +115,9 @@ type Config struct {
 	Tracer tracing.Tracer
 	// Observe is told of each answered request by its route; nil to leave it out.
 	Observe func(route string, status int, took time.Duration)
+	// Refused is told of each trigger that its tenant's bound refused; nil to leave
+	// it out.
+	Refused func(domain.Tenant)
 	Logger  *slog.Logger
 	Now     func() time.Time
 	NewID   func() uuid.UUID

@@ -11,6 +11,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -29,6 +30,8 @@ type Server struct {
 	reads http.Handler
 	// bodies are those of the requests under way.
 	bodies *quota.Tenants
+	// streams is how many clients follow events.
+	streams atomic.Int64
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -43,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
@@ -52,6 +55,9 @@ func New(cfg Config) (*Server, error) {
 	s.reads = zip(http.HandlerFunc(s.serve))
 	return s, nil
 }
+
+// Streams is how many clients follow events over a connection that stays open.
+func (s *Server) Streams() int64 { return s.streams.Load() }
 
 // NewHTTPServer is an http.Server whose limits go with those of the API: bodies
 // are read before the deadlines begin, and the longest answer is a long poll.
@@ -254,7 +260,7 @@ func (s *Server) report(r *http.Request, route string, status int, began time.Ti
 	}
 	attrs := []slog.Attr{
 		slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", status), slog.Duration("took", took),
+		slog.Int("status", status), slog.Float64("took_seconds", took.Seconds()),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))

@@ -128,6 +128,8 @@ type Config struct {
 	Parallel int
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Observe is told of each attempt of an effect; nil to leave it out.
+	Observe func(kind, outcome string)
 	// Tracer goes on with the traces of what asked for effects, by Traces; the
 	// zero value with none.
 	Tracer tracing.Tracer
@@ -176,6 +178,9 @@ func New(cfg Config) (*Runner, error) {
 	cfg.Missing = cmp.Or(cfg.Missing, 30*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, string) {}
+	}
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}

@@ -11,6 +11,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,9 +39,10 @@ type Topic interface {
 	Ends(ctx context.Context) (map[int32]int64, error)
 }
 
-// Visible tells when the read models of a partition move.
+// Visible tells when the read models of a partition move, and how far they are.
 type Visible interface {
 	Changed(partition int32) <-chan struct{}
+	Next(partition int32) int64
 }
 
 // Traces finds the traceparents of those of the commits that have one.
@@ -60,19 +63,52 @@ type Config struct {
 	// zero value nothing.
 	Tracer tracing.Tracer
 	Traces Traces
+	// Observe is told of each batch of events that was published; nil to leave it
+	// out.
+	Observe func(partition int32, events int)
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
 
 // Relay publishes the events of the partitions it is given.
-type Relay struct{ cfg Config }
+type Relay struct {
+	cfg Config
+
+	mu sync.Mutex
+	// next is, by partition that is published here, the first offset whose events
+	// are not published.
+	next map[int32]int64
+}
 
 // New makes a Relay. It starts nothing.
 func New(cfg Config) *Relay {
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
-	return &Relay{cfg: cfg}
+	if cfg.Observe == nil {
+		cfg.Observe = func(int32, int) {}
+	}
+	return &Relay{cfg: cfg, next: map[int32]int64{}}
+}
+
+// Next is, by partition that is published here now, the first offset whose events
+// are not published.
+func (r *Relay) Next() map[int32]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.next)
+}
+
+func (r *Relay) reached(partition int32, next int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next[partition] = next
+}
+
+func (r *Relay) left(partition int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.next, partition)
 }
 
 const (
@@ -86,6 +122,7 @@ const (
 // finds its place in the topic anew: a topic that cannot be used holds up its
 // readers, but not who projects the partition.
 func (r *Relay) Run(ctx context.Context, partition int32) error {
+	defer r.left(partition)
 	for pause := shortest; ctx.Err() == nil; pause = min(2*pause, longest) {
 		began, err := r.run(ctx, partition)
 		if began {
@@ -106,15 +143,17 @@ func (r *Relay) run(ctx context.Context, partition int32) (began bool, err error
 		return false, err
 	}
 	for {
-		changed := r.cfg.Visible.Changed(partition)
+		changed, shown := r.cfg.Visible.Changed(partition), r.cfg.Visible.Next(partition)
 		next, err := r.publish(ctx, partition, at, skip)
 		if err != nil {
 			return began, err
 		}
 		if next > at {
 			at, skip, began = next, 0, true
+			r.reached(partition, at)
 			continue
 		}
+		r.reached(partition, max(at, shown)) // what was shown and is no commit needs no publishing
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -204,5 +243,6 @@ func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip i
 		}
 	}
 	r.cfg.Point("relay.after_publish")
+	r.cfg.Observe(partition, len(messages))
 	return commits[len(commits)-1].Position.Offset + 1, nil
 }
