@@ -122,6 +122,7 @@ const (
 // finds its place in the topic anew: a topic that cannot be used holds up its
 // readers, but not who projects the partition.
 func (r *Relay) Run(ctx context.Context, partition int32) error {
+	r.reached(partition, 0) // nothing is known to be published until its place is found
 	defer r.left(partition)
 	for pause := shortest; ctx.Err() == nil; pause = min(2*pause, longest) {
 		began, err := r.run(ctx, partition)

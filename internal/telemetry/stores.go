@@ -7,7 +7,7 @@ type Log struct{ unsafe, lag *live }
 
 func newLog(f factory) Log {
 	return Log{
-		unsafe: f.live(prometheus.GaugeValue, "journal_unsafe", "Whether the log is not safe to be written, so that writes are refused: 1 or 0. The log file and duolog doctor say why."),
+		unsafe: f.live(prometheus.GaugeValue, "journal_unsafe", "Whether the log is not safe to be written, so that writes are refused: 1 or 0. What the nodes log and duolog doctor say why."),
 		lag:    f.live(prometheus.GaugeValue, "consumer_group_lag_records", "Records that a consumer group of Duolog has not acknowledged yet, by group: the inbox over the commands, each saga over the events.", "group"),
 	}
 }
