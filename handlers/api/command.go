@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 )
 
@@ -80,6 +81,7 @@ func (s *Server) later(c *call, r dispatch.Request) (answer, bool, error) {
 	if !prefersAsync(c.Request) {
 		return answer{}, false, nil
 	}
+	about.Of(c.Context()).Touches(r.Stream)
 	if err := refusedAnyway(r); err != nil {
 		return answer{}, false, err
 	}
