@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -14,13 +15,13 @@ import (
 
 // begin begins what is said of a request: its log line, and its span, which goes
 // on with the trace of a client that sent one. done ends the span.
-func (s *Server) begin(r *http.Request, pattern string) (_ *http.Request, done func(status int, err error)) {
+func (s *Server) begin(r *http.Request, pattern string) (_ context.Context, done func(status int, err error)) {
 	ctx, work := about.Begin(r.Context(), r.Header.Get(requestIDHeader))
 	if !s.cfg.Tracer.On() || unremarkable(pattern) {
-		return r.WithContext(ctx), func(int, error) {}
+		return ctx, func(int, error) {}
 	}
 	ctx, span := s.cfg.Tracer.Begin(ctx, r.Header.Get(tracing.Header), pattern, trace.SpanKindServer)
-	return r.WithContext(ctx), func(status int, err error) {
+	return ctx, func(status int, err error) {
 		stream, _ := work.Stream()
 		span.Touches(stream)
 		span.Set(attribute.Int("http.response.status_code", status), attribute.String("duolog.request_id", r.Header.Get(requestIDHeader)))

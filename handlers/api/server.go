@@ -126,10 +126,10 @@ func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
 func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := s.cfg.Now()
-		r, done := s.begin(r, pattern)
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		ctx, done := s.begin(r, pattern)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		c := &call{Request: r.WithContext(ctx), w: w}
+		c := &call{Request: r.WithContext(limited), w: w}
 		defer c.end()
 		out, err := try(serve, c)
 		if err != nil {
@@ -137,10 +137,10 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 			out = refuse(w, r, err)
 		}
 		write(w, out)
-		s.report(r, pattern, out.status, began, err)
+		s.report(ctx, r, pattern, out.status, began, err)
 		done(out.status, err)
 		if out.follow != nil {
-			s.streamTo(r.Context(), w, out.follow)
+			s.streamTo(ctx, w, out.follow)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	out := refuse(w, r, err)
 	write(w, out)
 	ctx, _ := about.Begin(r.Context(), r.Header.Get(requestIDHeader))
-	s.report(r.WithContext(ctx), "", out.status, began, err)
+	s.report(ctx, r, "", out.status, began, err)
 }
 
 // handle adds a handler to the mux, which knows it by a match.
@@ -244,18 +244,18 @@ func write(w http.ResponseWriter, out answer) {
 }
 
 // report logs and counts an answered request, once.
-func (s *Server) report(r *http.Request, route string, status int, began time.Time, err error) {
+func (s *Server) report(ctx context.Context, r *http.Request, route string, status int, began time.Time, err error) {
 	took := s.cfg.Now().Sub(began)
 	s.cfg.Observe(route, status, took)
 	level := slog.LevelDebug
 	switch {
-	case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
+	case status == http.StatusServiceUnavailable && errors.Is(ctx.Err(), context.Canceled):
 	case status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	if !s.cfg.Logger.Enabled(r.Context(), level) {
+	if !s.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -265,7 +265,7 @@ func (s *Server) report(r *http.Request, route string, status int, began time.Ti
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	s.cfg.Logger.LogAttrs(r.Context(), level, "request answered", attrs...)
+	s.cfg.Logger.LogAttrs(ctx, level, "request answered", attrs...)
 }
 
 const requestIDHeader = "X-Request-Id"
