@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/IBM/sarama"
@@ -30,6 +31,9 @@ func (l *Log) GroupLag(ctx context.Context, topic string, groups []string) (map[
 		got, err := await(ctx, func() (*sarama.OffsetFetchResponse, error) {
 			return l.conn.admin.ListConsumerGroupOffsets(name, map[string][]int32{topic: listed})
 		}, nil)
+		if errors.Is(err, sarama.ErrGroupIDNotFound) {
+			got, err = &sarama.OffsetFetchResponse{}, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the offsets of group %s: %w", name, err)
 		}
