@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 )
 
@@ -162,7 +163,7 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 	p.tell(out.traced, began, ended)
 	for _, s := range out.rows.stopped.rows {
 		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),
-			slog.Int64("offset", s.offset), slog.Int("partition", int(partition)))
+			slog.String("position", domain.Position{Partition: partition, Offset: s.offset}.String()))
 	}
 	return out.next, nil
 }

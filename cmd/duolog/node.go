@@ -185,7 +185,10 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point, Observe: n.metrics.Relay.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read)})
+	n.relay = relay.New(relay.Config{
+		Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger,
+		Observe: n.metrics.Relay.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read), Point: n.cfg.point,
+	})
 	return nil
 }
 
