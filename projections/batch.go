@@ -28,6 +28,7 @@ type batch struct {
 	rows      rows
 	verdicts  []Verdict
 	accepted  []Accepted
+	traced    []Traced
 }
 
 // builder makes batches of one partition.
@@ -50,7 +51,9 @@ type builder struct {
 
 // entry is one record on its way through the batch.
 type entry struct {
-	parsed  journal.Parsed
+	parsed journal.Parsed
+	// trace is the traceparent of a commit that has one.
+	trace   string
 	stream  *stream
 	decoded *decoded
 	// undecodable is why an accepted commit stops its stream.
@@ -99,6 +102,7 @@ func (b *builder) read(ctx context.Context, records []journal.Record) ([]entry, 
 		if p.What != journal.WhatCommit {
 			continue
 		}
+		entries[i].trace = journal.TraceParent(r.Headers)
 		entries[i].decoded, entries[i].undecodable = b.fold.decode(p)
 		key := p.Stream.String()
 		if _, ok := streams[key]; ok {
@@ -186,6 +190,9 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	reason, detail := journal.Admit(facts, e.parsed)
 	out.verdicts = append(out.verdicts, Verdict{Offset: e.parsed.Record.Position.Offset, Reason: reason, Detail: detail})
+	if e.trace != "" {
+		out.traced = append(out.traced, e.told(reason))
+	}
 	if reason != "" {
 		out.rows.ignored = append(out.rows.ignored, ignored(e.parsed, reason, detail))
 		return nil
@@ -196,7 +203,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	b.advance(e, &out.rows)
 	out.accepted = append(out.accepted, Accepted{e.parsed.Record.Position, e.parsed.Commit})
-	b.foldOrStop(ctx, e, &out.rows)
+	b.foldTraced(ctx, e, &out.rows)
 	out.verdicts[len(out.verdicts)-1].Stopped = e.stream.stopped
 	return b.broken
 }

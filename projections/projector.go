@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 )
 
@@ -47,9 +48,13 @@ type Config struct {
 	// Recent is given what was written; nil to leave it out.
 	Recent *Recent
 	Logger *slog.Logger
-	// Observe is told of each written batch; nil to leave it out.
-	Observe func(partition int32, records, ignored int, took time.Duration)
-	Now     func() time.Time
+	// Observe is told of each written batch, and how many records of it were
+	// ignored for which reason; nil to leave it out.
+	Observe func(partition int32, records int, ignored map[string]int, took time.Duration)
+	// Traced is told of each commit of a written batch that is part of a trace;
+	// nil to leave it out.
+	Traced func(Traced)
+	Now    func() time.Time
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -71,7 +76,7 @@ func New(cfg Config) (*Projector, error) {
 		cfg.Point = func(string) {}
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(int32, int, int, time.Duration) {}
+		cfg.Observe = func(int32, int, map[string]int, time.Duration) {}
 	}
 	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions)}, nil
 }
@@ -153,10 +158,12 @@ func (p *Projector) project(ctx context.Context, partition int32, from int64, se
 		p.cfg.Recent.add(out)
 	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
-	p.cfg.Observe(partition, len(records), len(out.rows.ignored), p.cfg.Now().Sub(began))
+	ended := p.cfg.Now()
+	p.cfg.Observe(partition, len(records), out.rows.reasons(), ended.Sub(began))
+	p.tell(out.traced, began, ended)
 	for _, s := range out.rows.stopped.rows {
 		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),
-			slog.Int64("offset", s.offset), slog.Int("partition", int(partition)))
+			slog.String("position", domain.Position{Partition: partition, Offset: s.offset}.String()))
 	}
 	return out.next, nil
 }

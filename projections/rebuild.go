@@ -30,6 +30,7 @@ func derivedTables() []struct{ name, order string } {
 		{"messages", "stream, message_id"},
 		{"deliveries", "stream, id"},
 		{"intents", "stream, kind, id"},
+		{"traces", "kind, id"},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
@@ -84,12 +85,20 @@ func (p *Projector) foldHistory(ctx context.Context, q querier, partition int32,
 		if len(commits) == 0 {
 			break
 		}
+		ids := make([]uuid.UUID, len(commits))
+		for i, c := range commits {
+			ids[i] = c.Commit.ID
+		}
+		traces, err := TracesOf(ctx, q, ids)
+		if err != nil {
+			return nil, err
+		}
 		for _, parsed := range commits {
-			e := entry{parsed: parsed, stream: s}
+			e := entry{parsed: parsed, stream: s, trace: traces[parsed.Commit.ID]}
 			e.decoded, e.undecodable = p.fold.decode(parsed)
 			var keep rows
 			b.advance(&e, &keep)
-			b.foldOrStop(ctx, &e, &r)
+			b.foldTraced(ctx, &e, &r)
 			if b.broken != nil {
 				return nil, b.broken
 			}

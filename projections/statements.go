@@ -22,8 +22,21 @@ type rows struct {
 	messages      keyed[messageKey, messageRow]
 	deliveries    keyed[deliveryKey, deliveryRow]
 	intents       []intentRow
+	traces        []traceRow
 	// touched are the streams whose intents are written anew.
 	touched []string
+}
+
+// reasons counts the ignored records; nil for none.
+func (r *rows) reasons() map[string]int {
+	if len(r.ignored) == 0 {
+		return nil
+	}
+	out := map[string]int{}
+	for _, i := range r.ignored {
+		out[i.reason]++
+	}
+	return out
 }
 
 // statements are the inserts of the tables that have rows, in a fixed order.
@@ -46,6 +59,7 @@ func (r *rows) statements() []statement {
 		r.insertMessages(),
 		r.insertDeliveries(),
 		r.insertIntents(),
+		r.insertTraces(),
 	} {
 		if s.sql != "" {
 			out = append(out, s)

@@ -58,6 +58,7 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 	if err := demoAgent(&defaults); err != nil {
 		return err
 	}
+	defaults.OTLPEndpoint = a.getenv(envCollector)
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err

@@ -23,7 +23,9 @@ import (
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
+	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/traces"
 )
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
@@ -45,8 +47,10 @@ type nodeConfig struct {
 	maxBody     int64
 	grace       time.Duration
 	logger      *slog.Logger
-	getenv      func(string) string
-	point       func(string)
+	// traces is nil where nothing is traced.
+	traces *telemetry.Traces
+	getenv func(string) string
+	point  func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time
@@ -74,7 +78,9 @@ type node struct {
 	// stopping is closed when the node begins to stop.
 	stopping chan struct{}
 	routers  []*message.Router
-	closers  []func()
+	// sagaGroups are the consumer groups of the sagas.
+	sagaGroups []string
+	closers    []func()
 }
 
 // newNode opens the log and the database, checks that they belong together, and
@@ -168,12 +174,12 @@ func (n *node) wireWrites() error {
 	n.dispatch = dispatch.New(dispatch.Config{
 		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
-		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Point: n.cfg.point,
+		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Refused: n.metrics.refused, Point: n.cfg.point,
 	})
 	recent := projections.NewRecent()
 	n.projector, err = projections.New(projections.Config{
-		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
-		Logger: n.cfg.logger, Observe: n.projected, Now: n.cfg.now, Point: n.cfg.point,
+		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible, Recent: recent,
+		Logger: n.cfg.logger, Observe: n.projected, Traced: n.traced(), Now: n.cfg.now, Point: n.cfg.point,
 	})
 	if err != nil {
 		return err
@@ -182,7 +188,10 @@ func (n *node) wireWrites() error {
 	if err != nil {
 		return err
 	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point})
+	n.relay = relay.New(relay.Config{
+		Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger,
+		Observe: n.metrics.Relay.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read), Point: n.cfg.point,
+	})
 	return nil
 }
 
@@ -221,7 +230,7 @@ func (n *node) project(ctx context.Context, partition int32) error {
 	return err
 }
 
-func (n *node) projected(partition int32, records, ignored int, took time.Duration) {
+func (n *node) projected(partition int32, records int, ignored map[string]int, took time.Duration) {
 	n.failures.note(partition, nil)
 	n.metrics.Projection.Observe(partition, records, ignored, took)
 }

@@ -74,7 +74,7 @@ func (n *node) readInbox(seal inbox.Seal, refused *inbox.Refused) (*message.Rout
 			Commands: entry.Commands{Tenants: n.cfg.tenants, Locate: workflows.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}).Locate},
 			Replies:  inbox.Replies{Publisher: replies, Prefixes: n.cfg.replyTopics, Own: n.cfg.kafka.Own(), Now: n.cfg.now},
 		},
-		Logger: n.cfg.logger, Observe: n.metrics.command, Point: n.cfg.point,
+		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Commands.Observe, Point: n.cfg.point,
 	})
 }
 
@@ -89,11 +89,12 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 		Subscribe: func(group string) (message.Subscriber, error) {
 			s, err := kafka.NewEventSubscriber(n.cfg.kafka, group)
 			if err == nil {
+				n.sagaGroups = append(n.sagaGroups, group)
 				n.closers = append(n.closers, func() { _ = s.Close() })
 			}
 			return s, err
 		},
-		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
+		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
 	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core), saga.NewCallback(core, answers, n.adapters()))
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -63,6 +64,7 @@ func (s *Server) stream(c *call) (domain.StreamID, error) {
 	if c.who.Run != nil && c.who.Workflow != stream.ID {
 		return stream, noSuchWorkflow()
 	}
+	about.Of(c.Context()).Touches(stream)
 	return stream, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
 )
@@ -66,6 +67,7 @@ func (s *Server) later(c *call, r dispatch.Request) (answer, bool, error) {
 	if !prefersAsync(c.Request) {
 		return answer{}, false, nil
 	}
+	about.Of(c.Context()).Touches(r.Stream)
 	if err := refusedAnyway(r); err != nil {
 		return answer{}, false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
@@ -73,8 +74,13 @@ type Config struct {
 	Changes Changes
 	// Metrics serves /metrics.
 	Metrics http.Handler
+	// Tracer traces the requests; the zero value none.
+	Tracer tracing.Tracer
 	// Observe is told of each answered request by its route; nil to leave it out.
 	Observe func(route string, status int, took time.Duration)
+	// Refused is told of each trigger that its tenant's bound refused; nil to leave
+	// it out.
+	Refused func(domain.Tenant)
 	Logger  *slog.Logger
 	Now     func() time.Time
 	NewID   func() uuid.UUID

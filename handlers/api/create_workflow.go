@@ -38,7 +38,7 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	if out, done, err := s.later(c, r); done || err != nil {
 		return out, err
 	}
-	result, err := s.cfg.Dispatch.Do(c.Context(), r)
+	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err
 	}

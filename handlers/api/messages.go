@@ -8,6 +8,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/entry"
@@ -34,6 +35,7 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 		return answer{}, err
 	}
 	r := entry.MessageRequest(c.who, command)
+	about.Of(c.Context()).Touches(r.Stream)
 	envelope, err := dispatch.NewEnvelope(r)
 	if err != nil {
 		return answer{}, err

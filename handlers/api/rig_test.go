@@ -26,6 +26,7 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/internal/nodetest"
+	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/commits"
@@ -61,7 +62,7 @@ func newRig(t *testing.T) *rig {
 		Dispatch: node.Dispatch, Inbox: r.inbox,
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db),
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
-		Metrics: http.NotFoundHandler(), Logger: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",
 	}
 	return r.with(func(*api.Config) {})

@@ -71,6 +71,8 @@ func (s *sse) comment(text string) { s.b.WriteString(": " + text + "\n\n") }
 // streamTo sends what is followed until the client goes, is too slow, or the process
 // begins to stop. ctx is without the deadline of other requests.
 func (s *Server) streamTo(ctx context.Context, w http.ResponseWriter, next following) {
+	s.streams.Add(1)
+	defer s.streams.Add(-1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.endWhenStopping(cancel)()

@@ -26,7 +26,7 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if out, done, err := s.later(c, r); done || err != nil {
 		return out, err
 	}
-	if _, err := s.cfg.Dispatch.Do(c.Context(), r); err != nil {
+	if _, err := s.do(c, r); err != nil {
 		return answer{}, err
 	}
 	w, err := s.find(c, stream.ID)

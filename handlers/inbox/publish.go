@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/cloudevent"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // Metadata of messages. The key is what the publishers of this product send as
@@ -81,6 +82,7 @@ func envelopeMessage(ctx context.Context, e dispatch.Envelope, seal Seal) (*mess
 	msg.Metadata.Set(metadataKey, e.Stream)
 	msg.Metadata.Set(cloudevent.HeaderContent, cloudevent.JSON)
 	msg.Metadata.Set(HeaderSeal, seal.Of(e.Stream, payload))
+	set(msg.Metadata, tracing.Header, tracing.Parent(ctx))
 	return msg, nil
 }
 

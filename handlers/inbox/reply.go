@@ -16,6 +16,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/cloudevent"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // Types of answers, and what their schemas are called.
@@ -114,6 +115,7 @@ func (r Replies) send(ctx context.Context, msg *message.Message, v verdict) erro
 		cloudevent.Attribute + "time": r.Now().UTC().Format(time.RFC3339Nano), cloudevent.Attribute + "dataschema": "/schemas/inbox/" + kind + ".json",
 	}
 	set(out.Metadata, cloudevent.Attribute+"subject", v.from.ID)
+	set(out.Metadata, tracing.Header, tracing.Parent(ctx))
 	if err := r.Publisher.Publish(v.from.ReplyTo, out); err != nil {
 		return fmt.Errorf("answer the command at %s on %s: %w", data.Record, v.from.ReplyTo, err)
 	}

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wmlog"
 )
 
@@ -33,6 +36,8 @@ type Config struct {
 	Subscriber message.Subscriber
 	Topic      string
 	Logger     *slog.Logger
+	// Tracer traces the commands; the zero value none.
+	Tracer tracing.Tracer
 	// Observe is told what became of each message, by code; nil to leave it out.
 	Observe func(outcome string)
 	// Point is called at named points for crash tests; nil outside them.
@@ -96,8 +101,11 @@ type handler struct{ cfg Config }
 func (h *handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), Hold)
 	defer cancel()
+	ctx, _ = about.Begin(ctx, "")
+	ctx, span := h.cfg.Tracer.Begin(ctx, msg.Metadata.Get(tracing.Header), "inbox", trace.SpanKindConsumer)
 	h.cfg.Point("inbox.before_verdict")
 	v := h.verdict(ctx, msg)
+	span.End(v.err)
 	h.cfg.Point("inbox.before_acknowledge")
 	switch {
 	case v.err == nil:
@@ -139,6 +147,7 @@ func (h *handler) verdict(ctx context.Context, msg *message.Message) (v verdict)
 		if err != nil {
 			return err
 		}
+		about.Of(ctx).Touches(v.req.Stream)
 		v.result, err = Insist(ctx, h.cfg.Dispatch, v.req)
 		return err
 	})

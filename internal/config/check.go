@@ -114,6 +114,11 @@ func (c Config) checkLimits(p *problems) {
 	p.want(c.TenantRate >= 0, "tenant_rate", strconv.Itoa(c.TenantRate)+" is less than nothing", "use writes per second, or 0 for no bound")
 	oneOf(p, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf(p, "log_format", c.LogFormat, "auto", "text", "json")
+	if c.OTLPEndpoint != "" {
+		u, err := url.Parse(c.OTLPEndpoint)
+		p.want(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "", "otlp_endpoint",
+			quote(c.OTLPEndpoint)+" is not the address of a collector", "write it like http://collector:4318")
+	}
 	within(p, "log_check", c.LogCheck, time.Second/10, time.Hour)
 	within(p, "shutdown_grace", c.ShutdownGrace, time.Second/10, 10*time.Minute)
 }

@@ -43,6 +43,7 @@ type Config struct {
 	LogLevel      string        `name:"log-level" env:"DUOLOG_LOG_LEVEL" placeholder:"debug|info|warn|error" help:"The least serious messages to log (default info)."`
 	LogFormat     string        `name:"log-format" env:"DUOLOG_LOG_FORMAT" placeholder:"auto|text|json" help:"How to log (default auto: text to a terminal, JSON elsewhere)."`
 	LogCheck      time.Duration `name:"log-check" env:"DUOLOG_LOG_CHECK" placeholder:"1m" help:"How often it is checked that the log keeps everything and that the database derives from it. Longer leaves a mistake in force longer, shorter asks the brokers more often."`
+	OTLPEndpoint  string        `name:"otlp-endpoint" env:"DUOLOG_OTLP_ENDPOINT" placeholder:"URL" help:"Where traces go: a collector that speaks OTLP over HTTP, such as http://collector:4318 (default OTEL_EXPORTER_OTLP_ENDPOINT of the environment; without either nothing is traced)."`
 	ShutdownGrace time.Duration `name:"shutdown-grace" env:"DUOLOG_SHUTDOWN_GRACE" placeholder:"20s" help:"How long requests under way may take to end after SIGTERM. Shorter cuts them off: clients send them again."`
 
 	Tenants Tenants `name:"tenants" hidden:"" help:"In the file only."`
@@ -113,6 +114,7 @@ func (c Config) withDefaults(d Config) Config {
 	c.TenantBytes = cmp.Or(c.TenantBytes, d.TenantBytes)
 	c.LogLevel = cmp.Or(c.LogLevel, d.LogLevel)
 	c.LogFormat = cmp.Or(c.LogFormat, d.LogFormat)
+	c.OTLPEndpoint = cmp.Or(c.OTLPEndpoint, d.OTLPEndpoint)
 	c.LogCheck = cmp.Or(c.LogCheck, d.LogCheck)
 	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, d.ShutdownGrace)
 	c.Tenants = Tenants(orList(c.Tenants, d.Tenants)).withDefaults()

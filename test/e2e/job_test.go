@@ -35,6 +35,7 @@ func TestMainJob(t *testing.T) {
 	d.whatHappened(w)
 	d.theLog(w)
 	d.theReadModels()
+	d.theMetrics()
 	d.secondMessage(t)
 	d.rebuilt(t)
 }

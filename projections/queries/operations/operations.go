@@ -54,6 +54,36 @@ func (q *Queries) Stopped(ctx context.Context) ([]Stopped, error) {
 	})
 }
 
+// CountStopped counts all of them.
+func (q *Queries) CountStopped(ctx context.Context) (n int64, err error) {
+	if err = q.pool.QueryRow(ctx, `SELECT count(*) FROM stopped`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count stopped streams: %w", err)
+	}
+	return n, nil
+}
+
+// Owed is how many effects of a kind have no outcome, and for how many seconds
+// the oldest of those that are due has been due.
+type Owed struct {
+	Count   int64
+	Overdue float64
+}
+
+// Owed looks at all partitions.
+func (q *Queries) Owed(ctx context.Context) (map[string]Owed, error) {
+	rows, err := q.pool.Query(ctx, `SELECT kind, count(*), greatest(0, extract(epoch FROM now() - min(due)))::float8 FROM intents GROUP BY kind`)
+	if err != nil {
+		return nil, fmt.Errorf("look at what is owed: %w", err)
+	}
+	out := map[string]Owed{}
+	var kind string
+	var o Owed
+	if _, err := pgx.ForEachRow(rows, []any{&kind, &o.Count, &o.Overdue}, func() error { out[kind] = o; return nil }); err != nil {
+		return nil, fmt.Errorf("look at what is owed: %w", err)
+	}
+	return out, nil
+}
+
 // CountWorkflows counts them by status.
 func (q *Queries) CountWorkflows(ctx context.Context) (map[string]int64, error) {
 	rows, err := q.pool.Query(ctx, `SELECT status, count(*) FROM workflows GROUP BY status`)
