@@ -176,15 +176,14 @@ func (n *node) wireWrites() error {
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
 		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Refused: n.metrics.refused, Point: n.cfg.point,
 	})
-	recent := projections.NewRecent()
-	n.projector, err = projections.New(projections.Config{
-		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible, Recent: recent,
+	projected := projections.Config{
+		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible, Recent: projections.NewRecent(),
 		Logger: n.cfg.logger, Observe: n.projected, Traced: n.traced(), Now: n.cfg.now, Point: n.cfg.point,
-	})
-	if err != nil {
+	}
+	if n.projector, err = projections.New(projected); err != nil {
 		return err
 	}
-	commits, err := projections.NewCommits(n.db.Read, recent)
+	commits, err := projections.NewCommits(n.db.Read, projected.Recent)
 	if err != nil {
 		return err
 	}

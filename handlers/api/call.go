@@ -37,8 +37,10 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// follow is set for a stream of events: they come after the header.
+	// follow is set for a stream of events: they come after the header. leave is called
+	// when it has ended.
 	follow following
+	leave  func()
 }
 
 func ok(body []byte) answer { return answer{status: http.StatusOK, body: body} }

@@ -104,6 +104,8 @@ type Limits struct {
 	// TenantRate bounds the writes that one tenant begins each second. 0 is no
 	// bound.
 	TenantRate int
+	// TenantStreams bounds the streams that one tenant follows. 0 means 256.
+	TenantStreams int
 	// MaxDepth bounds how deep JSON nests. 0 means 128.
 	MaxDepth int
 	// AgentTime is how long a write of an agent is held before it is refused:
@@ -121,6 +123,7 @@ func (l Limits) withDefaults() Limits {
 		MaxCompressed: cmp.Or(l.MaxCompressed, 8<<20),
 		TenantBytes:   cmp.Or(l.TenantBytes, 64<<20),
 		TenantRate:    l.TenantRate,
+		TenantStreams: cmp.Or(l.TenantStreams, 256),
 		MaxDepth:      cmp.Or(l.MaxDepth, 128),
 		AgentTime:     cmp.Or(l.AgentTime, 25*time.Second),
 		OtherTime:     cmp.Or(l.OtherTime, 10*time.Second),

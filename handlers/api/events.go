@@ -28,7 +28,7 @@ func (s *Server) getEvents(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if wantsSSE(c.Request) {
-		return streamed(f.follow), nil
+		return s.streamed(c, f.follow)
 	}
 	rows, err := f.page(c.Context())
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -30,9 +29,8 @@ type Server struct {
 	// reads answers GETs, compressed where that is worth it: other answers are small.
 	reads http.Handler
 	// bodies are those of the requests under way.
-	bodies *quota.Tenants
-	// streams is how many clients follow events.
-	streams atomic.Int64
+	bodies    *quota.Tenants
+	followers *followers
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -47,7 +45,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
@@ -58,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Streams is how many clients follow events over a connection that stays open.
-func (s *Server) Streams() int64 { return s.streams.Load() }
+func (s *Server) Streams() int64 { return s.followers.count() }
 
 // NewHTTPServer is an http.Server whose limits go with those of the API: bodies
 // are read before the deadlines begin, and the longest answer is a long poll.
@@ -141,6 +139,7 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		s.report(ctx, r, pattern, out.status, began, err)
 		done(out.status, err)
 		if out.follow != nil {
+			defer out.leave()
 			s.streamTo(ctx, w, out.follow)
 		}
 	})

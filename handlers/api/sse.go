@@ -44,8 +44,9 @@ func wantsSSE(r *http.Request) bool {
 type following func(ctx context.Context, b *sse) error
 
 // streamed is the answer that a stream follows.
-func streamed(next following) answer {
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {sseType}}, follow: next}
+func (s *Server) streamed(c *call, next following) (answer, error) {
+	leave, err := s.followers.enter(c.who.Tenant)
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {sseType}}, follow: next, leave: leave}, err
 }
 
 // sse collects what is sent at once.
@@ -71,8 +72,6 @@ func (s *sse) comment(text string) { s.b.WriteString(": " + text + "\n\n") }
 // streamTo sends what is followed until the client goes, is too slow, or the process
 // begins to stop. ctx is without the deadline of other requests.
 func (s *Server) streamTo(ctx context.Context, w http.ResponseWriter, next following) {
-	s.streams.Add(1)
-	defer s.streams.Add(-1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.endWhenStopping(cancel)()

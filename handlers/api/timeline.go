@@ -124,7 +124,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 	if _, err := s.cfg.Timeline.After(c.Context(), stream, after, 1); err != nil {
 		return answer{}, err // what is wrong with the question has a status still
 	}
-	return streamed(func(ctx context.Context, b *sse) error {
+	return s.streamed(c, func(ctx context.Context, b *sse) error {
 		for {
 			if err := s.gate(ctx); err != nil {
 				return err
@@ -145,7 +145,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 				return nil
 			}
 		}
-	}), nil
+	})
 }
 
 func eventRow(e timeline.Event) []byte {
