@@ -15,7 +15,6 @@ import (
 
 	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/projections"
-	"github.com/duolog/duolog/projections/queries/operations"
 )
 
 // projectionCmd are the tools of the read models.
@@ -34,60 +33,6 @@ func together(ctx context.Context, partitions []int32, each func(context.Context
 		group.Go(func() error { return each(ctx, p) })
 	}
 	return group.Wait()
-}
-
-type projectionStatusCmd struct{ storeFlags }
-
-// partitionStatus is one partition's row.
-type partitionStatus struct {
-	Partition int32  `json:"partition"`
-	Next      int64  `json:"next"`
-	End       int64  `json:"end"`
-	Lag       int64  `json:"lag"`
-	Owner     string `json:"owner,omitempty"`
-}
-
-// Run compares offsets with the ends of the log.
-func (c projectionStatusCmd) Run(ctx context.Context, a app) error {
-	s, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	rows, err := statusOf(ctx, s)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(a.out).Encode(rows)
-	}
-	var b strings.Builder
-	b.WriteString("partition       next        end   lag  owner\n")
-	for _, r := range rows {
-		fmt.Fprintf(&b, "%9d %10d %10d %5d  %s\n", r.Partition, r.Next, r.End, r.Lag, r.Owner)
-	}
-	_, err = fmt.Fprint(a.out, b.String())
-	return err
-}
-
-func statusOf(ctx context.Context, s *store) ([]partitionStatus, error) {
-	offsets, err := s.db.Offsets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.log.Reach(ctx)
-	if err != nil {
-		return nil, err
-	}
-	owners, err := operations.New(s.db.Read).Owners(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []partitionStatus
-	for _, p := range slices.Sorted(maps.Keys(ends)) {
-		out = append(out, partitionStatus{p, offsets[p], ends[p], ends[p] - offsets[p], owners[p]})
-	}
-	return out, nil
 }
 
 // projectionRebuildCmd truncates and replays.

@@ -6,6 +6,7 @@ package operations
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,19 +20,63 @@ type Queries struct{ pool *pgxpool.Pool }
 // New makes a Queries.
 func New(pool *pgxpool.Pool) *Queries { return &Queries{pool} }
 
+// Owner is who works on a partition, until when unless it says so again.
+type Owner struct {
+	Node  string
+	Until time.Time
+}
+
 // Owners says who works on each partition now.
-func (q *Queries) Owners(ctx context.Context) (map[int32]string, error) {
-	rows, err := q.pool.Query(ctx, `SELECT partition, owner FROM leases WHERE until > now()`)
+func (q *Queries) Owners(ctx context.Context) (map[int32]Owner, error) {
+	rows, err := q.pool.Query(ctx, `SELECT partition, owner, until FROM leases WHERE until > now()`)
 	if err != nil {
 		return nil, fmt.Errorf("read leases: %w", err)
 	}
-	out := map[int32]string{}
+	out := map[int32]Owner{}
 	var p int32
-	var owner string
-	if _, err := pgx.ForEachRow(rows, []any{&p, &owner}, func() error { out[p] = owner; return nil }); err != nil {
+	var o Owner
+	if _, err := pgx.ForEachRow(rows, []any{&p, &o.Node, &o.Until}, func() error { out[p] = o; return nil }); err != nil {
 		return nil, fmt.Errorf("read leases: %w", err)
 	}
 	return out, nil
+}
+
+// Nodes are the processes that live, by name.
+func (q *Queries) Nodes(ctx context.Context) ([]string, error) {
+	rows, err := q.pool.Query(ctx, `SELECT id FROM nodes WHERE until > now() ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	return names, nil
+}
+
+// After counts the accepted commits of a partition behind an offset.
+func (q *Queries) After(ctx context.Context, partition int32, offset int64) (int64, error) {
+	var n int64
+	err := q.pool.QueryRow(ctx, `SELECT count(*) FROM commits WHERE partition = $1 AND "offset" > $2`, partition, offset).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count commits of partition %d behind %d: %w", partition, offset, err)
+	}
+	return n, nil
+}
+
+// Newest is the time of the newest commit among the last ones of the partitions;
+// zero where there is none.
+func (q *Queries) Newest(ctx context.Context) (time.Time, error) {
+	var t *time.Time
+	err := q.pool.QueryRow(ctx, `SELECT max(c.time) FROM offsets o
+		JOIN LATERAL (SELECT time FROM commits WHERE partition = o.partition ORDER BY "offset" DESC LIMIT 1) c ON true`).Scan(&t)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the time of the newest commit: %w", err)
+	}
+	if t == nil {
+		return time.Time{}, nil
+	}
+	return *t, nil
 }
 
 // Stopped is a stream with an accepted commit that could not be folded.
@@ -40,6 +85,21 @@ type Stopped struct {
 	Position domain.Position
 	Reason   string
 	Build    string
+}
+
+// StoppedIn counts the stopped streams of each partition that has any.
+func (q *Queries) StoppedIn(ctx context.Context) (map[int32]int, error) {
+	rows, err := q.pool.Query(ctx, `SELECT partition, count(*) FROM stopped GROUP BY partition`)
+	if err != nil {
+		return nil, fmt.Errorf("count stopped streams: %w", err)
+	}
+	out := map[int32]int{}
+	var p int32
+	var n int
+	if _, err := pgx.ForEachRow(rows, []any{&p, &n}, func() error { out[p] = n; return nil }); err != nil {
+		return nil, fmt.Errorf("count stopped streams: %w", err)
+	}
+	return out, nil
 }
 
 // Stopped lists them, the first hundred.
