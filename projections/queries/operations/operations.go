@@ -6,8 +6,10 @@ package operations
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -127,4 +129,35 @@ func (q *Queries) CountWorkflows(ctx context.Context) (map[string]int64, error) 
 		return nil, fmt.Errorf("count workflows: %w", err)
 	}
 	return out, nil
+}
+
+// Streams are those of workflows with this number, and of workflows and
+// conversations with this UUID.
+func (q *Queries) Streams(ctx context.Context, name string) ([]domain.StreamID, error) {
+	number, _ := strconv.ParseInt(name, 10, 64)
+	id, _ := uuid.Parse(name)
+	rows, err := q.pool.Query(ctx, `SELECT stream FROM workflows WHERE number = $1 AND $1 > 0
+		UNION SELECT stream FROM workflows WHERE id = $2 UNION SELECT stream FROM conversations WHERE id = $2`, number, id)
+	if err != nil {
+		return nil, fmt.Errorf("look for %s: %w", name, err)
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (domain.StreamID, error) {
+		var key string
+		if err := r.Scan(&key); err != nil {
+			return domain.StreamID{}, err
+		}
+		return domain.ParseStreamID(key)
+	})
+}
+
+// NthLast is the offset of the commit with which the last n of a stream begin, or of
+// its first one if it has fewer; -1 where it has none.
+func (q *Queries) NthLast(ctx context.Context, stream domain.StreamID, n int) (int64, error) {
+	var offset int64
+	err := q.pool.QueryRow(ctx, `SELECT coalesce(min("offset"), -1) FROM
+		(SELECT "offset" FROM commits WHERE stream = $1 ORDER BY "offset" DESC LIMIT $2) last`, stream.String(), max(0, n)).Scan(&offset)
+	if err != nil {
+		return 0, fmt.Errorf("look for the commits of %s: %w", stream, err)
+	}
+	return offset, nil
 }
