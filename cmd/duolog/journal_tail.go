@@ -45,7 +45,7 @@ func (c journalTailCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	t := tail{app: a, store: s, snapshots: snapshots, json: c.JSON}
+	t := tail{app: a, store: s, snapshots: snapshots, json: c.JSON, paint: a.painter()}
 	if t.ends, err = s.log.Reach(ctx); err != nil {
 		return err
 	}

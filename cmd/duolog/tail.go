@@ -22,6 +22,7 @@ type tail struct {
 	store     *store
 	snapshots *projections.Snapshots
 	json      bool
+	paint     painter
 	// only is the one stream that is shown; nil shows all.
 	only *domain.StreamID
 	// ends is how far each partition reaches at the beginning.
@@ -142,7 +143,7 @@ func (t tail) print(ctx context.Context, r journal.Record) error {
 	if t.json {
 		return json.NewEncoder(t.app.out).Encode(l)
 	}
-	_, err := fmt.Fprintf(t.app.out, "%-9s %s %-60s %s\n", l.Position, colouredVerdict(t.app.painter(), l.Verdict), clipText(l.Stream, 60), strings.Join(append([]string{l.What}, l.Events...), " "))
+	_, err := fmt.Fprintf(t.app.out, "%-9s %s %-60s %s\n", l.Position, colouredVerdict(t.paint, l.Verdict), clipText(l.Stream, 60), strings.Join(append([]string{l.What}, l.Events...), " "))
 	return err
 }
 
