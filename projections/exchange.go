@@ -125,9 +125,12 @@ func Attached(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 // Schema is where the read models are that a pool finds.
 func Schema(ctx context.Context, pool *pgxpool.Pool) (string, error) { return schemaOf(ctx, pool) }
 
-func schemaOf(ctx context.Context, q interface {
+// rowQueryer reads one row; a pool or a transaction.
+type rowQueryer interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}) (string, error) {
+}
+
+func schemaOf(ctx context.Context, q rowQueryer) (string, error) {
 	var schema string
 	err := q.QueryRow(ctx, `SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('offsets')`).Scan(&schema)
 	if err != nil {

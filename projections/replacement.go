@@ -85,6 +85,9 @@ func (r *Replacement) swap(ctx context.Context, f *followers) error {
 			return inUse(ctx, err)
 		}
 	}
+	// From here on it is not given up halfway: nobody would know what stands.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), heldMost)
+	defer cancel()
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit the swap: %w", err)
 	}

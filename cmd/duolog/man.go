@@ -40,11 +40,11 @@ func builtOn() string {
 }
 
 // page is a manual page in the macros of man(7).
-type page struct{ strings.Builder }
+type page struct{ b strings.Builder }
 
 func manPage(model *kong.Application, version, day string) string {
 	var p page
-	fmt.Fprintf(&p, ".TH DUOLOG 1 %q %q\n", day, "duolog "+version)
+	fmt.Fprintf(&p.b, ".TH DUOLOG 1 %q %q\n", day, "duolog "+version)
 	p.section("NAME")
 	p.text("duolog - " + strings.TrimSuffix(model.Help, "."))
 	p.section("SYNOPSIS")
@@ -69,18 +69,18 @@ func manPage(model *kong.Application, version, day string) string {
 	p.term("0", "It was done.")
 	p.term("1", "It failed, and the reason was told; or duolog doctor found what must be put right.")
 	p.term("2", "The command line cannot be understood.")
-	return p.String()
+	return p.b.String()
 }
 
 func (p *page) command(leaf *kong.Node, envs map[string]string) {
-	fmt.Fprintf(p, ".SS duolog %s\n", escaped(leaf.Summary()))
+	fmt.Fprintf(&p.b, ".SS duolog %s\n", escaped(leaf.Summary()))
 	help, example, _ := strings.Cut(leaf.Help, " Example: ")
 	p.text(help)
 	if example != "" {
 		p.lines("  " + example)
 	}
 	if leaf.Detail != "" {
-		fmt.Fprint(p, ".PP\n")
+		fmt.Fprint(&p.b, ".PP\n")
 		p.lines(leaf.Detail)
 	}
 	for _, f := range leaf.Flags {
@@ -94,7 +94,7 @@ func (p *page) command(leaf *kong.Node, envs map[string]string) {
 	}
 }
 
-func (p *page) section(name string) { fmt.Fprintf(p, ".SH %s\n", name) }
+func (p *page) section(name string) { fmt.Fprintf(&p.b, ".SH %s\n", name) }
 
 // text is filled by whoever shows the page; its own lines are short.
 func (p *page) text(s string) {
@@ -102,27 +102,27 @@ func (p *page) text(s string) {
 	line := ""
 	for word := range strings.FieldsSeq(s) {
 		if line != "" && len(line)+len(word) > width {
-			fmt.Fprintln(p, escaped(line))
+			fmt.Fprintln(&p.b, escaped(line))
 			line = ""
 		}
 		line = strings.TrimPrefix(line+" "+word, " ")
 	}
-	fmt.Fprintln(p, escaped(line))
+	fmt.Fprintln(&p.b, escaped(line))
 }
 
 // term is a word and what it means.
 func (p *page) term(word, meaning string) {
-	fmt.Fprintf(p, ".TP\n\\fB%s\\fR\n", escaped(word))
+	fmt.Fprintf(&p.b, ".TP\n\\fB%s\\fR\n", escaped(word))
 	p.text(meaning)
 }
 
 // lines keep their breaks.
 func (p *page) lines(s string) {
-	fmt.Fprint(p, ".nf\n")
+	fmt.Fprint(&p.b, ".nf\n")
 	for line := range strings.Lines(s) {
-		fmt.Fprintln(p, escaped(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintln(&p.b, escaped(strings.TrimSuffix(line, "\n")))
 	}
-	fmt.Fprint(p, ".fi\n")
+	fmt.Fprint(&p.b, ".fi\n")
 }
 
 // escaped keeps roff from taking text for its own.

@@ -125,10 +125,14 @@ func (c projectionRebuildCmd) beside(ctx context.Context, a app, s *store) (out 
 		return out, err
 	}
 	defer func() { err = errors.Join(err, drop()) }()
-	if out, err = c.build(ctx, a, s, db); err != nil {
+	out, err = c.build(ctx, a, s, db)
+	if ctx.Err() != nil && err != nil {
+		_, _ = fmt.Fprintln(a.err, "interrupted: the tables that serve are as they were")
+	}
+	if err != nil {
 		return out, err
 	}
-	return out, projections.DropReplaced(ctx, s.db.Write, live)
+	return out, projections.DropReplaced(context.WithoutCancel(ctx), s.db.Write, live)
 }
 
 // alone keeps a second rebuild of the same tables away, until the returned function is
