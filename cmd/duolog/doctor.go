@@ -116,10 +116,10 @@ func summary(findings []finding) string {
 	}
 	left := ""
 	if n := count[statusUnchecked]; n > 0 {
-		left = fmt.Sprintf(" (%d not made)", n)
+		left = fmt.Sprintf(", %d not made", n)
 	}
 	if count[statusFailure]+count[statusWarning] == 0 {
-		return fmt.Sprintf("\n%d checks%s, all is well", count[statusOK], left)
+		return fmt.Sprintf("\nall is well: %d checks%s", count[statusOK], left)
 	}
-	return fmt.Sprintf("\n%d checks%s are well, %d warn, %d must be put right: begin with the first", count[statusOK], left, count[statusWarning], count[statusFailure])
+	return fmt.Sprintf("\n%d must be put right, %d warn, %d are well%s: begin with the first", count[statusFailure], count[statusWarning], count[statusOK], left)
 }

@@ -26,7 +26,7 @@ func checkConfiguration(_ context.Context, p *patient) []finding {
 	if p.flags.File == "" {
 		return nil
 	}
-	cfg, err := readConfiguration(p.app, string(p.flags.File))
+	cfg, err := p.readConfiguration()
 	if err != nil {
 		return []finding{wrong(name, err.Error(), "put it right in "+string(p.flags.File)+"; duolog config example prints a file with every setting explained")}
 	}
@@ -34,13 +34,17 @@ func checkConfiguration(_ context.Context, p *patient) []finding {
 	return []finding{well(name, string(p.flags.File))}
 }
 
-func readConfiguration(a app, file string) (config.Config, error) {
+func (p *patient) readConfiguration() (config.Config, error) {
 	var grammar struct{ config.Config }
-	parser, err := kong.New(&grammar, kong.Configuration(config.Loader(a.lookup)))
+	parser, err := kong.New(&grammar, kong.Configuration(config.Loader(p.app.lookup)))
 	if err != nil {
 		return config.Config{}, err
 	}
-	if _, err := parser.Parse([]string{"--config", file}); err != nil {
+	args := []string{"--config", string(p.flags.File)}
+	if usual, err := filepath.Abs(".duolog"); err == nil && p.flags.State != usual { // not what is taken when nobody says
+		args = append(args, "--state-dir", p.flags.State)
+	}
+	if _, err := parser.Parse(args); err != nil {
 		return config.Config{}, err
 	}
 	host, _ := os.Hostname()
