@@ -128,11 +128,26 @@ func TestSwapWaitsForReaders(t *testing.T) {
 	n := c.Start(t, nodetest.Options{})
 	do(t, n, dispatch.Request{Stream: workflowStream("acme"), Workflow: start("goal")})
 	r := beside(t, c, n)
+	before := tables(t, n)
+	// Who has not looked at the tables yet would find the new ones, as they were when
+	// it began.
+	early, err := n.DB.Read.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := early.Exec(t.Context(), `SELECT 1`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Swap(t.Context()); !errors.Is(err, projections.ErrInUse) {
+		t.Errorf("while somebody is about to read: %v", err)
+	}
+	if err := early.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	cut, err := projections.OpenCut(t.Context(), n.DB.Read)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := tables(t, n)
 	for range 2 { // a young reader is met by the swap, an old one before it
 		if _, err := r.Swap(t.Context()); !errors.Is(err, projections.ErrInUse) {
 			t.Errorf("while somebody reads: %v", err)
