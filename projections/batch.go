@@ -25,10 +25,12 @@ type batch struct {
 	partition int32
 	from      int64
 	next      int64
-	rows      rows
-	verdicts  []Verdict
-	accepted  []Accepted
-	traced    []Traced
+	// tables are those that the batch stands on.
+	tables   uint32
+	rows     rows
+	verdicts []Verdict
+	accepted []Accepted
+	traced   []Traced
 }
 
 // builder makes batches of one partition.
@@ -62,7 +64,7 @@ type entry struct {
 
 // make admits and folds records. It changes the working set: after a failure
 // to write, the set is thrown away.
-func (b *builder) make(ctx context.Context, from int64, records []journal.Record) (*batch, error) {
+func (b *builder) make(ctx context.Context, from standing, records []journal.Record) (*batch, error) {
 	b.carried = map[manifestKey][]byte{}
 	entries, err := b.read(ctx, records)
 	if err != nil {
@@ -72,7 +74,7 @@ func (b *builder) make(ctx context.Context, from int64, records []journal.Record
 	if err != nil {
 		return nil, err
 	}
-	out := &batch{partition: b.partition, from: from, next: records[len(records)-1].Position.Offset + 1}
+	out := &batch{partition: b.partition, from: from.next, tables: from.tables, next: records[len(records)-1].Position.Offset + 1}
 	touched := newStreams(entries)
 	for i := range entries {
 		if err := b.take(ctx, &entries[i], known, out); err != nil {

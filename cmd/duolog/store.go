@@ -55,11 +55,12 @@ func (s *store) close() {
 	_ = s.log.Close()
 }
 
-// projector replays into the given pool.
-func (s *store) projector(db *postgres.DB) (*projections.Projector, error) {
+// projector replays into the given database, where it is quiet unnoticed by others.
+func (s *store) projector(a app, db *postgres.DB, visible *projections.Visible, quiet bool) (*projections.Projector, error) {
+	collectLess(a.getenv, replayGC)
 	return projections.New(projections.Config{
 		Log: reading{s.log}, Pool: db.Write, Partitions: s.log.Genesis().Partitions, Build: build(),
-		Visible: projections.NewVisible(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Visible: visible, Quiet: quiet, Logger: slog.New(slog.DiscardHandler), Now: a.now,
 	})
 }
 
