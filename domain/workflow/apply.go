@@ -93,7 +93,9 @@ func applyDelivery(s State, r Recorded) (State, error) {
 		if e, ok := r.Event.(DeliveryRequested); ok {
 			s.Answered = e.Run
 		}
-		s.Deliveries = append(slices.Clone(s.Deliveries), d)
+		// One that waits is asked for anew, not twice.
+		s.Deliveries = slices.DeleteFunc(slices.Clone(s.Deliveries), func(o Delivery) bool { return o.ID == d.ID })
+		s.Deliveries = append(s.Deliveries, d)
 		return s, nil
 	}
 	id, _ := DeliveryOf(r.Event)

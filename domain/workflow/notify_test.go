@@ -161,11 +161,18 @@ func TestRedelivery(t *testing.T) {
 	s.when(&workflow.Redeliver{Delivery: id}).then(again)
 	s.when(&workflow.Redeliver{Delivery: id}).then()
 	s.when(&workflow.Redeliver{Delivery: id, AsNew: true}).refused(domain.CodeConflict, "")
-	for n := 2; n <= 11; n++ { // its attempts go on, and there are ten more
+	s.when(&workflow.AttemptDelivery{Delivery: id, Attempt: 2, By: "a"}).when(&workflow.Redeliver{Delivery: id}).then()
+	s.when(&workflow.SettleDelivery{Delivery: id, Attempt: 2, Error: "503", RetryInMS: 3_600_000})
+	again.Attempts = 2
+	s.at(time.Minute).when(&workflow.Redeliver{Delivery: id}).then(again) // it waits, and is sent at once
+	if in := s.state.Intents(); len(in) != 1 || !in[0].Due.Equal(epoch.Add(time.Minute)) {
+		t.Errorf("owes %+v", in)
+	}
+	for n := 3; n <= 12; n++ { // its attempts go on, and there are ten more
 		s.when(&workflow.AttemptDelivery{Delivery: id, Attempt: n, By: "a"})
 		s.when(&workflow.SettleDelivery{Delivery: id, Attempt: n, Error: "503"})
 	}
-	s.then(workflow.DeliveryFailed{Delivery: id, Attempt: 11, Error: "503"}, workflow.DeliveryGivenUp{Delivery: id, Reason: "attempts_exhausted", Error: "503"})
+	s.then(workflow.DeliveryFailed{Delivery: id, Attempt: 12, Error: "503"}, workflow.DeliveryGivenUp{Delivery: id, Reason: "attempts_exhausted", Error: "503"})
 	s.when(&workflow.Redeliver{Delivery: id}).refused(domain.CodeConflict, "") // what was looked up is old
 
 	ended.Run = run1

@@ -21,13 +21,17 @@ func (*Redeliver) CommandType() string { return "workflow.redeliver" }
 // still owed.
 func (c *Redeliver) Want(State, Env) Want { return Want{Deliveries: []uuid.UUID{c.Delivery}} }
 
-// Decide asks for it again. One that is on its way is left alone.
+// Decide asks for it again. One that failed and waits is sent at once; one that
+// is on its way is left alone.
 func (c *Redeliver) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	if !s.Exists() {
 		return Outcome{}, notFound()
 	}
-	if _, owed := s.Delivery(c.Delivery); owed && !c.AsNew {
-		return alreadySo()
+	if d, owed := s.Delivery(c.Delivery); owed && !c.AsNew {
+		if d.Attempt.Open || d.Attempt.Count == d.Before {
+			return alreadySo()
+		}
+		return events(requestAgain(d))
 	}
 	d, there := f.Deliveries[c.Delivery]
 	switch {
@@ -38,15 +42,19 @@ func (c *Redeliver) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	case len(s.Deliveries) >= MaxOwed:
 		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the workflow owes as many deliveries as it may", Fix: "wait until some have ended"}
 	}
+	again := requestAgain(d)
+	if c.AsNew {
+		again.Delivery, again.Of, again.Attempts = env.derive("redelivery"), &d.ID, 0
+	}
+	return events(again)
+}
+
+func requestAgain(d Delivery) RedeliveryRequested {
 	again := RedeliveryRequested{
 		Delivery: d.ID, Adapter: d.Adapter, Kind: d.Kind, Error: d.Error, Hook: d.Hook, Event: d.Event, Message: d.Message, Attempts: d.Attempt.Count,
 	}
 	if d.Run != uuid.Nil {
 		again.Run = &d.Run
 	}
-	if c.AsNew {
-		of := d.ID
-		again.Delivery, again.Of, again.Attempts = env.derive("redelivery"), &of, 0
-	}
-	return events(again)
+	return again
 }

@@ -7,6 +7,7 @@ ALTER TABLE deliveries ADD COLUMN hook text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN event text NOT NULL DEFAULT '';
 UPDATE deliveries SET tenant = split_part(stream, '/', 1);
 CREATE INDEX deliveries_list ON deliveries (tenant, requested_at DESC, id);
+CREATE INDEX deliveries_id ON deliveries (tenant, id);
 COMMENT ON COLUMN deliveries.hook IS 'The hook that is told, empty for a messaging surface.';
 COMMENT ON COLUMN deliveries.event IS 'What the hook is told of, empty for the answer of a run.';
 
