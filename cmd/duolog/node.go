@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine/local"
@@ -24,27 +26,31 @@ import (
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/deliveries"
 )
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
 type nodeConfig struct {
-	kafka      kafka.Config
-	database   string
-	listen     net.Listener
-	url        string
-	node       string
-	keys       *keystore.Store
-	tenants    tenants
-	engine     local.Config
-	basePath   string
-	onLost     string
-	tenantCap  int64
-	tenantRate int
-	maxBody    int64
-	grace      time.Duration
-	logger     *slog.Logger
-	getenv     func(string) string
-	point      func(string)
+	kafka    kafka.Config
+	database string
+	listen   net.Listener
+	url      string
+	node     string
+	keys     *keystore.Store
+	tenants  tenants
+	engine   local.Config
+	basePath string
+	onLost   string
+	// hooks are told of events, in webhookAllow besides the internet.
+	hooks        webhook.Book
+	webhookAllow []netip.Prefix
+	tenantCap    int64
+	tenantRate   int
+	maxBody      int64
+	grace        time.Duration
+	logger       *slog.Logger
+	getenv       func(string) string
+	point        func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time
@@ -68,6 +74,8 @@ type node struct {
 	metrics    *metrics
 	failures   *failures
 	inbox      *inbox.Publisher
+	deliveries *deliveries.Queries
+	webhooks   *webhook.Adapter
 	server     *http.Server
 	// stopping is closed when the node begins to stop.
 	stopping chan struct{}
@@ -92,7 +100,7 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 	if err = n.openDatabase(ctx); err != nil {
 		return n, err
 	}
-	for _, part := range []func() error{n.wireWrites, n.wireRouters, n.wireEffects, n.wireAPI} {
+	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, n.wireRouters, n.wireEffects, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}

@@ -60,6 +60,12 @@ func (b Book) Find(tenant domain.Tenant, name string) (Hook, bool) {
 	return b[tenant][i], true
 }
 
+// Enabled says whether there is such a hook and it is not disabled.
+func (b Book) Enabled(tenant domain.Tenant, name string) bool {
+	h, known := b.Find(tenant, name)
+	return known && !h.Disabled
+}
+
 // Subscribed are the names of the hooks that are told of an event of a workflow
 // at one of these paths.
 func (b Book) Subscribed(tenant domain.Tenant, event string, paths ...string) []string {
