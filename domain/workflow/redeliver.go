@@ -17,6 +17,9 @@ type Redeliver struct {
 // CommandType names the command.
 func (*Redeliver) CommandType() string { return "workflow.redeliver" }
 
+// RedeliveryID is the id that a command gives what it sends as new.
+func RedeliveryID(command uuid.UUID) uuid.UUID { return uuid.NewSHA1(command, []byte("redelivery")) }
+
 // Want asks for the delivery as it ended: the state has those alone that are
 // still owed.
 func (c *Redeliver) Want(State, Env) Want { return Want{Deliveries: []uuid.UUID{c.Delivery}} }
@@ -44,7 +47,7 @@ func (c *Redeliver) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	}
 	again := requestAgain(d)
 	if c.AsNew {
-		again.Delivery, again.Of, again.Attempts = env.derive("redelivery"), &d.ID, 0
+		again.Delivery, again.Of, again.Attempts = RedeliveryID(env.CommandID), &d.ID, 0
 	}
 	return events(again)
 }
