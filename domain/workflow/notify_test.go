@@ -160,7 +160,11 @@ func TestRedelivery(t *testing.T) {
 	}
 	s.when(&workflow.Redeliver{Delivery: id}).then(again)
 	s.when(&workflow.Redeliver{Delivery: id}).then()
-	s.when(&workflow.Redeliver{Delivery: id, AsNew: true}).refused(domain.CodeConflict, "")
+	if s.when(&workflow.Redeliver{Delivery: id, AsNew: true}); len(s.out.Events) != 1 {
+		t.Error("as new it is not sent while it is on its way")
+	}
+	copied := s.state.Deliveries[1].ID
+	s.when(&workflow.AttemptDelivery{Delivery: copied, Attempt: 1, By: "a"}).when(&workflow.SettleDelivery{Delivery: copied, Attempt: 1, Receipt: "204"})
 	s.when(&workflow.AttemptDelivery{Delivery: id, Attempt: 2, By: "a"}).when(&workflow.Redeliver{Delivery: id}).then()
 	s.when(&workflow.SettleDelivery{Delivery: id, Attempt: 2, Error: "503", RetryInMS: 3_600_000})
 	again.Attempts = 2

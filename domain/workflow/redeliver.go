@@ -25,31 +25,44 @@ func RedeliveryID(command uuid.UUID) uuid.UUID { return uuid.NewSHA1(command, []
 func (c *Redeliver) Want(State, Env) Want { return Want{Deliveries: []uuid.UUID{c.Delivery}} }
 
 // Decide asks for it again. One that failed and waits is sent at once; one that
-// is on its way is left alone.
+// is on its way is left alone, but may be sent as new.
 func (c *Redeliver) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	if !s.Exists() {
 		return Outcome{}, notFound()
 	}
-	if d, owed := s.Delivery(c.Delivery); owed && !c.AsNew {
+	d, owed := s.Delivery(c.Delivery)
+	if owed && !c.AsNew {
 		if d.Attempt.Open || d.Attempt.Count == d.Before {
 			return alreadySo()
 		}
 		return events(requestAgain(d))
 	}
-	d, there := f.Deliveries[c.Delivery]
-	switch {
-	case !there:
-		return Outcome{}, &domain.Error{Code: domain.CodeNotFound, Message: "there is no such delivery", Fix: "check the id; duolog delivery list shows them"}
-	case d.Status == DeliveryOwed:
-		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the delivery is on its way", Fix: "wait until it has ended; duolog delivery show says how"}
-	case len(s.Deliveries) >= MaxOwed:
-		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the workflow owes as many deliveries as it may", Fix: "wait until some have ended"}
+	if !owed {
+		var there bool
+		if d, there = f.Deliveries[c.Delivery]; !there {
+			return Outcome{}, &domain.Error{Code: domain.CodeNotFound, Message: "there is no such delivery", Fix: "check the id; duolog delivery list shows them"}
+		}
+	}
+	if err := c.mayAsk(s, d); err != nil {
+		return Outcome{}, err
 	}
 	again := requestAgain(d)
 	if c.AsNew {
 		again.Delivery, again.Of, again.Attempts = RedeliveryID(env.CommandID), &d.ID, 0
 	}
 	return events(again)
+}
+
+// mayAsk refuses what a workflow cannot owe. A delivery that was touched since
+// it was looked up is as good as on its way: its attempts are not known.
+func (c *Redeliver) mayAsk(s State, d Delivery) error {
+	switch {
+	case d.Status == DeliveryOwed && !c.AsNew:
+		return &domain.Error{Code: domain.CodeConflict, Message: "the delivery is on its way", Fix: "wait until it has ended; duolog delivery show says how"}
+	case len(s.Deliveries) >= MaxOwed:
+		return &domain.Error{Code: domain.CodeConflict, Message: "the workflow owes as many deliveries as it may", Fix: "wait until some have ended"}
+	}
+	return nil
 }
 
 func requestAgain(d Delivery) RedeliveryRequested {
