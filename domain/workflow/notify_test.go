@@ -73,9 +73,9 @@ func TestWhatAWorkflowMayOweIsBounded(t *testing.T) {
 	t.Parallel()
 	s := given(t, running()...)
 	for n := range workflow.MaxOwed {
-		c := notify("ci")
-		c.Cause = fmt.Sprint(n)
-		s.when(c)
+		owed := notified("ci")
+		owed.Delivery = uuid.NewSHA1(wfID, fmt.Append(nil, n))
+		s.apply(owed)
 	}
 	s.when(notify("ci")).then(notified("ci"), workflow.DeliveryGivenUp{Delivery: told("ci"), Reason: "too_many_owed"})
 	if n := len(s.state.Deliveries); n != workflow.MaxOwed {
