@@ -15,7 +15,7 @@ import (
 
 const (
 	devHook        = "dev"
-	hookSecretFile = "hook.secret" //nolint:gosec // the name of a file
+	hookSecretFile = "hook.secret"
 )
 
 // addHook adds the hook of --hook to the tenant: it is told everything but the

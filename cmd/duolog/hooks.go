@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/duolog/duolog/handlers/adapter/webhook"
@@ -41,20 +43,32 @@ func hookOf(h config.Hook) (webhook.Hook, error) {
 	}
 	out := webhook.Hook{Name: h.Name, URL: u, Events: h.Events, Within: h.Within, Disabled: h.Disabled, Revision: h.Revision}
 	for _, file := range h.SecretFiles {
-		secret, err := keystore.ReadSecretFile(file)
+		key, err := hookKey(file)
 		if err != nil {
 			return out, err
-		}
-		key, err := standard.ParseKey(secret.Reveal())
-		if err == nil && !key.Signs() {
-			err = fmt.Errorf("a public key cannot sign")
-		}
-		if err != nil {
-			return out, problem{"the key in " + file + " cannot be used: " + err.Error(), "duolog delivery secret prints one that can"}
 		}
 		out.Keys = append(out.Keys, key)
 	}
 	return out, nil
+}
+
+func hookKey(file string) (standard.Key, error) {
+	secret, err := keystore.ReadSecretFile(file)
+	if err != nil {
+		what, _ := explain(err)
+		return standard.Key{}, problem{
+			"its key cannot be read: " + strings.ReplaceAll(what, "token", "key"),
+			"name a file of mode 0600 with the key in its first line; duolog delivery secret prints one",
+		}
+	}
+	key, err := standard.ParseKey(secret.Reveal())
+	if err == nil && !key.Signs() {
+		err = errors.New("a public key cannot sign")
+	}
+	if err != nil {
+		return key, problem{"the key in " + file + " cannot be used: " + err.Error(), "duolog delivery secret prints one that can"}
+	}
+	return key, nil
 }
 
 // wireWebhooks makes the adapter of hooks.

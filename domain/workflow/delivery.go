@@ -118,7 +118,7 @@ func (c *SettleDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	}
 	answered := DeliveryAnswered{Delivery: c.Delivery, Attempt: c.Attempt, Answer: c.Answer.clean()}
 	if _, again := ended[len(ended)-1].(DeliveryFailed); again && c.RetryInMS > 0 {
-		answered.RetryAt = env.Now.Add(min(MaxRetryIn, time.Duration(c.RetryInMS)*time.Millisecond))
+		answered.RetryAt = env.Now.Add(time.Duration(min(c.RetryInMS, MaxRetryIn.Milliseconds())) * time.Millisecond)
 	}
 	return events(append([]Event{answered}, ended...)...)
 }

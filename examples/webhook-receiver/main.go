@@ -22,8 +22,9 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, time.Now)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // this is main
+	now := time.Now                                                                        //nolint:forbidigo // this is main
+	err := run(ctx, os.Args[1:], os.Stdout, now)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "webhook-receiver:", err)

@@ -53,7 +53,7 @@ func (s *Server) redeliverAll(c *call, ids []uuid.UUID, found []deliveries.Deliv
 	}
 	var again, left [][]byte
 	for _, id := range ids {
-		delivery, refusal := id, error(notFound("delivery", "check the id; duolog delivery list shows them"))
+		delivery, refusal := id, notFound("delivery", "check the id; duolog delivery list shows them")
 		if stream, there := streams[id]; there {
 			delivery, refusal = s.redeliverOne(c, stream, id, asNew, body)
 		}
