@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/IBM/sarama"
 	"github.com/alecthomas/kong"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/postgres"
@@ -29,6 +31,9 @@ func explain(err error) (what, fix string) {
 	}
 	if e, ok := errors.AsType[*embedded.InUseError](err); ok {
 		return inUse(e)
+	}
+	if e, ok := errors.AsType[*config.InvalidError](err); ok {
+		return strings.ReplaceAll(e.Error(), "\n        fix:", "\nfix:"), "" // each has its fix
 	}
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e.Message + " (" + string(e.Code) + ")", e.Fix
