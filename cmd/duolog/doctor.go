@@ -27,7 +27,7 @@ type finding struct {
 
 // Run prints each check, and fails when one does.
 func (c doctorCmd) Run(ctx context.Context, a app) error {
-	findings, err := c.examine(ctx)
+	findings, err := c.examine(ctx, a.now())
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func printFindings(a app, findings []finding) error {
 	return nil
 }
 
-func (c doctorCmd) examine(ctx context.Context) ([]finding, error) {
+func (c doctorCmd) examine(ctx context.Context, now time.Time) ([]finding, error) {
 	cfg, where, err := c.kafka()
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (c doctorCmd) examine(ctx context.Context) ([]finding, error) {
 	}
 	out = append(out, database...)
 	if db != nil && whole {
-		out = append(out, compare(ctx, cfg, db)...)
+		out = append(out, compare(ctx, cfg, db, now)...)
 	}
 	if where.API != "" {
 		out = append(out, checkDisk(c.State), checkAPI(ctx, where.API))
@@ -130,8 +130,9 @@ func examineDatabase(ctx context.Context, url string) (*postgres.DB, string, []f
 }
 
 // compare checks that the read models are those of the log and are not ahead of
-// it, how far behind they are, and whether a stream has stopped.
-func compare(ctx context.Context, cfg kafka.Config, db *postgres.DB) []finding {
+// it, how far behind they are, whether a stream has stopped, and whether hooks
+// were told.
+func compare(ctx context.Context, cfg kafka.Config, db *postgres.DB, now time.Time) []finding {
 	log, err := openLog(ctx, cfg)
 	if err != nil {
 		return []finding{failed("log can be opened", err)}
@@ -154,7 +155,8 @@ func compare(ctx context.Context, cfg kafka.Config, db *postgres.DB) []finding {
 		return append(out, agrees, failed("read models keep up", err))
 	}
 	out = append(out, agrees, keepUp(rows))
-	return append(out, stoppedFindings(ctx, s)...)
+	out = append(out, stoppedFindings(ctx, s)...)
+	return append(out, hookFindings(ctx, s, now)...)
 }
 
 // keepUp is about work that nobody does.

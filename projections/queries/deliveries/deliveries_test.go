@@ -144,11 +144,17 @@ func TestRedeliveredOverTheLog(t *testing.T) {
 	if !gone() {
 		t.Error("the hook is not gone")
 	}
+	if lost, err := r.q.Lost(t.Context(), time.Now().Add(-time.Hour)); err != nil || len(lost) != 1 || lost[0] != (deliveries.Lost{Tenant: "acme", Hook: "ci", Count: 1}) {
+		t.Errorf("lost: %v, %v", lost, err)
+	}
 	r.do(id, &workflow.Redeliver{Delivery: ci}, &workflow.AttemptDelivery{Delivery: ci, Attempt: 2, By: "a/1"},
 		&workflow.SettleDelivery{Delivery: ci, Attempt: 2, Receipt: "200 OK"}, &workflow.Redeliver{Delivery: ci, AsNew: true})
 	d, err := r.q.Find(t.Context(), "acme", ci)
 	if err != nil || d.Status != workflow.DeliveryMade || len(d.Attempts) != 2 || d.Attempts[1].Note != "200 OK" {
 		t.Errorf("%+v, %v", d, err)
+	}
+	if lost, err := r.q.Lost(t.Context(), time.Now().Add(-time.Hour)); err != nil || len(lost) != 0 {
+		t.Errorf("lost: %v, %v", lost, err)
 	}
 	if got := r.list(deliveries.Filter{}); got != "ci delivered, ci requested" {
 		t.Errorf("there are %s", got)
