@@ -23,7 +23,7 @@ func hookFindings(ctx context.Context, s *store, now time.Time) []finding {
 	for _, l := range lost {
 		out = append(out, finding{
 			Name:    fmt.Sprintf("hook %s of %s", l.Hook, l.Tenant),
-			Problem: fmt.Sprintf("%d deliveries were given up in the last day: duolog delivery list --status given_up --hook %s says why", l.Count, l.Hook),
+			Problem: fmt.Sprintf("deliveries given up in the last day: %d; duolog delivery list --status given_up --hook %s says why", l.Count, l.Hook),
 			Fix:     fmt.Sprintf("put its receiver or its settings right, then duolog delivery redeliver --missing --hook %s --since 24h", l.Hook),
 		})
 	}

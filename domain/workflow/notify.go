@@ -58,7 +58,7 @@ func (c *Notify) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	owed := len(s.Deliveries)
 	for i, hook := range c.Hooks {
 		id := NotificationID(env.Workflow, c.Cause, hook)
-		if _, asked := s.Delivery(id); asked || slices.Contains(c.Hooks[:i], hook) || c.Hint && s.owesHint(hook, c.Event) {
+		if _, asked := s.Delivery(id); asked || slices.Contains(c.Hooks[:i], hook) || c.Hint && s.Owes(hook, c.Event) {
 			continue
 		}
 		data := out.whole("json", c.Data)
@@ -93,6 +93,7 @@ func (c *Notify) check() error {
 	return nil
 }
 
-func (s State) owesHint(hook, event string) bool {
+// Owes says whether a hook has not yet taken an event of that kind.
+func (s State) Owes(hook, event string) bool {
 	return slices.ContainsFunc(s.Deliveries, func(d Delivery) bool { return d.Hook == hook && d.Event == event })
 }

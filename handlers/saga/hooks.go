@@ -142,7 +142,11 @@ func kindOf(s workflow.StatusChanged) string {
 func (h *Hooks) hooks(ctx context.Context, w *happened) ([]string, error) {
 	tenant, created := w.Stream.Tenant, w.snap.Workflow.Created
 	out := h.book.Subscribed(tenant, w.kind, pathOf(created.Namespace), pathOf(created.Project))
-	if created.CallbackContext == nil || w.kind == payload.Progress {
+	if w.kind == payload.Progress {
+		// Decided again by the command; here it saves one.
+		return slices.DeleteFunc(out, func(name string) bool { return w.snap.Workflow.Owes(name, w.kind) }), nil
+	}
+	if created.CallbackContext == nil {
 		return out, nil
 	}
 	raw, err := stored.Bytes(ctx, h.core.States, w.Stream, created.CallbackContext)

@@ -151,6 +151,19 @@ func TestStepsAreReadWhereAHookIsToldOfThem(t *testing.T) {
 	}
 }
 
+func TestAStepIsNotToldWhileOneIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	e := hooked{step: true, to: "running"}.event(t, w)
+	w.snaps[e.Stream].Workflow.Deliveries = []workflow.Delivery{{Hook: "all", Event: payload.Progress}, {Hook: "audit", Event: payload.Started}}
+	if err := hooksSaga(w, everything()).React(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := w.sent[0].Workflow.(*workflow.Notify); !ok || !slices.Equal(got.Hooks, []string{"audit"}) {
+		t.Errorf("sent %+v", w.sent[0].Workflow)
+	}
+}
+
 func TestHooksOfAWorkflowThatIsNotVisibleYet(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

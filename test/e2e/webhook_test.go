@@ -231,7 +231,7 @@ func TestWhatAReceiverMissedIsSentAgain(t *testing.T) {
 	if again := d.gone(4, r); again != called {
 		t.Errorf("a hook that is gone was called: for %d messages, then for %d", called, again)
 	}
-	if doctor := d.run("doctor"); doctor.Code == 0 || !strings.Contains(doctor.Out, "✗ hook dev of acme  4 deliveries were given up in the last day") {
+	if doctor := d.run("doctor"); doctor.Code == 0 || !strings.Contains(doctor.Out, "✗ hook dev of acme  deliveries given up in the last day: 4") {
 		t.Errorf("doctor: %s", doctor.Out)
 	}
 	refused(t, d.run("delivery", "redeliver"), "it is not said what to send again")
