@@ -38,7 +38,7 @@ type ClientConfig struct {
 	Timeout time.Duration
 	// Resolver resolves names; nil is the system's.
 	Resolver *net.Resolver
-	// Roots verify certificates; nil are the system's.
+	// TLS verifies receivers; nil does so by the system's roots.
 	TLS *tls.Config
 }
 
@@ -56,7 +56,10 @@ type Response struct {
 	Body string
 }
 
-var errPlain = errors.New("without TLS only allowed networks are reached")
+var (
+	errPlain        = errors.New("without TLS only allowed networks are reached")
+	errNotConnected = errors.New("the receiver was not reached")
+)
 
 // NewClient makes a Client. Whatever a URL says and a name resolves to, the
 // address is checked when the connection is made.
@@ -69,11 +72,25 @@ func NewClient(cfg ClientConfig) *Client {
 		// Each attempt connects anew, and so is checked anew. No proxy of the
 		// environment stands between: it would connect in our place.
 		Transport: &http.Transport{
-			DialContext: plain.DialContext, DialTLSContext: secure.DialContext,
+			DialContext: connecting(plain.DialContext), DialTLSContext: connecting(secure.DialContext),
 			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// connecting marks the errors of a connection that was not made, with TLS where
+// it is asked for: nothing was sent then.
+func connecting(to dial) dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := to(ctx, network, address)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNotConnected, err)
+		}
+		return c, nil
+	}
 }
 
 // guard lets the internet through, and what is allowed beside it.

@@ -2,9 +2,12 @@ package webhook_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -195,6 +198,40 @@ func TestAllowedNetworks(t *testing.T) {
 		if err := post(allow, url); !webhook.Forbidden(err) {
 			t.Errorf("%s with %s allowed: %v", url, allow, err)
 		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolver := (&names{addresses: []string{"127.0.0.1"}}).resolver()
+	for name, c := range map[string]struct {
+		host  string
+		roots *x509.CertPool
+		ok    bool
+	}{
+		"known":               {"example.com", roots, true},
+		"under another name":  {"hooks.internal", roots, false},
+		"of an unknown maker": {"example.com", nil, false},
+	} {
+		client := webhook.NewClient(webhook.ClientConfig{Allow: loopback, Resolver: resolver, TLS: &tls.Config{RootCAs: c.roots}})
+		res, err := client.Post(t.Context(), "https://"+c.host+":"+port, http.Header{}, nil)
+		if c.ok && (err != nil || res.Status != http.StatusOK) || !c.ok && (err == nil || !strings.Contains(err.Error(), "was not reached")) {
+			t.Errorf("%s: %+v, %v", name, res, err)
+		}
+	}
+	if n := calls.Load(); n != 1 {
+		t.Errorf("%d calls came", n)
 	}
 }
 

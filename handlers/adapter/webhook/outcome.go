@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -78,16 +77,14 @@ func outcome(d adapter.Delivery, target string, r Response, now time.Time) adapt
 // unanswered is what an attempt comes to that brought no answer.
 func unanswered(d adapter.Delivery, target string, err error, took time.Duration) adapter.Outcome {
 	out := adapter.Outcome{Answer: &workflow.Answer{Target: target}, RetryIn: delay(d)}
-	_, resolving := errors.AsType[*net.DNSError](err)
-	op, _ := errors.AsType[*net.OpError](err)
 	switch {
 	case Forbidden(err):
 		out.Err = &adapter.PermanentError{
-			Err:    fmt.Errorf("the address is not one that hooks may reach: %w; webhook_allow lists networks that they may", err),
+			Err:    fmt.Errorf("the address is not one that hooks may reach (webhook_allow lists more): %w", err),
 			Reason: ReasonForbidden,
 		}
-	case resolving, op != nil && op.Op == "dial":
-		out.Err = fmt.Errorf("the receiver was not reached: %w", err)
+	case errors.Is(err, errNotConnected):
+		out.Err = err
 	case errors.Is(err, context.DeadlineExceeded):
 		out.Err = fmt.Errorf("the receiver did not answer within %s and may have taken it: %w", took.Round(time.Second), adapter.ErrUnknown)
 	default:
