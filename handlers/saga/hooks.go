@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -74,12 +75,17 @@ type happened struct {
 // React asks that the hooks be told. All of them are one command, whose id
 // derives from the event: it is carried out once.
 func (h *Hooks) React(ctx context.Context, e feed.Event) error {
-	if !h.book.Has(e.Stream.Tenant) || h.now().Sub(e.Time) > HookMaxAge {
+	if !h.book.Has(e.Stream.Tenant) {
 		return nil
 	}
 	w, err := h.read(e)
 	if err != nil || w == nil {
 		return err
+	}
+	if h.now().Sub(e.Time) > HookMaxAge {
+		h.core.Logger.WarnContext(ctx, "events too old to be told to hooks",
+			slog.String("event", e.ID), slog.String("stream", e.Stream.String()), slog.Time("time", e.Time))
+		return nil
 	}
 	if w.snap, err = h.core.States.Load(ctx, e.Stream, projections.SnapshotWant{}); err != nil {
 		return stored.Transient(err)

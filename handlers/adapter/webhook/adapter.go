@@ -98,6 +98,7 @@ func (a *Adapter) post(ctx context.Context, hook Hook, d adapter.Delivery, body 
 	if err != nil {
 		return unanswered(d, hook.Target(), err, now.Sub(began))
 	}
+	answer.Body = hook.redact(answer.Body)
 	return outcome(d, hook.Target(), answer, now)
 }
 

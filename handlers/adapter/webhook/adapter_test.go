@@ -193,6 +193,25 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+func TestAnswersThatRepeatTheAddressAreRedacted(t *testing.T) {
+	t.Parallel()
+	var said string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		said = fmt.Sprintf("%s may not POST %s: token %s of %s, password %s", user, r.URL, r.URL.Query().Get("token"), r.URL.Path, password)
+		http.Error(w, said, http.StatusForbidden)
+	}))
+	defer server.Close()
+	address := strings.Replace(server.URL, "http://", "http://duo:open-sesame@", 1) + "/T0123/B4567/xyzzy?token=plugh-plover&v=1"
+	out := adapter.Send(t.Context(), adapterFor(t, hookTo(t, address), 0, nil), delivery(workflow.DeliverEvent))
+	kept := fmt.Sprint(out.Err, *out.Answer)
+	for _, secret := range []string{"xyzzy", "plugh", "sesame"} {
+		if !strings.Contains(said, secret) || strings.Contains(kept, secret) {
+			t.Errorf("of %q this is kept: %s", said, kept)
+		}
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32

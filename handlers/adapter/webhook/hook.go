@@ -38,6 +38,26 @@ func (h Hook) Target() string {
 	return h.Name + " " + h.URL.Scheme + "://" + h.URL.Host + " " + hex.EncodeToString(sum[:8])
 }
 
+// redact takes out of an answer what of the hook's address may be a secret:
+// receivers like to say what they were asked.
+func (h Hook) redact(answer string) string {
+	password, _ := h.URL.User.Password()
+	secrets := []string{h.URL.RawQuery, h.URL.EscapedPath(), h.URL.Path, password}
+	for _, values := range h.URL.Query() {
+		secrets = append(secrets, values...)
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, s := range secrets {
+		if len(s) >= leastSecret {
+			answer = strings.ReplaceAll(answer, s, "[redacted]")
+		}
+	}
+	return answer
+}
+
+// leastSecret is how long a part of an address is that may be a secret.
+const leastSecret = 4
+
 // covers says whether a workflow at one of these paths is the hook's.
 func (h Hook) covers(paths []string) bool {
 	return h.Within == "" || slices.ContainsFunc(paths, func(p string) bool {
