@@ -3,6 +3,7 @@ module github.com/duolog/duolog
 go 1.26.0
 
 require (
+	code.dny.dev/ssrf v0.3.0
 	github.com/IBM/sarama v1.61.1
 	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/ThreeDotsLabs/watermill v1.5.2

@@ -143,7 +143,8 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 			later = append(later, func(r *rows) { r.addWrites(s.key, e, number) })
 		default:
 			if row, ok := deliveryAfter(state, next, recorded); ok {
-				later = append(later, func(r *rows) { r.addDelivery(s.key, row) })
+				attempt, made := attemptAfter(s.id, state, recorded)
+				later = append(later, func(r *rows) { r.addDelivery(s.id, row); r.addAttempt(attempt, made) })
 			}
 		}
 		state = next
@@ -253,14 +254,6 @@ func (r *rows) addWrites(key string, e workflow.WritesRecorded, number int64) {
 			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: w.Value.AppendJSON(nil), number: number + int64(i),
 		})
 	}
-}
-
-func (r *rows) addDelivery(key string, d workflow.Delivery) {
-	row := deliveryRow{
-		stream: key, id: d.ID, run: d.Run, adapter: d.Adapter, kind: string(d.Kind), status: d.Status,
-		attempts: int32(d.Attempt.Count), body: mustJSON(d), requestedAt: d.RequestedAt, //nolint:gosec // at most MaxDeliveryAttempts
-	}
-	r.deliveries.put(deliveryKey{key, d.ID}, row)
 }
 
 func (r *rows) addMessage(key string, m conversation.Message) error {

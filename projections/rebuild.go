@@ -29,6 +29,7 @@ func derivedTables() []struct{ name, order string } {
 		{"conversations", "stream"},
 		{"messages", "stream, message_id"},
 		{"deliveries", "stream, id"},
+		{"attempts", "stream, id, attempt"},
 		{"intents", "stream, kind, id"},
 		{"traces", "kind, id"},
 	}

@@ -135,6 +135,24 @@ type (
 		attempts    int32
 		body        []byte
 		requestedAt time.Time
+		tenant      string
+		hook        string
+		event       string
+	}
+	attemptRow struct {
+		stream  string
+		id      uuid.UUID
+		attempt int32
+		tenant  string
+		at      time.Time
+		by      string
+		outcome string
+		endedAt *time.Time
+		target  string
+		status  int32
+		answer  string
+		note    string
+		retryAt *time.Time
 	}
 	intentRow struct {
 		stream    string
@@ -230,5 +248,9 @@ type (
 	deliveryKey struct {
 		stream string
 		id     uuid.UUID
+	}
+	attemptKey struct {
+		deliveryKey
+		attempt int32
 	}
 )

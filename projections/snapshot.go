@@ -117,6 +117,9 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	if len(w.Workflow.Writes) > 0 {
 		queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
 	}
+	if len(w.Workflow.Deliveries) > 0 {
+		queueDeliveries(b, key, w.Workflow.Deliveries, out.Facts.Deliveries)
+	}
 	if len(w.Conversation.Messages) > 0 {
 		queueMessages(b, messageKeys(key, w.Conversation.Messages), messages)
 	}
@@ -336,6 +339,25 @@ func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
 				return fmt.Errorf("read a write of %s: %w", ts, err)
 			}
 			facts.Writes[workflow.WriteKey{Checkpoint: byHash[string(hash)+ts.String()], Task: string(task), Idx: int(idx)}] = v
+		}
+		return r.Err()
+	})
+}
+
+// queueDeliveries reads deliveries, owed or ended.
+func queueDeliveries(b *pgx.Batch, key string, ids []uuid.UUID, into map[uuid.UUID]workflow.Delivery) {
+	b.Queue(`SELECT id, body FROM deliveries WHERE stream = $1 AND id = ANY($2)`, key, ids).Query(func(r pgx.Rows) error {
+		for r.Next() {
+			var id uuid.UUID
+			var body []byte
+			var d workflow.Delivery
+			if err := r.Scan(&id, &body); err != nil {
+				return fmt.Errorf("read a delivery: %w", err)
+			}
+			if err := json.Unmarshal(body, &d); err != nil {
+				return fmt.Errorf("read delivery %s: %w", id, err)
+			}
+			into[id] = d
 		}
 		return r.Err()
 	})

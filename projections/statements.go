@@ -21,6 +21,7 @@ type rows struct {
 	conversations keyed[string, conversationRow]
 	messages      keyed[messageKey, messageRow]
 	deliveries    keyed[deliveryKey, deliveryRow]
+	attempts      keyed[attemptKey, attemptRow]
 	intents       []intentRow
 	traces        []traceRow
 	// touched are the streams whose intents are written anew.
@@ -58,6 +59,7 @@ func (r *rows) statements() []statement {
 		r.insertConversations(),
 		r.insertMessages(),
 		r.insertDeliveries(),
+		r.insertAttempts(),
 		r.insertIntents(),
 		r.insertTraces(),
 	} {
@@ -283,9 +285,9 @@ func (r *rows) insertDeliveries() statement {
 		return statement{}
 	}
 	rows := r.deliveries.rows
-	return statement{`INSERT INTO deliveries (stream, id, run, adapter, kind, status, attempts, body, requested_at)
-		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[], $9::timestamptz[])
-		ON CONFLICT (stream, id) DO UPDATE SET run = EXCLUDED.run, adapter = EXCLUDED.adapter, kind = EXCLUDED.kind, status = EXCLUDED.status, attempts = EXCLUDED.attempts, body = EXCLUDED.body, requested_at = EXCLUDED.requested_at`, []any{
+	return statement{`INSERT INTO deliveries (stream, id, run, adapter, kind, status, attempts, body, requested_at, tenant, hook, event)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[], $9::timestamptz[], $10::text[], $11::text[], $12::text[])
+		ON CONFLICT (stream, id) DO UPDATE SET run = EXCLUDED.run, adapter = EXCLUDED.adapter, kind = EXCLUDED.kind, status = EXCLUDED.status, attempts = EXCLUDED.attempts, body = EXCLUDED.body, requested_at = EXCLUDED.requested_at, tenant = EXCLUDED.tenant, hook = EXCLUDED.hook, event = EXCLUDED.event`, []any{
 		col(rows, func(r *deliveryRow) string { return r.stream }),
 		uuidCol(rows, func(r *deliveryRow) *uuid.UUID { return &r.id }),
 		uuidCol(rows, func(r *deliveryRow) *uuid.UUID { return &r.run }),
@@ -295,6 +297,33 @@ func (r *rows) insertDeliveries() statement {
 		col(rows, func(r *deliveryRow) int32 { return r.attempts }),
 		col(rows, func(r *deliveryRow) []byte { return r.body }),
 		col(rows, func(r *deliveryRow) time.Time { return r.requestedAt }),
+		col(rows, func(r *deliveryRow) string { return r.tenant }),
+		col(rows, func(r *deliveryRow) string { return r.hook }),
+		col(rows, func(r *deliveryRow) string { return r.event }),
+	}}
+}
+
+func (r *rows) insertAttempts() statement {
+	if len(r.attempts.rows) == 0 {
+		return statement{}
+	}
+	rows := r.attempts.rows
+	return statement{`INSERT INTO attempts (stream, id, attempt, tenant, at, by, outcome, ended_at, target, status, answer, note, retry_at)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::int[], $11::text[], $12::text[], $13::timestamptz[])
+		ON CONFLICT (stream, id, attempt) DO UPDATE SET tenant = EXCLUDED.tenant, at = EXCLUDED.at, by = EXCLUDED.by, outcome = EXCLUDED.outcome, ended_at = EXCLUDED.ended_at, target = EXCLUDED.target, status = EXCLUDED.status, answer = EXCLUDED.answer, note = EXCLUDED.note, retry_at = EXCLUDED.retry_at`, []any{
+		col(rows, func(r *attemptRow) string { return r.stream }),
+		uuidCol(rows, func(r *attemptRow) *uuid.UUID { return &r.id }),
+		col(rows, func(r *attemptRow) int32 { return r.attempt }),
+		col(rows, func(r *attemptRow) string { return r.tenant }),
+		col(rows, func(r *attemptRow) time.Time { return r.at }),
+		col(rows, func(r *attemptRow) string { return r.by }),
+		col(rows, func(r *attemptRow) string { return r.outcome }),
+		col(rows, func(r *attemptRow) *time.Time { return r.endedAt }),
+		col(rows, func(r *attemptRow) string { return r.target }),
+		col(rows, func(r *attemptRow) int32 { return r.status }),
+		col(rows, func(r *attemptRow) string { return r.answer }),
+		col(rows, func(r *attemptRow) string { return r.note }),
+		col(rows, func(r *attemptRow) *time.Time { return r.retryAt }),
 	}}
 }
 

@@ -13,14 +13,18 @@ import (
 	"testing"
 )
 
-// published is where the sums of the schemas are recorded. What they say is promised,
-// how it is described is not.
+// published is where the sums of the schemas that others build on are recorded. What
+// they say is promised, how it is described is not. The commands of nodes to one
+// another are no promise: they may be given more.
 const published = "testdata/PUBLISHED"
 
 func TestPublishedSchemasNeverChange(t *testing.T) {
 	t.Parallel()
 	now := map[string][]byte{}
 	for file, schema := range schemasByFile(t) {
+		if strings.HasPrefix(file, "commands/") {
+			continue
+		}
 		raw, err := json.Marshal(withoutProse(schema))
 		if err != nil {
 			t.Fatal(err)

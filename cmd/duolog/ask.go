@@ -76,6 +76,8 @@ type thread struct {
 	// shown are the tool calls that were printed, steps the events.
 	shown map[string]bool
 	steps int
+	// owed is the delivery of the answer, once it was asked for.
+	owed uuid.UUID
 }
 
 // say prints one line of the thread: where, who, what.
@@ -187,6 +189,11 @@ func (t *thread) event(ctx context.Context, id string, e timelineEvent) (done bo
 		t.step("stopping …")
 	case "workflow.delivery_requested":
 		return false, t.answer(e)
+	}
+	if t.owed == uuid.Nil || deliveryOf(e) != t.owed {
+		return false, nil // what hooks are told is not for the thread
+	}
+	switch e.Type {
 	case "workflow.delivery_failed":
 		t.step("the answer was not delivered; it is sent again")
 	case "workflow.delivered":
@@ -195,6 +202,17 @@ func (t *thread) event(ctx context.Context, id string, e timelineEvent) (done bo
 		return true, problem{"the answer could not be delivered", "duolog workflow timeline " + id + " says why"}
 	}
 	return false, nil
+}
+
+// deliveryOf is the delivery that an event is about, if it is about one.
+func deliveryOf(e timelineEvent) uuid.UUID {
+	var d struct {
+		Delivery uuid.UUID `json:"delivery"`
+	}
+	if json.Unmarshal(e.Data, &d) != nil {
+		return uuid.Nil
+	}
+	return d.Delivery
 }
 
 // reached says whether the event is the arrival of our message.
@@ -242,6 +260,7 @@ func (t *thread) answer(e timelineEvent) error {
 	if err := json.Unmarshal(e.Data, &d); err != nil {
 		return fmt.Errorf("read the delivery: %w", err)
 	}
+	t.owed = d.Delivery
 	text := e.Text["message"]
 	if t.json {
 		return json.NewEncoder(t.out).Encode(map[string]any{"kind": d.Kind, "error": d.Error, "message": text})

@@ -29,6 +29,7 @@ type devCmd struct {
 	DatabaseListen string `help:"Where the embedded database listens." default:"127.0.0.1:5433" placeholder:"HOST:PORT"`
 	Ephemeral      bool   `help:"Keep nothing: state in a temporary directory that goes when this ends."`
 	Demo           string `help:"Ask this once it runs, show the thread, and stay up for more." placeholder:"QUESTION"`
+	Hook           string `help:"Tell this address what happens to workflows, as hook dev; the key it is signed with is hook.secret in the state directory." placeholder:"URL"`
 	MavenURL       string `help:"Where a Postgres is downloaded from when none is installed." env:"DUOLOG_MAVEN_URL" placeholder:"URL"`
 }
 
@@ -61,6 +62,9 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 	defaults.OTLPEndpoint = a.getenv(envCollector)
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
+		return err
+	}
+	if cfg, err = c.addHook(cfg); err != nil {
 		return err
 	}
 	if c.LogLevel == "" {

@@ -46,7 +46,7 @@ func checks() []check {
 		checkDatabase, checkKafka,
 		checkTables, checkServer, checkConnections,
 		checkBelongs, checkDerives, checkLag, checkStopped,
-		checkRelay, checkGroups,
+		checkRelay, checkGroups, checkHooks,
 		checkClocks,
 		checkAPI, checkKeystore, checkEngine, checkDisk,
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/adapter/console"
+	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine/local"
 	"github.com/duolog/duolog/projections/queries/intents"
@@ -25,4 +26,6 @@ func (n *node) wireEffects() error {
 	return err
 }
 
-func (n *node) adapters() adapter.Registry { return adapter.Registry{console.Name: console.Adapter{}} }
+func (n *node) adapters() adapter.Registry {
+	return adapter.Registry{console.Name: console.Adapter{}, webhook.Name: n.webhooks}
+}

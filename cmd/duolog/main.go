@@ -46,6 +46,7 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Run a node over the log and the database of a real deployment."`
 	Ask        askCmd        `cmd:"" help:"Send a message to the agent, follow the thread, print the answer."`
 	Workflow   workflowCmd   `cmd:"" help:"Start, show, list and stop workflows."`
+	Delivery   deliveryCmd   `cmd:"" help:"What goes out to surfaces and hooks: list it, look at its attempts, send it again."`
 	Events     eventsCmd     `cmd:"" help:"Follow what happens to everything of the tenant."`
 	Journal    journalCmd    `cmd:"" help:"Set up, read and check the log."`
 	Projection projectionCmd `cmd:"" help:"Look after the read models that derive from the log."`

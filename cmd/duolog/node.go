@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine/local"
@@ -25,6 +27,7 @@ import (
 	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/traces"
 )
 
@@ -42,11 +45,14 @@ type nodeConfig struct {
 	engine      local.Config
 	basePath    string
 	onLost      string
-	tenantCap   int64
-	tenantRate  int
-	maxBody     int64
-	grace       time.Duration
-	logger      *slog.Logger
+	// hooks are told of events, in webhookAllow besides the internet.
+	hooks        webhook.Book
+	webhookAllow []netip.Prefix
+	tenantCap    int64
+	tenantRate   int
+	maxBody      int64
+	grace        time.Duration
+	logger       *slog.Logger
 	// traces is nil where nothing is traced.
 	traces *telemetry.Traces
 	getenv func(string) string
@@ -74,6 +80,8 @@ type node struct {
 	metrics    *metrics
 	failures   *failures
 	inbox      *inbox.Publisher
+	deliveries *deliveries.Queries
+	webhooks   *webhook.Adapter
 	server     *http.Server
 	// stopping is closed when the node begins to stop.
 	stopping chan struct{}
@@ -101,7 +109,7 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 		return n, err
 	}
 	routers := func() error { return n.wireRouters(ctx) }
-	for _, part := range []func() error{n.wireWrites, routers, n.wireEffects, n.wireAPI} {
+	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, routers, n.wireEffects, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}

@@ -78,12 +78,18 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	hooks, err := hookBook(cfg.Tenants)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
 	n, err := newNode(ctx, nodeConfig{
 		kafka: kafka.Config{
 			Brokers: cfg.Brokers, Access: cfg.Kafka, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
 		},
 		replyTopics: cfg.ReplyTopics, database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
 		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
+		hooks: hooks, webhookAllow: cfg.AllowedNetworks(),
 		tenantCap: int64(cfg.TenantBytes), tenantRate: cfg.TenantRate, maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, traces: traces, getenv: a.getenv,
 		point: crash.Point(a.getenv), now: a.now,
 	})

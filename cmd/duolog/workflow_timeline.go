@@ -90,24 +90,12 @@ func details(e timelineEvent) string {
 		if f := (workflow.WorkloadFinished{}); read(&f) {
 			return strings.TrimSpace(string(f.Status) + "   " + f.Reason)
 		}
-	case "workflow.delivery_requested":
-		if d := (workflow.DeliveryRequested{}); read(&d) {
-			return strings.TrimRight(fmt.Sprintf("%s · %s %s · %s", d.Adapter, d.Kind, d.Error, clipText(e.Text["message"], 60)), " ·") // the feed has no texts
-		}
-	case "workflow.delivered":
-		if d := (workflow.Delivered{}); read(&d) {
-			return "receipt " + d.Receipt
-		}
-	case "workflow.delivery_failed":
-		if d := (workflow.DeliveryFailed{}); read(&d) {
-			return d.Error
-		}
 	case "workflow.message_received":
 		if m := (workflow.MessageReceived{}); read(&m) {
 			return m.Author + ": " + clipText(e.Text["text"], 60)
 		}
 	}
-	return ""
+	return deliveryDetails(e)
 }
 
 // stepOf is the step an agent says a checkpoint is, where its metadata does.

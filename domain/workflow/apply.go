@@ -22,7 +22,8 @@ func Apply(s State, r Recorded) (State, error) {
 		s.Created, s.CreatedAt, s.Owner, s.Status = &e, r.Time, e.Principal, StatusCreated
 	case RunRequested, RunAttempted, RunStarted, WorkloadFinished, StopRequested, StopAttempted:
 		return applyRun(s, r)
-	case DeliveryRequested, DeliveryAttempted, Delivered, DeliveryFailed, DeliveryGivenUp:
+	case DeliveryRequested, DeliveryAttempted, Delivered, DeliveryFailed, DeliveryGivenUp,
+		NotificationRequested, DeliveryAnswered, RedeliveryRequested:
 		return applyDelivery(s, r)
 	case Checkpointed:
 		s.Checkpoints++
@@ -88,12 +89,13 @@ func stopRequestedAt(run Run, fallback time.Time) time.Time {
 }
 
 func applyDelivery(s State, r Recorded) (State, error) {
-	if e, ok := r.Event.(DeliveryRequested); ok {
-		s.Answered = e.Run
-		s.Deliveries = append(slices.Clone(s.Deliveries), Delivery{
-			ID: e.Delivery, Run: e.Run, Adapter: e.Adapter, Kind: e.Kind, Error: e.Error,
-			Message: e.Message, RequestedAt: r.Time, Status: "requested",
-		})
+	if d, asked := requestedBy(r); asked {
+		if e, ok := r.Event.(DeliveryRequested); ok {
+			s.Answered = e.Run
+		}
+		// One that waits is asked for anew, not twice.
+		s.Deliveries = slices.DeleteFunc(slices.Clone(s.Deliveries), func(o Delivery) bool { return o.ID == d.ID })
+		s.Deliveries = append(s.Deliveries, d)
 		return s, nil
 	}
 	id, _ := DeliveryOf(r.Event)
@@ -111,19 +113,45 @@ func applyDelivery(s State, r Recorded) (State, error) {
 	return s, nil
 }
 
+// requestedBy is the delivery that an event asks for, if it asks for one.
+func requestedBy(r Recorded) (d Delivery, asked bool) {
+	switch e := r.Event.(type) {
+	case DeliveryRequested:
+		d = Delivery{ID: e.Delivery, Run: e.Run, Adapter: e.Adapter, Kind: e.Kind, Error: e.Error, Message: e.Message}
+	case NotificationRequested:
+		d = Delivery{ID: e.Delivery, Adapter: e.Adapter, Kind: DeliverEvent, Hook: e.Hook, Event: e.Event, Message: e.Data}
+	case RedeliveryRequested:
+		d = Delivery{
+			ID: e.Delivery, Adapter: e.Adapter, Kind: e.Kind, Error: e.Error, Hook: e.Hook, Event: e.Event, Message: e.Message,
+			Attempt: Attempt{Count: e.Attempts}, Before: e.Attempts,
+		}
+		if e.Run != nil {
+			d.Run = *e.Run
+		}
+	default:
+		return Delivery{}, false
+	}
+	d.RequestedAt, d.Status = r.Time, DeliveryOwed
+	return d, true
+}
+
 // ApplyDelivery is one delivery after one of its events, and whether it is
 // still owed.
 func ApplyDelivery(d Delivery, r Recorded) (after Delivery, owed bool) {
 	switch e := r.Event.(type) {
 	case DeliveryAttempted:
-		d.Attempt = Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}
+		d.Attempt, d.RetryAt = Attempt{Count: e.Attempt, At: r.Time, By: e.By, Open: true}, time.Time{}
+	case DeliveryAnswered:
+		answer := e.Answer
+		d.Answer, d.RetryAt = &answer, e.RetryAt
 	case DeliveryFailed:
-		d.Attempt.Open, d.LastError = false, e.Error
+		d.Attempt.Open, d.LastError, d.Answer = false, e.Error, nil
 	case Delivered:
-		d.Attempt.Open, d.Status, d.Receipt, d.EndedAt = false, "delivered", e.Receipt, r.Time
+		d.Attempt.Open, d.Status, d.Receipt, d.EndedAt, d.Answer = false, DeliveryMade, e.Receipt, r.Time, nil
 		return d, false
 	case DeliveryGivenUp:
-		d.Attempt.Open, d.Status, d.LastError, d.EndedAt = false, "given_up", e.Reason, r.Time
+		d.Attempt.Open, d.Status, d.LastError, d.EndedAt = false, DeliveryLost, e.Reason, r.Time
+		d.RetryAt = time.Time{}
 		if e.Error != "" {
 			d.LastError = e.Error
 		}

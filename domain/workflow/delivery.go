@@ -1,6 +1,9 @@
 package workflow
 
 import (
+	"cmp"
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
@@ -83,15 +86,25 @@ type SettleDelivery struct {
 	// Receipt is the surface's own id of what was sent; empty when it failed.
 	Receipt string `json:"receipt,omitempty"`
 	Error   string `json:"error,omitempty"`
-	// Final says that another attempt cannot help.
-	Final bool `json:"final,omitempty"`
+	// Final says that another attempt cannot help, Reason in a word why;
+	// refused where it is left out.
+	Final  bool   `json:"final,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Answer is what the destination said, where it is one that says something.
+	Answer *Answer `json:"answer,omitempty"`
+	// RetryInMS is how long to wait before the next attempt, in milliseconds,
+	// where the destination or its schedule says so.
+	RetryInMS int64 `json:"retry_in_ms,omitempty"`
 }
+
+// MaxRetryIn bounds how long a destination may ask to be left alone.
+const MaxRetryIn = 48 * time.Hour
 
 // CommandType names the command.
 func (*SettleDelivery) CommandType() string { return "workflow.settle_delivery" }
 
 // Decide records the outcome once, and gives up after the last attempt.
-func (c *SettleDelivery) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
+func (c *SettleDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	d, ok := s.Delivery(c.Delivery)
 	if !ok || d.Attempt.Count != c.Attempt || !d.Attempt.Open {
 		return alreadySo()
@@ -99,15 +112,40 @@ func (c *SettleDelivery) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	if c.Receipt == "" && c.Error == "" {
 		return Outcome{}, domain.InvalidField("receipt", "an outcome has a receipt or an error", "send one of them")
 	}
+	ended := c.ended(d)
+	if c.Answer == nil && c.RetryInMS == 0 {
+		return events(ended...)
+	}
+	answered := DeliveryAnswered{Delivery: c.Delivery, Attempt: c.Attempt, Answer: c.Answer.clean()}
+	if _, again := ended[len(ended)-1].(DeliveryFailed); again && c.RetryInMS > 0 {
+		answered.RetryAt = env.Now.Add(time.Duration(min(c.RetryInMS, MaxRetryIn.Milliseconds())) * time.Millisecond)
+	}
+	return events(append([]Event{answered}, ended...)...)
+}
+
+// ended are the events of the outcome.
+func (c *SettleDelivery) ended(d Delivery) []Event {
 	if c.Receipt != "" {
-		return events(Delivered{Delivery: c.Delivery, Attempt: c.Attempt, Receipt: domain.CleanText(c.Receipt, MaxShortText)})
+		return []Event{Delivered{Delivery: c.Delivery, Attempt: c.Attempt, Receipt: domain.CleanText(c.Receipt, MaxShortText)}}
 	}
 	failed := DeliveryFailed{Delivery: c.Delivery, Attempt: c.Attempt, Error: domain.CleanText(c.Error, MaxShortText)}
+	out := []Event{failed}
 	switch {
 	case c.Final:
-		return events(failed, DeliveryGivenUp{Delivery: c.Delivery, Reason: "refused", Error: failed.Error})
-	case c.Attempt >= MaxDeliveryAttempts:
-		return events(failed, DeliveryGivenUp{Delivery: c.Delivery, Reason: "attempts_exhausted", Error: failed.Error})
+		reason := cmp.Or(domain.CleanText(c.Reason, MaxName), "refused")
+		out = append(out, DeliveryGivenUp{Delivery: c.Delivery, Reason: reason, Error: failed.Error})
+	case c.Attempt-d.Before >= MaxDeliveryAttempts:
+		out = append(out, DeliveryGivenUp{Delivery: c.Delivery, Reason: "attempts_exhausted", Error: failed.Error})
 	}
-	return events(failed)
+	return out
+}
+
+// MaxAnswer bounds what is kept of what a destination said, in bytes.
+const MaxAnswer = 512
+
+func (a *Answer) clean() Answer {
+	if a == nil {
+		return Answer{}
+	}
+	return Answer{Target: domain.CleanText(a.Target, MaxShortText), Status: a.Status, Body: domain.CleanText(a.Body, MaxAnswer)}
 }

@@ -209,6 +209,8 @@ const (
 	DeliverResult   DeliveryKind = "result"
 	DeliverError    DeliveryKind = "error"
 	DeliverQuestion DeliveryKind = "question"
+	// DeliverEvent tells a hook of what happened.
+	DeliverEvent DeliveryKind = "event"
 )
 
 // DeliveryRequested is the intent to send something back to where the message
@@ -249,6 +251,58 @@ type DeliveryGivenUp struct {
 	Delivery uuid.UUID `json:"delivery"`
 	Reason   string    `json:"reason"`
 	Error    string    `json:"error,omitempty"`
+}
+
+// NotificationRequested is the intent to tell a hook of something that happened.
+type NotificationRequested struct {
+	Delivery uuid.UUID `json:"delivery"`
+	// Adapter is the kind of hook: webhook.
+	Adapter string `json:"adapter"`
+	// Hook is its name in the tenant's configuration.
+	Hook string `json:"hook"`
+	// Event is what happened, as hooks subscribe to it: flow.completed.
+	Event string `json:"event"`
+	// Cause is the id of the accepted event that it follows from.
+	Cause string `json:"cause"`
+	// Data is what is told, a JSON object.
+	Data value.Value `json:"data"`
+}
+
+// DeliveryAnswered is what came back from an attempt; how the attempt ended
+// follows in the same commit.
+type DeliveryAnswered struct {
+	Delivery uuid.UUID `json:"delivery"`
+	Attempt  int       `json:"attempt"`
+	Answer
+	// RetryAt is when another attempt may be made, where the destination or its
+	// schedule says so.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+}
+
+// Answer is what a destination said.
+type Answer struct {
+	// Target names what was called, without its secrets.
+	Target string `json:"target"`
+	// Status is that of HTTP; 0 when there was no answer.
+	Status int `json:"status,omitempty"`
+	// Body is the beginning of what it said.
+	Body string `json:"body,omitempty"`
+}
+
+// RedeliveryRequested is the intent to send again what was sent or given up.
+type RedeliveryRequested struct {
+	// Delivery is that of before, or a new one that says the same as Of.
+	Delivery uuid.UUID    `json:"delivery"`
+	Of       *uuid.UUID   `json:"of,omitempty"`
+	Run      *uuid.UUID   `json:"run,omitempty"`
+	Adapter  string       `json:"adapter"`
+	Kind     DeliveryKind `json:"kind"`
+	Error    string       `json:"error,omitempty"`
+	Hook     string       `json:"hook,omitempty"`
+	Event    string       `json:"event,omitempty"`
+	Message  value.Value  `json:"message"`
+	// Attempts is how many were made before: their numbers go on.
+	Attempts int `json:"attempts,omitempty"`
 }
 
 // Recorded is an event with what its commit says of it.

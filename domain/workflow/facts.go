@@ -53,6 +53,8 @@ type Want struct {
 	Writes []CheckpointKey
 	// Blobs asks which of these bytes the stream has.
 	Blobs []value.Address
+	// Deliveries asks for these, owed or ended.
+	Deliveries []uuid.UUID
 }
 
 // Facts is what was looked up. Within a batch it is part of the state: Apply
@@ -68,6 +70,9 @@ type Facts struct {
 	Values map[value.Address]value.Manifest
 	Writes map[WriteKey]value.Value
 	Blobs  map[value.Address]bool
+	// Deliveries are as they stood when they were looked up; one that was
+	// touched since counts as owed.
+	Deliveries map[uuid.UUID]Delivery
 }
 
 // NewFacts is a Facts without any.
@@ -75,6 +80,7 @@ func NewFacts() *Facts {
 	return &Facts{
 		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{}, Newest: map[string]uuid.UUID{},
 		Values: map[value.Address]value.Manifest{}, Writes: map[WriteKey]value.Value{}, Blobs: map[value.Address]bool{},
+		Deliveries: map[uuid.UUID]Delivery{},
 	}
 }
 
@@ -169,7 +175,7 @@ func (f *Facts) Holds(w Want) bool {
 			return false
 		}
 	}
-	return len(w.Writes) == 0
+	return len(w.Writes)+len(w.Deliveries) == 0
 }
 
 // absent says that there is no such checkpoint.
@@ -259,7 +265,17 @@ func (f *Facts) Apply(e Event, fetch Fetch) error {
 			f.Writes[WriteKey{CheckpointKey{e.NS, e.ThreadTS}, w.Task, w.Idx}] = w.Value
 		}
 	default:
-		// Everything else is State.
+		// Everything else is State, but for what was looked up of deliveries.
+		if id, ok := DeliveryOf(e); ok {
+			f.touch(id)
+		}
 	}
 	return nil
+}
+
+func (f *Facts) touch(delivery uuid.UUID) {
+	if d, known := f.Deliveries[delivery]; known {
+		d.Status = DeliveryOwed
+		f.Deliveries[delivery] = d
+	}
 }

@@ -264,7 +264,7 @@ func TestNothingWithoutAWorkflow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []workflow.Command{
 		&workflow.RequestRun{}, &workflow.FinishWorkload{}, &workflow.SaveCheckpoint{}, &workflow.RecordWrites{},
-		&workflow.UpdateStatus{}, &workflow.ReceiveMessage{}, &workflow.RequestDelivery{},
+		&workflow.UpdateStatus{}, &workflow.ReceiveMessage{}, &workflow.RequestDelivery{}, &workflow.Notify{}, &workflow.Redeliver{},
 	} {
 		given(t).when(c).refused(domain.CodeNotFound, "")
 	}

@@ -42,7 +42,8 @@ func NodeOf(instance string) string {
 	return instance
 }
 
-// MaxDeliveryAttempts bounds how often one delivery is tried.
+// MaxDeliveryAttempts bounds how often one delivery is tried each time it is
+// asked for.
 const MaxDeliveryAttempts = 10
 
 // deliveryDelays is how long to wait after the nth failed attempt.
@@ -62,7 +63,7 @@ func (s State) Intents() []Intent {
 	}
 	for _, d := range s.Deliveries {
 		out = append(out, Intent{
-			Kind: IntentDeliver, ID: d.ID, Due: d.due(), Attempt: d.Attempt, Lane: d.Adapter,
+			Kind: IntentDeliver, ID: d.ID, Due: d.due(), Attempt: d.Attempt, Lane: d.lane(),
 		})
 	}
 	return out
@@ -80,12 +81,27 @@ func (r Run) intents() []Intent {
 }
 
 func (d Delivery) due() time.Time {
-	if d.Attempt.Count == 0 || d.Attempt.Open {
+	tried := d.Attempt.Count - d.Before
+	switch {
+	case tried == 0, d.Attempt.Open:
 		return later(d.RequestedAt, d.Attempt.At)
+	case !d.RetryAt.IsZero():
+		return d.RetryAt
 	}
 	delays := deliveryDelays()
-	return d.Attempt.At.Add(delays[min(d.Attempt.Count, len(delays))-1])
+	return d.Attempt.At.Add(delays[min(tried, len(delays))-1])
 }
+
+// lane is the destination: hooks of one kind do not wait for one another.
+func (d Delivery) lane() string {
+	if d.Hook == "" {
+		return d.Adapter
+	}
+	return d.Adapter + LaneHook + d.Hook
+}
+
+// LaneHook stands in a lane between the adapter and the hook.
+const LaneHook = "/"
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -106,6 +122,12 @@ func DeliveryOf(e Event) (uuid.UUID, bool) {
 	case DeliveryFailed:
 		return e.Delivery, true
 	case DeliveryGivenUp:
+		return e.Delivery, true
+	case NotificationRequested:
+		return e.Delivery, true
+	case DeliveryAnswered:
+		return e.Delivery, true
+	case RedeliveryRequested:
 		return e.Delivery, true
 	default:
 		return uuid.Nil, false

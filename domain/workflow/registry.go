@@ -41,6 +41,9 @@ func Events() []EventRow {
 		{Type: "workflow.delivered", V: 1, Decode: decode[Delivered]},
 		{Type: "workflow.delivery_failed", V: 1, Decode: decode[DeliveryFailed]},
 		{Type: "workflow.delivery_given_up", V: 1, Decode: decode[DeliveryGivenUp]},
+		{Type: "workflow.notification_requested", V: 1, Decode: decode[NotificationRequested]},
+		{Type: "workflow.delivery_answered", V: 1, Decode: decode[DeliveryAnswered]},
+		{Type: "workflow.redelivery_requested", V: 1, Decode: decode[RedeliveryRequested]},
 	}
 }
 
@@ -68,27 +71,32 @@ func Commands() []CommandRow {
 		{Type: "workflow.request_delivery", V: 1, New: func() Command { return &RequestDelivery{} }},
 		{Type: "workflow.attempt_delivery", V: 1, New: func() Command { return &AttemptDelivery{} }},
 		{Type: "workflow.settle_delivery", V: 1, New: func() Command { return &SettleDelivery{} }},
+		{Type: "workflow.notify", V: 1, New: func() Command { return &Notify{} }},
+		{Type: "workflow.redeliver", V: 1, New: func() Command { return &Redeliver{} }},
 	}
 }
 
 // EventType names the type of the event in the log.
-func (Created) EventType() string           { return "workflow.created" }
-func (RunRequested) EventType() string      { return "workflow.run_requested" }
-func (RunAttempted) EventType() string      { return "workflow.run_attempted" }
-func (RunStarted) EventType() string        { return "workflow.run_started" }
-func (Checkpointed) EventType() string      { return "workflow.checkpointed" }
-func (WritesRecorded) EventType() string    { return "workflow.writes_recorded" }
-func (ModelSelected) EventType() string     { return "workflow.model_selected" }
-func (StatusChanged) EventType() string     { return "workflow.status_changed" }
-func (StopRequested) EventType() string     { return "workflow.stop_requested" }
-func (StopAttempted) EventType() string     { return "workflow.stop_attempted" }
-func (WorkloadFinished) EventType() string  { return "workflow.workload_finished" }
-func (MessageReceived) EventType() string   { return "workflow.message_received" }
-func (DeliveryRequested) EventType() string { return "workflow.delivery_requested" }
-func (DeliveryAttempted) EventType() string { return "workflow.delivery_attempted" }
-func (Delivered) EventType() string         { return "workflow.delivered" }
-func (DeliveryFailed) EventType() string    { return "workflow.delivery_failed" }
-func (DeliveryGivenUp) EventType() string   { return "workflow.delivery_given_up" }
+func (Created) EventType() string               { return "workflow.created" }
+func (RunRequested) EventType() string          { return "workflow.run_requested" }
+func (RunAttempted) EventType() string          { return "workflow.run_attempted" }
+func (RunStarted) EventType() string            { return "workflow.run_started" }
+func (Checkpointed) EventType() string          { return "workflow.checkpointed" }
+func (WritesRecorded) EventType() string        { return "workflow.writes_recorded" }
+func (ModelSelected) EventType() string         { return "workflow.model_selected" }
+func (StatusChanged) EventType() string         { return "workflow.status_changed" }
+func (StopRequested) EventType() string         { return "workflow.stop_requested" }
+func (StopAttempted) EventType() string         { return "workflow.stop_attempted" }
+func (WorkloadFinished) EventType() string      { return "workflow.workload_finished" }
+func (MessageReceived) EventType() string       { return "workflow.message_received" }
+func (DeliveryRequested) EventType() string     { return "workflow.delivery_requested" }
+func (DeliveryAttempted) EventType() string     { return "workflow.delivery_attempted" }
+func (Delivered) EventType() string             { return "workflow.delivered" }
+func (DeliveryFailed) EventType() string        { return "workflow.delivery_failed" }
+func (DeliveryGivenUp) EventType() string       { return "workflow.delivery_given_up" }
+func (NotificationRequested) EventType() string { return "workflow.notification_requested" }
+func (DeliveryAnswered) EventType() string      { return "workflow.delivery_answered" }
+func (RedeliveryRequested) EventType() string   { return "workflow.redelivery_requested" }
 
 // Values lists what the event carries.
 func (e Created) Values() []value.Value {
@@ -112,17 +120,20 @@ func (e WritesRecorded) Values() []value.Value {
 	}
 	return out
 }
-func (ModelSelected) Values() []value.Value       { return nil }
-func (StatusChanged) Values() []value.Value       { return nil }
-func (StopRequested) Values() []value.Value       { return nil }
-func (StopAttempted) Values() []value.Value       { return nil }
-func (e WorkloadFinished) Values() []value.Value  { return optional(e.Log) }
-func (e MessageReceived) Values() []value.Value   { return []value.Value{e.Text} }
-func (e DeliveryRequested) Values() []value.Value { return []value.Value{e.Message} }
-func (DeliveryAttempted) Values() []value.Value   { return nil }
-func (Delivered) Values() []value.Value           { return nil }
-func (DeliveryFailed) Values() []value.Value      { return nil }
-func (DeliveryGivenUp) Values() []value.Value     { return nil }
+func (ModelSelected) Values() []value.Value           { return nil }
+func (StatusChanged) Values() []value.Value           { return nil }
+func (StopRequested) Values() []value.Value           { return nil }
+func (StopAttempted) Values() []value.Value           { return nil }
+func (e WorkloadFinished) Values() []value.Value      { return optional(e.Log) }
+func (e MessageReceived) Values() []value.Value       { return []value.Value{e.Text} }
+func (e DeliveryRequested) Values() []value.Value     { return []value.Value{e.Message} }
+func (DeliveryAttempted) Values() []value.Value       { return nil }
+func (Delivered) Values() []value.Value               { return nil }
+func (DeliveryFailed) Values() []value.Value          { return nil }
+func (DeliveryGivenUp) Values() []value.Value         { return nil }
+func (e NotificationRequested) Values() []value.Value { return []value.Value{e.Data} }
+func (DeliveryAnswered) Values() []value.Value        { return nil }
+func (e RedeliveryRequested) Values() []value.Value   { return []value.Value{e.Message} }
 
 func optional(values ...*value.Value) []value.Value {
 	var out []value.Value
@@ -134,20 +145,23 @@ func optional(values ...*value.Value) []value.Value {
 	return out
 }
 
-func (Created) event()           {}
-func (RunRequested) event()      {}
-func (RunAttempted) event()      {}
-func (RunStarted) event()        {}
-func (Checkpointed) event()      {}
-func (WritesRecorded) event()    {}
-func (ModelSelected) event()     {}
-func (StatusChanged) event()     {}
-func (StopRequested) event()     {}
-func (StopAttempted) event()     {}
-func (WorkloadFinished) event()  {}
-func (MessageReceived) event()   {}
-func (DeliveryRequested) event() {}
-func (DeliveryAttempted) event() {}
-func (Delivered) event()         {}
-func (DeliveryFailed) event()    {}
-func (DeliveryGivenUp) event()   {}
+func (Created) event()               {}
+func (RunRequested) event()          {}
+func (RunAttempted) event()          {}
+func (RunStarted) event()            {}
+func (Checkpointed) event()          {}
+func (WritesRecorded) event()        {}
+func (ModelSelected) event()         {}
+func (StatusChanged) event()         {}
+func (StopRequested) event()         {}
+func (StopAttempted) event()         {}
+func (WorkloadFinished) event()      {}
+func (MessageReceived) event()       {}
+func (DeliveryRequested) event()     {}
+func (DeliveryAttempted) event()     {}
+func (Delivered) event()             {}
+func (DeliveryFailed) event()        {}
+func (DeliveryGivenUp) event()       {}
+func (NotificationRequested) event() {}
+func (DeliveryAnswered) event()      {}
+func (RedeliveryRequested) event()   {}

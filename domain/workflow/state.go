@@ -81,20 +81,36 @@ type Stop struct {
 // Delivery is one delivery that is still owed, or, in the read model, how it
 // ended.
 type Delivery struct {
-	ID          uuid.UUID    `json:"id"`
-	Run         uuid.UUID    `json:"run"`
-	Adapter     string       `json:"adapter"`
-	Kind        DeliveryKind `json:"kind"`
-	Error       string       `json:"error,omitempty"`
-	Message     value.Value  `json:"message"`
-	RequestedAt time.Time    `json:"requested_at"`
-	Attempt     Attempt      `json:"attempt"`
-	// Status is requested, delivered or given_up.
+	ID      uuid.UUID    `json:"id"`
+	Run     uuid.UUID    `json:"run"`
+	Adapter string       `json:"adapter"`
+	Kind    DeliveryKind `json:"kind"`
+	Error   string       `json:"error,omitempty"`
+	// Hook and Event are set for what a hook is told; Message is then JSON.
+	Hook        string      `json:"hook,omitempty"`
+	Event       string      `json:"event,omitempty"`
+	Message     value.Value `json:"message"`
+	RequestedAt time.Time   `json:"requested_at"`
+	Attempt     Attempt     `json:"attempt"`
+	// Before is how many attempts were made before it was last asked for.
+	Before int `json:"before,omitempty"`
+	// Answer is what the latest attempt brought, until its outcome is applied.
+	Answer *Answer `json:"answer,omitempty"`
+	// RetryAt is when the next attempt may be made, where it was said.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Status is DeliveryOwed, DeliveryMade or DeliveryLost.
 	Status    string    `json:"status"`
 	Receipt   string    `json:"receipt,omitempty"`
 	LastError string    `json:"last_error,omitempty"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
 }
+
+// Where a delivery stands.
+const (
+	DeliveryOwed = "requested"
+	DeliveryMade = "delivered"
+	DeliveryLost = "given_up"
+)
 
 // ActiveRun is the latest run when it has not ended, or nil.
 func (s State) ActiveRun() *Run {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,6 +29,11 @@ type Flow struct {
 	// Number is the workflow's number for people.
 	Number int64
 	Title  string
+	// Definition is the flow's name, Status where the workflow stands now.
+	Definition string
+	Status     workflow.Status
+	// ClientReference is what its client calls it.
+	ClientReference string
 	// Context is the callback context as it came with the message.
 	Context json.RawMessage
 }
@@ -38,10 +44,18 @@ type Delivery struct {
 	// ID is the idempotency key: the same for every attempt.
 	ID      uuid.UUID
 	Attempt int
-	Kind    workflow.DeliveryKind
+	// Try is the attempt's number since the delivery was last asked for, At when
+	// that was.
+	Try  int
+	At   time.Time
+	Kind workflow.DeliveryKind
 	// Error is the stable reason of an error: no_response, flow_failed, stopped.
 	Error string
-	// Message is what to say, for people, in Markdown.
+	// Hook is the hook that is told, Event what of; empty for an answer that goes
+	// to a surface.
+	Hook  string
+	Event string
+	// Message is what to say, for people, in Markdown; for an event it is JSON.
 	Message string
 }
 
@@ -88,39 +102,77 @@ type Lookuper interface {
 var ErrUnknown = errors.New("the surface did not say whether it was sent")
 
 // PermanentError says that a delivery cannot be made, now or later.
-type PermanentError struct{ Err error }
+type PermanentError struct {
+	Err error
+	// Reason is why, in a word: gone, unknown_hook. Empty is refused.
+	Reason string
+}
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
 
 // Unwrap is what the surface said.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
+// Outcome is how one attempt ended.
+type Outcome struct {
+	Receipt Receipt
+	Err     error
+	// Answer is what the destination said, of an adapter that tells.
+	Answer *workflow.Answer
+	// RetryIn is how long to wait after a failure; 0 leaves it to the schedule
+	// of all deliveries.
+	RetryIn time.Duration
+	// Hook is what telling the surface of the end came to: the delivery was made
+	// all the same.
+	Hook error
+}
+
+// Teller is an adapter that makes each kind of delivery, events among them, in
+// one way, and says what came back.
+type Teller interface {
+	Tell(ctx context.Context, d Delivery) Outcome
+}
+
+// Remote is an adapter that calls something outside, which may take as long as
+// it is let: it is never given all of the room there is for effects.
+type Remote interface {
+	Remote()
+}
+
+var errNoEvents = errors.New("this adapter tells nobody of events")
+
 // Send makes one attempt: the method for what d is, then the hook.
-//
-// The second error is the hook's: the delivery was made all the same.
-func Send(ctx context.Context, a Adapter, d Delivery) (r Receipt, err, hook error) {
+func Send(ctx context.Context, a Adapter, d Delivery) Outcome {
+	if t, ok := a.(Teller); ok {
+		return t.Tell(ctx, d)
+	}
+	var out Outcome
 	switch d.Kind {
 	case workflow.DeliverError:
-		if f, ok := a.(FlowFailed); ok {
-			r, err = f.OnFlowFailed(ctx, d)
-			return r, err, nil
-		}
-		r, err = a.DeliverError(ctx, d)
-		return r, err, nil
+		out.Receipt, out.Err = sendError(ctx, a, d)
 	case workflow.DeliverQuestion:
-		if q, ok := a.(QuestionAsker); ok {
-			r, err = q.DeliverQuestion(ctx, d)
-			return r, err, nil
-		}
-		r, err = a.DeliverResult(ctx, d)
-		return r, err, nil
+		out.Receipt, out.Err = sendQuestion(ctx, a, d)
+	case workflow.DeliverEvent:
+		out.Err = &PermanentError{Err: errNoEvents}
 	case workflow.DeliverResult:
+		out.Receipt, out.Err = a.DeliverResult(ctx, d)
+		if c, ok := a.(FlowCompleted); ok && out.Err == nil {
+			out.Hook = c.OnFlowCompleted(ctx, d)
+		}
 	}
-	if r, err = a.DeliverResult(ctx, d); err != nil {
-		return r, err, nil
+	return out
+}
+
+func sendError(ctx context.Context, a Adapter, d Delivery) (Receipt, error) {
+	if f, ok := a.(FlowFailed); ok {
+		return f.OnFlowFailed(ctx, d)
 	}
-	if c, ok := a.(FlowCompleted); ok {
-		hook = c.OnFlowCompleted(ctx, d)
+	return a.DeliverError(ctx, d)
+}
+
+func sendQuestion(ctx context.Context, a Adapter, d Delivery) (Receipt, error) {
+	if q, ok := a.(QuestionAsker); ok {
+		return q.DeliverQuestion(ctx, d)
 	}
-	return r, nil, hook
+	return a.DeliverResult(ctx, d)
 }

@@ -17,4 +17,7 @@
 // takes it as an idempotency key makes its adapter a Deduplicator; one where it
 // can be looked up, a Lookuper. With neither, an attempt without an outcome is
 // repeated only by hand.
+//
+// An adapter of hooks is a Teller: it is told of events too, takes all kinds of
+// delivery in one way, and says what its destination answered, which is kept.
 package adapter

@@ -18,6 +18,7 @@ import (
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
+	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -60,6 +61,7 @@ type Config struct {
 	Timeline      *timeline.Queries
 	Commits       *commits.Queries
 	Conversations *conversations.Queries
+	Deliveries    *deliveries.Queries
 
 	Auth    entry.Authenticator
 	Tenants entry.Tenants
@@ -146,6 +148,7 @@ func (c Config) Validate() error {
 		{"Commits", c.Commits == nil},
 		{"Schemas", c.Schemas == nil},
 		{"Conversations", c.Conversations == nil},
+		{"Deliveries", c.Deliveries == nil},
 		{"Auth", c.Auth == nil},
 		{"Tenants", c.Tenants == nil},
 		{"Ready", c.Ready == nil},

@@ -26,6 +26,7 @@ import (
 	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
@@ -49,7 +50,7 @@ func bare(f *testing.F, n *never) *api.Server {
 	db := cut.DB{Partitions: 4}
 	s, err := api.New(api.Config{
 		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tenants: tenants{},
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db),
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db), Deliveries: deliveries.New(db),
 		Ready: n.Ready, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.New, Log: uuid.MustParse("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"),
 		Limits: api.Limits{MaxBody: 256 << 10, MaxCompressed: 64 << 10},
@@ -150,14 +151,14 @@ func FuzzUnpack(f *testing.F) {
 // FuzzQueries: cursors, pages, namespaces and ids of reads are taken or refused
 // as people can understand.
 func FuzzQueries(f *testing.F) {
-	for _, q := range []string{"page=2&per_page=1000", "after=3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&limit=0", "after=0:1.3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&type=a", "wait=-1", "thread_ts=x&checkpoint_ns=%00", "a=%zz", "page=1&page=2"} {
+	for _, q := range []string{"page=2&per_page=1000", "after=3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&limit=0", "after=0:1.3:1042@0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a&type=a", "wait=-1", "thread_ts=x&checkpoint_ns=%00", "a=%zz", "page=1&page=2", "state=delivered&since=2026-11-21T10:00:00Z&until=x&missing=true&workflow=1003"} {
 		f.Add("1003", q)
 		f.Add("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a", q)
 	}
 	s := bare(f, &never{})
 	f.Fuzz(func(t *testing.T, id, query string) {
 		one := base + "/" + url.PathEscape(id)
-		for _, path := range []string{base, one, one + "/timeline", one + "/checkpoints", one + "/checkpoints/by_thread_ts", "/v1/events"} {
+		for _, path := range []string{base, one, one + "/timeline", one + "/checkpoints", one + "/checkpoints/by_thread_ts", "/v1/events", "/v1/deliveries", "/v1/deliveries/" + url.PathEscape(id)} {
 			r := httptest.NewRequest("GET", base, nil)
 			u, err := url.Parse(path)
 			if err != nil {

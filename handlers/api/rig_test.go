@@ -32,6 +32,7 @@ import (
 	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/timeline"
 	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
@@ -60,7 +61,7 @@ func newRig(t *testing.T) *rig {
 	r.cfg = api.Config{
 		Log:      node.Log.Genesis().Log,
 		Dispatch: node.Dispatch, Inbox: r.inbox,
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db),
+		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db), Deliveries: deliveries.New(db),
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
 		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",

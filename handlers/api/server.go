@@ -101,6 +101,7 @@ func (s *Server) routes() {
 	s.route("GET /v1/events", other, s.getEvents)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
+	s.deliveryRoutes(other, agent)
 	s.open("GET /schemas/{path...}", other, s.getSchema)
 	s.open("GET /healthz", other, s.healthz)
 	s.open("GET /readyz", other, s.readyz)

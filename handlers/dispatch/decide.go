@@ -107,6 +107,7 @@ func wanted(batch []*waiter) projections.SnapshotWant {
 		w.Workflow.Latest = append(w.Workflow.Latest, want.Latest...)
 		w.Workflow.Newest = append(w.Workflow.Newest, want.Newest...)
 		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
+		w.Workflow.Deliveries = append(w.Workflow.Deliveries, want.Deliveries...)
 	}
 	return w
 }

@@ -1,11 +1,13 @@
 package effects
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
@@ -23,20 +25,22 @@ func (r *Runner) deliver(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	a := r.cfg.Adapters[owed.Adapter]
+	a := r.cfg.Adapters.Find(owed.Adapter)
 	if owed.Attempt.Open {
 		done, err := r.resolveDelivery(ctx, j, a, d)
 		if done || err != nil {
 			return err
 		}
 	}
-	d.Attempt++
+	d.Attempt, d.Try = d.Attempt+1, d.Try+1
 	attempt := &workflow.AttemptDelivery{Delivery: owed.ID, By: r.cfg.Instance, Attempt: d.Attempt}
 	if err := r.claim(ctx, j, systemCallback, "attempt_delivery", attempt); err != nil {
 		return err
 	}
 	if a == nil {
-		return r.settleDelivery(ctx, j, d, "", &adapter.PermanentError{Err: fmt.Errorf("no adapter %q is configured", owed.Adapter)})
+		return r.settleDelivery(ctx, j, d, adapter.Outcome{Err: &adapter.PermanentError{
+			Err: fmt.Errorf("no adapter %q is configured", owed.Adapter), Reason: "unknown_adapter",
+		}})
 	}
 	return r.send(ctx, j, a, d)
 }
@@ -48,16 +52,16 @@ func (r *Runner) send(ctx context.Context, j *job, a adapter.Adapter, d adapter.
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	callCtx, span := tracing.Start(callCtx, "deliver to "+j.intent.Lane)
-	receipt, err, hook := adapter.Send(callCtx, a, d)
-	span.End(err)
+	out := adapter.Send(callCtx, a, d)
+	span.End(out.Err)
 	r.cfg.Point("effects.after_call")
-	if hook != nil {
-		r.cfg.Logger.WarnContext(ctx, "surface not told of the end", slog.String("stream", j.stream.String()), slog.Any("error", hook))
+	if out.Hook != nil {
+		r.cfg.Logger.WarnContext(ctx, "surface not told of the end", slog.String("stream", j.stream.String()), slog.Any("error", out.Hook))
 	}
-	if unknown(err) && !deduplicates(a) {
-		return fmt.Errorf("deliver %s to %s: %w", d.ID, j.intent.Lane, err)
+	if unknown(out.Err) && !deduplicates(a) {
+		return fmt.Errorf("deliver %s to %s: %w", d.ID, j.intent.Lane, out.Err)
 	}
-	return r.settleDelivery(ctx, j, d, receipt, err)
+	return r.settleDelivery(ctx, j, d, out)
 }
 
 func unknown(err error) bool {
@@ -87,19 +91,23 @@ func (r *Runner) resolveDelivery(ctx context.Context, j *job, a adapter.Adapter,
 	}
 	if receipt == "" {
 		// Not sent: a failure like any other, so the domain says when it is due again.
-		return true, r.settleDelivery(ctx, j, d, "", errors.New("it was not found at its destination"))
+		return true, r.settleDelivery(ctx, j, d, adapter.Outcome{Err: errors.New("it was not found at its destination")})
 	}
-	return true, r.settleDelivery(ctx, j, d, receipt, nil)
+	return true, r.settleDelivery(ctx, j, d, adapter.Outcome{Receipt: receipt})
 }
 
 // settleDelivery records how an attempt ended.
-func (r *Runner) settleDelivery(ctx context.Context, j *job, d adapter.Delivery, receipt adapter.Receipt, failure error) error {
-	c := &workflow.SettleDelivery{Delivery: d.ID, Attempt: d.Attempt, Receipt: string(receipt)}
+func (r *Runner) settleDelivery(ctx context.Context, j *job, d adapter.Delivery, out adapter.Outcome) error {
+	c := &workflow.SettleDelivery{
+		Delivery: d.ID, Attempt: d.Attempt, Receipt: string(out.Receipt), Answer: out.Answer, RetryInMS: out.RetryIn.Milliseconds(),
+	}
 	switch {
-	case failure != nil:
-		_, c.Final = errors.AsType[*adapter.PermanentError](failure)
-		c.Receipt, c.Error = "", failure.Error()
-	case receipt == "":
+	case out.Err != nil:
+		if permanent, ok := errors.AsType[*adapter.PermanentError](out.Err); ok {
+			c.Final, c.Reason = true, permanent.Reason
+		}
+		c.Receipt, c.Error = "", out.Err.Error()
+	case out.Receipt == "":
 		c.Error = "the adapter gave no receipt"
 	}
 	_, err := r.settle(ctx, j, systemCallback, commandID(d.ID, "settle_delivery", d.Attempt), c)
@@ -115,8 +123,10 @@ func (r *Runner) deliveryOf(ctx context.Context, j *job, owed workflow.Delivery)
 	if err != nil {
 		return adapter.Delivery{}, err
 	}
+	_, named, _ := strings.Cut(owed.Adapter, workflow.LaneHook)
 	return adapter.Delivery{
-		Flow: flow, ID: owed.ID, Attempt: owed.Attempt.Count, Kind: owed.Kind, Error: owed.Error, Message: string(message),
+		Flow: flow, ID: owed.ID, Attempt: owed.Attempt.Count, Try: owed.Attempt.Count - owed.Before, At: owed.RequestedAt,
+		Kind: owed.Kind, Error: owed.Error, Hook: cmp.Or(owed.Hook, named), Event: owed.Event, Message: string(message),
 	}, nil
 }
 
@@ -136,5 +146,6 @@ func (r *Runner) flowOf(ctx context.Context, j *job) (adapter.Flow, string, erro
 	}
 	return adapter.Flow{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Number: j.number, Title: j.state.Created.Title, Context: raw,
+		Definition: j.state.Created.Flow.Definition, Status: j.state.Status, ClientReference: j.state.Created.ClientReference,
 	}, named.Adapter, nil
 }

@@ -245,9 +245,9 @@ func TestConsoleReceiptDependsOnTheDeliveryAlone(t *testing.T) {
 	t.Parallel()
 	d := adapter.Delivery{ID: uuid.MustParse("01234567-89ab-7cde-8f01-23456789abcd"), Kind: workflow.DeliverResult}
 	for range 2 {
-		r, err, hook := adapter.Send(t.Context(), console.Adapter{}, d)
-		if r != "console:01234567" || err != nil || hook != nil {
-			t.Errorf("receipt %q, errors %v, %v", r, err, hook)
+		out := adapter.Send(t.Context(), console.Adapter{}, d)
+		if out.Receipt != "console:01234567" || out.Err != nil || out.Hook != nil {
+			t.Errorf("%+v", out)
 		}
 	}
 }

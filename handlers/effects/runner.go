@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/projections/queries/intents"
 )
 
@@ -68,7 +69,7 @@ func (r *Runner) atHome(in intents.Intent) bool {
 func (r *Runner) loop(ctx context.Context, s source) error {
 	work, cancel := r.workContext(ctx)
 	defer cancel()
-	l := &lanes{runner: r, most: r.cfg.Parallel, freed: make(chan struct{}, 1)}
+	l := &lanes{runner: r, most: r.cfg.Parallel, far: map[string]int{}, freed: make(chan struct{}, 1)}
 	defer l.running.Wait()
 	for {
 		changed := s.changed()
@@ -110,7 +111,7 @@ func (r *Runner) pass(ctx, work context.Context, s source, l *lanes) (next time.
 				next = earlier(next, at)
 				continue
 			}
-			if !l.start(laneOf(in), func() { r.do(work, in) }) {
+			if !l.start(laneOf(in), r.remote(in), func() { r.do(work, in) }) {
 				return next, nil
 			}
 		}
@@ -177,18 +178,21 @@ type lanes struct {
 	runner  *Runner
 	most    int
 	running sync.WaitGroup
-	// taken is how many there are; the runner's mu guards it.
+	// taken is how many there are, far how many of them call something outside
+	// that takes as long as it is let, by destination; the runner's mu guards both.
 	taken int
+	far   map[string]int
 	// freed has a token when a lane became free.
 	freed chan struct{}
 }
 
 // start begins an effect unless its lane is busy; false when there is no room
-// for any other.
-func (l *lanes) start(lane string, effect func()) bool {
+// for any other. Destinations outside get half of the room, each of them a
+// quarter: receivers that do not answer hold up no run, and not one another.
+func (l *lanes) start(lane, destination string, effect func()) bool {
 	l.runner.mu.Lock()
 	defer l.runner.mu.Unlock()
-	if l.runner.busy[lane] {
+	if l.runner.busy[lane] || destination != "" && !l.roomFor(destination) {
 		return true
 	}
 	if l.taken >= l.most {
@@ -196,17 +200,35 @@ func (l *lanes) start(lane string, effect func()) bool {
 	}
 	l.runner.busy[lane] = true
 	l.taken++
+	l.far[destination]++
 	l.running.Go(func() {
-		defer l.free(lane)
+		defer l.free(lane, destination)
 		effect()
 	})
 	return true
 }
 
-func (l *lanes) free(lane string) {
+func (l *lanes) roomFor(destination string) bool {
+	far := l.taken - l.far[""]
+	return far < max(1, l.most/2) && l.far[destination] < max(1, l.most/4)
+}
+
+// remote is the destination of an intent that calls something outside, which
+// takes as long as it is let; empty for any other.
+func (r *Runner) remote(in intents.Intent) string {
+	if _, remote := r.cfg.Adapters.Find(in.Lane).(adapter.Remote); !remote || in.Kind != workflow.IntentDeliver {
+		return ""
+	}
+	return string(in.Stream.Tenant) + " " + in.Lane
+}
+
+func (l *lanes) free(lane, destination string) {
 	l.runner.mu.Lock()
 	delete(l.runner.busy, lane)
 	l.taken--
+	if l.far[destination]--; l.far[destination] == 0 {
+		delete(l.far, destination)
+	}
 	l.runner.mu.Unlock()
 	select {
 	case l.freed <- struct{}{}:

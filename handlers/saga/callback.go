@@ -71,14 +71,20 @@ func (c *Callback) React(ctx context.Context, e feed.Event) error {
 	return c.core.settled(ctx, o, err)
 }
 
+// adapterOf is the adapter that a callback context names, and behind a slash the
+// hook, where it names one.
 func adapterOf(raw []byte) string {
 	var named struct {
 		Adapter string `json:"adapter"`
+		Hook    string `json:"hook"`
 	}
-	if json.Unmarshal(raw, &named) != nil {
+	switch err := json.Unmarshal(raw, &named); {
+	case err != nil:
 		return ""
+	case named.Hook == "":
+		return named.Adapter
 	}
-	return named.Adapter
+	return named.Adapter + workflow.LaneHook + named.Hook
 }
 
 // answer is what the end of the run comes to for the people who wait. Finishing

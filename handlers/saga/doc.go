@@ -9,6 +9,7 @@
 //   - status: a workload ended → so does a workflow that nobody ended.
 //   - callback: a workload ended → its answer, question or failure is to be
 //     delivered to where the message came from.
+//   - hooks: a workflow's status changed → the hooks that subscribe are told.
 //
 // The id of a command derives from the event, the saga and the command's type:
 // an event that comes twice makes the same command, which is carried out once.

@@ -137,6 +137,7 @@ func TestCallback(t *testing.T) {
 		"a lost run":        {ended: ended{status: workflow.StatusRunning, workload: failed, reason: "lost"}, kind: workflow.DeliverError, code: "flow_failed", says: []string{"vanished"}, adapter: "console"},
 		"stopped":           {ended: ended{status: workflow.StatusStopped, workload: workflow.WorkloadStopped, reason: "stopped", why: "wrong branch"}, kind: workflow.DeliverError, code: "stopped", says: []string{"Stopped: wrong branch."}, adapter: "console"},
 		"unknown adapter":   {ended: ended{status: finished, workload: success, said: "x", context: `{"adapter":"fax"}`}, kind: workflow.DeliverResult, says: []string{"x"}, adapter: "fax", undeliverable: true},
+		"a hook":            {ended: ended{status: finished, workload: success, said: "x", context: `{"adapter":"webhook","hook":"ci"}`}, kind: workflow.DeliverResult, says: []string{"x"}, adapter: "webhook/ci"},
 		"no adapter":        {ended: ended{status: finished, workload: success, said: "x", context: `{"adapter":7}`}, kind: workflow.DeliverResult, says: []string{"x"}, undeliverable: true},
 		"nowhere to go":     {ended: ended{status: finished, workload: success, said: "x", context: "-"}},
 		"of a replaced run": {ended: ended{status: finished, workload: success, said: "x", newer: true}},

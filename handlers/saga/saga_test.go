@@ -45,7 +45,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		snaps: map[domain.StreamID]*projections.Snapshot{}, blobs: map[value.Address][]byte{}, adapters: map[string]bool{"console": true},
+		snaps: map[domain.StreamID]*projections.Snapshot{}, blobs: map[value.Address][]byte{}, adapters: map[string]bool{"console": true, "webhook/ci": true},
 		tenants: func(string, string) (saga.Pinned, error) {
 			return saga.Pinned{
 				Namespace: &workflow.Container{ID: 1, Path: "acme"}, Flow: workflow.Flow{Definition: "developer/v1", Version: "2.0.0"},

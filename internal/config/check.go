@@ -56,6 +56,7 @@ func (c Config) check() error {
 	c.checkLimits(&p)
 	c.checkTenants(&p)
 	c.checkTokens(&p)
+	c.checkWebhooks(&p)
 	if len(p) > 0 {
 		return &InvalidError{Problems: p}
 	}
@@ -139,6 +140,7 @@ func (c Config) checkTenants(p *problems) {
 		p.want(t.Flow.Definition == "" || t.Allows(t.Flow.Definition), field+"flows",
 			"the tenant's own flow "+quote(t.Flow.Definition)+" is not allowed", "add it to the list, or leave the list out")
 		oneOf(p, field+"engine", t.Engine, engineLocal)
+		t.checkHooks(p, field)
 	}
 }
 

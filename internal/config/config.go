@@ -40,6 +40,8 @@ type Config struct {
 	TenantBytes Bytes `name:"tenant-bytes" env:"DUOLOG_TENANT_BYTES" placeholder:"64MiB" help:"Bytes of one tenant in flight on a node. Above it new triggers are refused with 429 and agents' writes wait."`
 	TenantRate  int   `name:"tenant-rate" env:"DUOLOG_TENANT_RATE" placeholder:"N" help:"Writes that one tenant may begin each second on a node; 0 (default) is no bound. Above it new triggers are refused with 429 and agents' writes wait: one tenant's flood takes no processor from the others."`
 
+	WebhookAllow []string `name:"webhook-allow" env:"DUOLOG_WEBHOOK_ALLOW" placeholder:"CIDR,…" help:"Networks that hooks reach though they are not the internet, also without TLS (default none; with duolog dev this machine). Too many let the owner of a hook reach what is not theirs."`
+
 	LogLevel      string        `name:"log-level" env:"DUOLOG_LOG_LEVEL" placeholder:"debug|info|warn|error" help:"The least serious messages to log (default info)."`
 	LogFormat     string        `name:"log-format" env:"DUOLOG_LOG_FORMAT" placeholder:"auto|text|json" help:"How to log (default auto: text to a terminal, JSON elsewhere)."`
 	LogCheck      time.Duration `name:"log-check" env:"DUOLOG_LOG_CHECK" placeholder:"1m" help:"How often it is checked that the log keeps everything and that the database derives from it. Longer leaves a mistake in force longer, shorter asks the brokers more often."`
@@ -83,6 +85,7 @@ func Dev(stateDir string) Config {
 	c := Serve(stateDir)
 	c.Embedded = true
 	c.NodeID = "dev"
+	c.WebhookAllow = []string{"127.0.0.0/8", "::1/128"}
 	c.Tenants = Tenants{devTenant()}
 	return c
 }
@@ -112,6 +115,7 @@ func (c Config) withDefaults(d Config) Config {
 	c.EngineOnLost = cmp.Or(c.EngineOnLost, d.EngineOnLost)
 	c.MaxBody = cmp.Or(c.MaxBody, d.MaxBody)
 	c.TenantBytes = cmp.Or(c.TenantBytes, d.TenantBytes)
+	c.WebhookAllow = orList(c.WebhookAllow, d.WebhookAllow)
 	c.LogLevel = cmp.Or(c.LogLevel, d.LogLevel)
 	c.LogFormat = cmp.Or(c.LogFormat, d.LogFormat)
 	c.OTLPEndpoint = cmp.Or(c.OTLPEndpoint, d.OTLPEndpoint)

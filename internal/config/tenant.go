@@ -32,6 +32,27 @@ type Tenant struct {
 	AllowRunless bool `json:"allow_runless"`
 	// DefaultUser is who asks when a message names nobody; empty refuses it.
 	DefaultUser string `json:"default_user"`
+	// Hooks are told what happens to the tenant's workflows.
+	Hooks []Hook `json:"hooks"`
+}
+
+// Hook is an address that is told of events.
+type Hook struct {
+	// Name is what callback contexts and the log call it.
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	// SecretFiles each hold a key in their first line, whsec_ or whsk_; two while
+	// one is replaced by the other.
+	SecretFiles []string `json:"secret_files"`
+	// Events it is told of for every workflow; empty leaves it to workflows that
+	// name it.
+	Events []string `json:"events"`
+	// Within limits that to a namespace or project and what is below it.
+	Within string `json:"within"`
+	// Disabled hooks are told nothing.
+	Disabled bool `json:"disabled"`
+	// Revision is changed to call a hook again that answered 410 Gone.
+	Revision string `json:"revision"`
 }
 
 // Allows says whether the tenant may start a flow.

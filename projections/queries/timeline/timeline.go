@@ -167,6 +167,10 @@ func texts(event workflow.Event) map[string]value.Value {
 		return map[string]value.Value{"text": e.Text}
 	case workflow.DeliveryRequested:
 		return map[string]value.Value{"message": e.Message}
+	case workflow.NotificationRequested:
+		return map[string]value.Value{"data": e.Data}
+	case workflow.RedeliveryRequested:
+		return map[string]value.Value{"message": e.Message}
 	case workflow.WorkloadFinished:
 		if e.Log != nil {
 			return map[string]value.Value{"log": *e.Log}
