@@ -139,6 +139,8 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 			s.facts.Add(st)
 			epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
 			later = append(later, func(r *rows) { r.addCheckpoint(s.key, st, epoch) })
+		case workflow.MailQueued:
+			next = next.NumberMail(e.Mail, number)
 		case workflow.WritesRecorded:
 			later = append(later, func(r *rows) { r.addWrites(s.key, e, number) })
 		default:

@@ -48,11 +48,16 @@ func enums() map[reflect.Type][]string {
 		reflect.TypeFor[workflow.RunKind]():        {"start", "resume", "retry"},
 		reflect.TypeFor[workflow.WorkloadStatus](): {"success", "failed", "stopped"},
 		reflect.TypeFor[workflow.DeliveryKind]():   {"result", "error", "question"},
+		reflect.TypeFor[workflow.MailStatus]():     {"queued", "delivered"},
 		reflect.TypeFor[conversation.Mode]():       {"start", "continue"},
 		reflect.TypeFor[workflow.StatusEvent](): {
 			"start", "pause", "require_input", "require_plan_approval", "require_tool_call_approval",
 			"resume", "retry", "finish", "drop", "stop",
 		},
+	}
+	for _, k := range workflow.MailKinds() {
+		t := reflect.TypeFor[workflow.MailKind]()
+		out[t] = append(out[t], string(k))
 	}
 	for _, s := range workflow.Statuses() {
 		t := reflect.TypeFor[workflow.Status]()

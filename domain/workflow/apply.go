@@ -25,6 +25,8 @@ func Apply(s State, r Recorded) (State, error) {
 	case DeliveryRequested, DeliveryAttempted, Delivered, DeliveryFailed, DeliveryGivenUp,
 		NotificationRequested, DeliveryAnswered, RedeliveryRequested:
 		return applyDelivery(s, r)
+	case MailQueued, MailMarked:
+		return applyMail(s, r)
 	case Checkpointed:
 		s.Checkpoints++
 		if s.FlowMeta == "" {

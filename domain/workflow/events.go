@@ -305,6 +305,20 @@ type RedeliveryRequested struct {
 	Attempts int `json:"attempts,omitempty"`
 }
 
+// MailQueued says that a person left something for the agent.
+type MailQueued struct {
+	Mail        uuid.UUID    `json:"mail"`
+	Kind        MailKind     `json:"kind"`
+	Text        *value.Value `json:"text,omitempty"`
+	Correlation *uuid.UUID   `json:"correlation_id,omitempty"`
+}
+
+// MailMarked says that the agent has taken it, or that it was put back.
+type MailMarked struct {
+	Mail   uuid.UUID  `json:"mail"`
+	Status MailStatus `json:"status"`
+}
+
 // Recorded is an event with what its commit says of it.
 type Recorded struct {
 	Event     Event

@@ -44,6 +44,8 @@ func Events() []EventRow {
 		{Type: "workflow.notification_requested", V: 1, Decode: decode[NotificationRequested]},
 		{Type: "workflow.delivery_answered", V: 1, Decode: decode[DeliveryAnswered]},
 		{Type: "workflow.redelivery_requested", V: 1, Decode: decode[RedeliveryRequested]},
+		{Type: "workflow.mail_queued", V: 1, Decode: decode[MailQueued]},
+		{Type: "workflow.mail_marked", V: 1, Decode: decode[MailMarked]},
 	}
 }
 
@@ -73,6 +75,8 @@ func Commands() []CommandRow {
 		{Type: "workflow.settle_delivery", V: 1, New: func() Command { return &SettleDelivery{} }},
 		{Type: "workflow.notify", V: 1, New: func() Command { return &Notify{} }},
 		{Type: "workflow.redeliver", V: 1, New: func() Command { return &Redeliver{} }},
+		{Type: "workflow.queue_mail", V: 1, New: func() Command { return &QueueMail{} }},
+		{Type: "workflow.mark_mail", V: 1, New: func() Command { return &MarkMail{} }},
 	}
 }
 
@@ -97,6 +101,8 @@ func (DeliveryGivenUp) EventType() string       { return "workflow.delivery_give
 func (NotificationRequested) EventType() string { return "workflow.notification_requested" }
 func (DeliveryAnswered) EventType() string      { return "workflow.delivery_answered" }
 func (RedeliveryRequested) EventType() string   { return "workflow.redelivery_requested" }
+func (MailQueued) EventType() string            { return "workflow.mail_queued" }
+func (MailMarked) EventType() string            { return "workflow.mail_marked" }
 
 // Values lists what the event carries.
 func (e Created) Values() []value.Value {
@@ -134,6 +140,8 @@ func (DeliveryGivenUp) Values() []value.Value         { return nil }
 func (e NotificationRequested) Values() []value.Value { return []value.Value{e.Data} }
 func (DeliveryAnswered) Values() []value.Value        { return nil }
 func (e RedeliveryRequested) Values() []value.Value   { return []value.Value{e.Message} }
+func (e MailQueued) Values() []value.Value            { return optional(e.Text) }
+func (MailMarked) Values() []value.Value              { return nil }
 
 func optional(values ...*value.Value) []value.Value {
 	var out []value.Value
@@ -165,3 +173,5 @@ func (DeliveryGivenUp) event()       {}
 func (NotificationRequested) event() {}
 func (DeliveryAnswered) event()      {}
 func (RedeliveryRequested) event()   {}
+func (MailQueued) event()            {}
+func (MailMarked) event()            {}

@@ -31,6 +31,8 @@ type State struct {
 	Answered uuid.UUID `json:"answered,omitzero"`
 	// Deliveries are the ones still owed.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
+	// Mail is the mailbox of the agent, oldest first.
+	Mail []Mail `json:"mail,omitempty"`
 }
 
 // Exists says whether the workflow was created.

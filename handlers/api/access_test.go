@@ -59,6 +59,8 @@ func (r *rig) paths(who string, c created) map[string]reply {
 		out["POST writes "+p] = r.send(who, "POST", p+"/checkpoint_writes_batch", `{"thread_ts":"`+ts+`","checkpoint_writes":[{"task":"t","idx":0,"channel":"c"}]}`)
 		out["GET by ts "+p] = r.send(who, "GET", p+"/checkpoints/by_thread_ts?thread_ts="+ts, nil)
 		out["GET timeline "+p] = r.send(who, "GET", p+"/timeline", nil)
+		out["POST events "+p] = r.send(who, "POST", p+"/events", `{"event_type":"message","message":"go"}`)
+		out["GET events "+p] = r.send(who, "GET", p+"/events", nil)
 	}
 	return out
 }

@@ -65,7 +65,7 @@ const one = base + "/0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"
 
 // endpoints that take a body.
 var endpoints = []string{
-	"POST " + base, "POST " + one + "/checkpoints", "POST " + one + "/checkpoint_writes_batch", "PATCH " + one, "POST /v1/messages",
+	"POST " + base, "POST " + one + "/checkpoints", "POST " + one + "/checkpoint_writes_batch", "PATCH " + one, "POST /v1/messages", "POST " + one + "/events",
 }
 
 // FuzzBodies: any body of any endpoint is taken or refused as people can

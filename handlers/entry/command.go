@@ -49,6 +49,7 @@ func types() map[string]reading {
 		"stop_workflow.v1":   change(workflow.EventStop),
 		"resume_workflow.v1": change(workflow.EventResume),
 		"retry_workflow.v1":  change(workflow.EventRetry),
+		"redeliver.v1":       redeliver,
 	}
 }
 
@@ -113,6 +114,20 @@ func change(event workflow.StatusEvent) reading {
 		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason")}
 		return dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}, f.Err
 	}
+}
+
+func redeliver(ctx context.Context, c Commands, a ask) (dispatch.Request, error) {
+	stream, err := a.workflow(ctx, c)
+	if err != nil {
+		return dispatch.Request{}, err
+	}
+	f := &document.Fields{Doc: a.doc}
+	id, err := document.ParseUUID(f.Text("delivery"))
+	if err != nil {
+		f.Refuse("delivery", "delivery must be the UUID of a delivery", "send one of those that duolog delivery list shows", err)
+	}
+	command := &workflow.Redeliver{Delivery: id, AsNew: f.Flag("as_new", false)}
+	return dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}, f.Err
 }
 
 // workflow is the one that the member of that name names, by UUID or number.

@@ -171,6 +171,10 @@ func texts(event workflow.Event) map[string]value.Value {
 		return map[string]value.Value{"data": e.Data}
 	case workflow.RedeliveryRequested:
 		return map[string]value.Value{"message": e.Message}
+	case workflow.MailQueued:
+		if e.Text != nil {
+			return map[string]value.Value{"text": *e.Text}
+		}
 	case workflow.WorkloadFinished:
 		if e.Log != nil {
 			return map[string]value.Value{"log": *e.Log}
