@@ -7,7 +7,7 @@ QUESTION ?= what changed in the last 10 commits?
 
 .PHONY: help
 help: ## Print this message
-	@awk -F ':.*## ' '/^[a-z\/-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Start duolog dev, play the main job once, stay up for more (QUESTION="…", ARGS="…")
@@ -45,8 +45,12 @@ test/faults: ## What stands below Duolog fails: network, brokers, database, disk
 bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)
 
+.PHONY: check/deploy
+check/deploy: ## deploy/ held to BuildKit, Compose, kustomize, Kubernetes' schemas, systemd; compose.yaml run as processes
+	@deploy/tools/check-deploy
+
 .PHONY: check
-check: lint vet verify test ## Everything CI runs on a change
+check: lint vet verify test check/deploy ## Everything CI runs on a change
 
 .PHONY: fmt
 fmt: ## Rewrite sources with gofumpt and gci

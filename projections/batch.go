@@ -25,9 +25,12 @@ type batch struct {
 	partition int32
 	from      int64
 	next      int64
-	rows      rows
-	verdicts  []Verdict
-	accepted  []Accepted
+	// tables are those that the batch stands on.
+	tables   uint32
+	rows     rows
+	verdicts []Verdict
+	accepted []Accepted
+	traced   []Traced
 }
 
 // builder makes batches of one partition.
@@ -50,7 +53,9 @@ type builder struct {
 
 // entry is one record on its way through the batch.
 type entry struct {
-	parsed  journal.Parsed
+	parsed journal.Parsed
+	// trace is the traceparent of a commit that has one.
+	trace   string
 	stream  *stream
 	decoded *decoded
 	// undecodable is why an accepted commit stops its stream.
@@ -59,7 +64,7 @@ type entry struct {
 
 // make admits and folds records. It changes the working set: after a failure
 // to write, the set is thrown away.
-func (b *builder) make(ctx context.Context, from int64, records []journal.Record) (*batch, error) {
+func (b *builder) make(ctx context.Context, from standing, records []journal.Record) (*batch, error) {
 	b.carried = map[manifestKey][]byte{}
 	entries, err := b.read(ctx, records)
 	if err != nil {
@@ -69,7 +74,7 @@ func (b *builder) make(ctx context.Context, from int64, records []journal.Record
 	if err != nil {
 		return nil, err
 	}
-	out := &batch{partition: b.partition, from: from, next: records[len(records)-1].Position.Offset + 1}
+	out := &batch{partition: b.partition, from: from.next, tables: from.tables, next: records[len(records)-1].Position.Offset + 1}
 	touched := newStreams(entries)
 	for i := range entries {
 		if err := b.take(ctx, &entries[i], known, out); err != nil {
@@ -99,6 +104,7 @@ func (b *builder) read(ctx context.Context, records []journal.Record) ([]entry, 
 		if p.What != journal.WhatCommit {
 			continue
 		}
+		entries[i].trace = journal.TraceParent(r.Headers)
 		entries[i].decoded, entries[i].undecodable = b.fold.decode(p)
 		key := p.Stream.String()
 		if _, ok := streams[key]; ok {
@@ -186,6 +192,9 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	reason, detail := journal.Admit(facts, e.parsed)
 	out.verdicts = append(out.verdicts, Verdict{Offset: e.parsed.Record.Position.Offset, Reason: reason, Detail: detail})
+	if e.trace != "" {
+		out.traced = append(out.traced, e.told(reason))
+	}
 	if reason != "" {
 		out.rows.ignored = append(out.rows.ignored, ignored(e.parsed, reason, detail))
 		return nil
@@ -196,7 +205,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	b.advance(e, &out.rows)
 	out.accepted = append(out.accepted, Accepted{e.parsed.Record.Position, e.parsed.Commit})
-	b.foldOrStop(ctx, e, &out.rows)
+	b.foldTraced(ctx, e, &out.rows)
 	out.verdicts[len(out.verdicts)-1].Stopped = e.stream.stopped
 	return b.broken
 }

@@ -29,7 +29,7 @@ func BenchmarkBatch(b *testing.B) {
 			b.Fatal(err)
 		}
 		one := &builder{partition: 1, fold: p.fold, set: set, db: emptyDatabase{}}
-		made, err := one.make(b.Context(), 0, records)
+		made, err := one.make(b.Context(), standing{}, records)
 		if err != nil {
 			b.Fatal(err)
 		}

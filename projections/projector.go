@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 )
 
@@ -46,10 +46,16 @@ type Config struct {
 	Visible *Visible
 	// Recent is given what was written; nil to leave it out.
 	Recent *Recent
+	// Quiet announces nothing: nobody reads these tables yet.
+	Quiet  bool
 	Logger *slog.Logger
-	// Observe is told of each written batch; nil to leave it out.
-	Observe func(partition int32, records, ignored int, took time.Duration)
-	Now     func() time.Time
+	// Observe is told of each written batch, and how many records of it were
+	// ignored for which reason; nil to leave it out.
+	Observe func(partition int32, records int, ignored map[string]int, took time.Duration)
+	// Traced is told of each commit of a written batch that is part of a trace;
+	// nil to leave it out.
+	Traced func(Traced)
+	Now    func() time.Time
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -71,7 +77,7 @@ func New(cfg Config) (*Projector, error) {
 		cfg.Point = func(string) {}
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(int32, int, int, time.Duration) {}
+		cfg.Observe = func(int32, int, map[string]int, time.Duration) {}
 	}
 	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions)}, nil
 }
@@ -80,18 +86,18 @@ func New(cfg Config) (*Projector, error) {
 // swap lets one of them write. An error means that the log or Postgres cannot
 // be used right now; the caller runs it again.
 func (p *Projector) Run(ctx context.Context, partition int32) error {
-	next, err := p.offset(ctx, partition)
+	at, err := p.standing(ctx, partition)
 	if err != nil {
 		return err
 	}
 	defer p.cfg.Visible.Projecting(partition)()
-	p.cfg.Visible.Advance(partition, next, nil)
-	if err := p.retryStopped(ctx, partition, next); err != nil {
+	p.cfg.Visible.Advance(partition, at.next, nil)
+	if err := p.retryStopped(ctx, partition, at); err != nil {
 		return err
 	}
-	reader, err := p.cfg.Log.OpenReader(ctx, partition, next)
+	reader, err := p.cfg.Log.OpenReader(ctx, partition, at.next)
 	if err != nil {
-		return fmt.Errorf("read partition %d from %d: %w", partition, next, err)
+		return fmt.Errorf("read partition %d from %d: %w", partition, at.next, err)
 	}
 	defer reader.Close() //nolint:errcheck // nothing to lose: the offset is in Postgres
 	set, err := newWorkingSet(p.codec)
@@ -99,11 +105,11 @@ func (p *Projector) Run(ctx context.Context, partition int32) error {
 		return err
 	}
 	for {
-		records, err := p.nextOrMoved(ctx, reader, partition, next)
+		records, err := p.nextOrMoved(ctx, reader, partition, at)
 		if err != nil {
-			return fmt.Errorf("read partition %d at %d: %w", partition, next, err)
+			return fmt.Errorf("read partition %d at %d: %w", partition, at.next, err)
 		}
-		if next, err = p.project(ctx, partition, next, set, records); err != nil {
+		if at.next, err = p.project(ctx, partition, at, set, records); err != nil {
 			return err
 		}
 	}
@@ -111,8 +117,8 @@ func (p *Projector) Run(ctx context.Context, partition int32) error {
 
 // nextOrMoved waits for records and, while there are none, looks whether the
 // offset is still where this projector left it: a rebuild, or a Postgres that
-// lost its last transactions, moves it back without a record to fail on.
-func (p *Projector) nextOrMoved(ctx context.Context, reader Reader, partition int32, next int64) ([]journal.Record, error) {
+// lost its last transactions, moves it without a record to fail on.
+func (p *Projector) nextOrMoved(ctx context.Context, reader Reader, partition int32, at standing) ([]journal.Record, error) {
 	for {
 		idle, cancel := context.WithTimeout(ctx, idleCheck)
 		records, err := reader.Next(idle, batchRecords, batchBytes)
@@ -120,43 +126,45 @@ func (p *Projector) nextOrMoved(ctx context.Context, reader Reader, partition in
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 			return records, err
 		}
-		there, err := p.offset(ctx, partition)
+		there, err := p.standing(ctx, partition)
 		if err != nil {
 			return nil, err
 		}
-		if there != next {
+		if there != at {
 			return nil, errLost
 		}
 	}
 }
 
 // project writes one batch and says what is visible.
-func (p *Projector) project(ctx context.Context, partition int32, from int64, set *workingSet, records []journal.Record) (int64, error) {
+func (p *Projector) project(ctx context.Context, partition int32, from standing, set *workingSet, records []journal.Record) (int64, error) {
 	began := p.cfg.Now()
 	b := p.builder(partition, set)
 	out, err := b.make(ctx, from, records)
 	if err != nil {
-		return from, err
+		return from.next, err
 	}
 	p.cfg.Point("projector.before_commit")
-	err = write(ctx, p.cfg.Pool, out)
+	err = p.write(ctx, out)
 	if isBadData(err) {
 		p.cfg.Logger.WarnContext(ctx, "the database refuses rows of a batch, looking for their streams",
-			slog.Int("partition", int(partition)), slog.Int64("offset", from), slog.Any("error", err))
+			slog.Int("partition", int(partition)), slog.Int64("offset", from.next), slog.Any("error", err))
 		out, err = p.withoutBadStreams(ctx, partition, from, set, records, err)
 	}
 	if err != nil {
-		return from, fmt.Errorf("write partition %d from %d: %w", partition, from, err)
+		return from.next, fmt.Errorf("write partition %d from %d: %w", partition, from.next, err)
 	}
 	p.cfg.Point("projector.after_commit")
 	if p.cfg.Recent != nil {
 		p.cfg.Recent.add(out)
 	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
-	p.cfg.Observe(partition, len(records), len(out.rows.ignored), p.cfg.Now().Sub(began))
+	ended := p.cfg.Now()
+	p.cfg.Observe(partition, len(records), out.rows.reasons(), ended.Sub(began))
+	p.tell(out.traced, began, ended)
 	for _, s := range out.rows.stopped.rows {
 		p.cfg.Logger.ErrorContext(ctx, "stream stopped", slog.String("stream", s.stream), slog.String("reason", s.reason),
-			slog.Int64("offset", s.offset), slog.Int("partition", int(partition)))
+			slog.String("position", domain.Position{Partition: partition, Offset: s.offset}.String()))
 	}
 	return out.next, nil
 }
@@ -167,7 +175,7 @@ func (p *Projector) builder(partition int32, set *workingSet) *builder {
 
 // withoutBadStreams finds, by bisection, the streams whose rows Postgres
 // refuses, stops them and writes the rest: bad data of one tenant delays nobody.
-func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from int64, set *workingSet, records []journal.Record, cause error) (*batch, error) {
+func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from standing, set *workingSet, records []journal.Record, cause error) (*batch, error) {
 	bad := map[string]error{}
 	for {
 		suspects := p.streamsOf(records, bad)
@@ -177,14 +185,14 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 		if err := p.findBad(ctx, partition, from, ofStreams(records, suspects), suspects, cause, bad); err != nil {
 			return nil, err
 		}
-		set.forget(records) // what they were folded to is not written
+		set.forget(records, p.cfg.Partitions)
 		b := p.builder(partition, set)
 		b.unfoldable = bad
 		out, err := b.make(ctx, from, records)
 		if err != nil {
 			return nil, err
 		}
-		if err = write(ctx, p.cfg.Pool, out); !isBadData(err) {
+		if err = p.write(ctx, out); !isBadData(err) {
 			return out, err
 		}
 		cause = err
@@ -194,7 +202,7 @@ func (p *Projector) withoutBadStreams(ctx context.Context, partition int32, from
 // findBad adds to bad all streams of the suspects, whose records these are and
 // whose rows Postgres refuses for a cause. Each try takes the records of half of
 // them alone, so that many bad streams among many cost little more than one.
-func (p *Projector) findBad(ctx context.Context, partition int32, from int64, records []journal.Record, suspects []string, cause error, bad map[string]error) error {
+func (p *Projector) findBad(ctx context.Context, partition int32, from standing, records []journal.Record, suspects []string, cause error, bad map[string]error) error {
 	if len(suspects) == 1 {
 		bad[suspects[0]] = cause
 		return nil
@@ -221,7 +229,7 @@ func (p *Projector) findBad(ctx context.Context, partition int32, from int64, re
 }
 
 // tryAlone asks Postgres whether it takes what some records come to.
-func (p *Projector) tryAlone(ctx context.Context, partition int32, from int64, records []journal.Record) error {
+func (p *Projector) tryAlone(ctx context.Context, partition int32, from standing, records []journal.Record) error {
 	set, err := newWorkingSet(p.codec)
 	if err != nil {
 		return err
@@ -264,13 +272,22 @@ func (p *Projector) streamsOf(records []journal.Record, bad map[string]error) []
 	return out
 }
 
-// offset is the next record to take.
-func (p *Projector) offset(ctx context.Context, partition int32) (int64, error) {
-	var next int64
+// standing is how far a partition is projected, and in which tables: a rebuild
+// swaps new ones in, and what was remembered of the old ones holds no longer.
+type standing struct {
+	// next is the next record to take.
+	next int64
+	// tables is the identity of the offsets table.
+	tables uint32
+}
+
+// standing reads it.
+func (p *Projector) standing(ctx context.Context, partition int32) (standing, error) {
+	var at standing
 	err := p.cfg.Pool.QueryRow(ctx, `INSERT INTO offsets (partition, next) VALUES ($1, 0)
-		ON CONFLICT (partition) DO UPDATE SET partition = EXCLUDED.partition RETURNING next`, partition).Scan(&next)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read the offset of partition %d: %w", partition, err)
+		ON CONFLICT (partition) DO UPDATE SET partition = EXCLUDED.partition RETURNING next, tableoid`, partition).Scan(&at.next, &at.tables)
+	if err != nil {
+		return at, fmt.Errorf("read the offset of partition %d: %w", partition, err)
 	}
-	return next, nil
+	return at, nil
 }

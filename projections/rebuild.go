@@ -31,17 +31,22 @@ func derivedTables() []struct{ name, order string } {
 		{"deliveries", "stream, id"},
 		{"attempts", "stream, id, attempt"},
 		{"intents", "stream, kind, id"},
+		{"traces", "kind, id"},
 	}
+}
+
+func derivedNames() []string {
+	var names []string
+	for _, t := range derivedTables() {
+		names = append(names, t.name)
+	}
+	return names
 }
 
 // Truncate empties the read models, offsets included: the projectors, wherever
 // they run, start again at the first record. What is lost is only time.
 func Truncate(ctx context.Context, pool *pgxpool.Pool) error {
-	var names []string
-	for _, t := range derivedTables() {
-		names = append(names, t.name)
-	}
-	if _, err := pool.Exec(ctx, "TRUNCATE "+strings.Join(names, ", ")); err != nil {
+	if _, err := pool.Exec(ctx, "TRUNCATE "+strings.Join(derivedNames(), ", ")); err != nil {
 		return fmt.Errorf("empty the read models: %w", err)
 	}
 	return nil
@@ -73,31 +78,31 @@ func (p *Projector) Replay(ctx context.Context, partition int32, end int64, prog
 }
 
 func (p *Projector) replay(ctx context.Context, partition int32, end int64, progress Progress) error {
-	next, err := p.offset(ctx, partition)
-	if err != nil || next >= end {
+	at, err := p.standing(ctx, partition)
+	if err != nil || at.next >= end {
 		return err
 	}
-	reader, err := p.cfg.Log.OpenReader(ctx, partition, next)
+	reader, err := p.cfg.Log.OpenReader(ctx, partition, at.next)
 	if err != nil {
-		return fmt.Errorf("read partition %d from %d: %w", partition, next, err)
+		return fmt.Errorf("read partition %d from %d: %w", partition, at.next, err)
 	}
 	defer reader.Close() //nolint:errcheck // nothing to lose: the offset is in Postgres
 	set, err := newWorkingSet(p.codec)
 	if err != nil {
 		return err
 	}
-	for next < end {
+	for at.next < end {
 		records, err := reader.Next(ctx, batchRecords, batchBytes)
 		if err != nil {
-			return fmt.Errorf("read partition %d at %d: %w", partition, next, err)
+			return fmt.Errorf("read partition %d at %d: %w", partition, at.next, err)
 		}
 		if records = before(records, end); len(records) == 0 {
-			return fmt.Errorf("partition %d has no record before %d after %d", partition, end, next)
+			return fmt.Errorf("partition %d has no record before %d after %d", partition, end, at.next)
 		}
-		if next, err = p.project(ctx, partition, next, set, records); err != nil {
+		if at.next, err = p.project(ctx, partition, at, set, records); err != nil {
 			return err
 		}
-		progress(partition, next, end)
+		progress(partition, at.next, end)
 	}
 	return nil
 }

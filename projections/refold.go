@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
@@ -18,7 +19,7 @@ func streamTables() []string {
 }
 
 // retryStopped folds the streams anew that another build could not fold.
-func (p *Projector) retryStopped(ctx context.Context, partition int32, next int64) error {
+func (p *Projector) retryStopped(ctx context.Context, partition int32, at standing) error {
 	found, err := p.cfg.Pool.Query(ctx, `SELECT stream FROM stopped WHERE partition = $1 AND build <> $2`, partition, p.cfg.Build)
 	if err != nil {
 		return fmt.Errorf("list stopped streams: %w", err)
@@ -32,7 +33,7 @@ func (p *Projector) retryStopped(ctx context.Context, partition int32, next int6
 		if err != nil {
 			return err
 		}
-		if err := p.refold(ctx, partition, next, id); err != nil {
+		if err := p.refold(ctx, partition, at, id); err != nil {
 			return fmt.Errorf("fold %s anew: %w", key, err)
 		}
 	}
@@ -41,14 +42,14 @@ func (p *Projector) retryStopped(ctx context.Context, partition int32, next int6
 
 // refold drops the rows of one stream and folds its accepted commits again, in
 // one transaction with the fence: the offset is swapped for itself.
-func (p *Projector) refold(ctx context.Context, partition int32, next int64, id domain.StreamID) error {
+func (p *Projector) refold(ctx context.Context, partition int32, at standing, id domain.StreamID) error {
 	tx, err := p.cfg.Pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback(ctx) //nolint:errcheck // after a commit it does nothing
 	drop := &pgx.Batch{}
-	drop.Queue(`SELECT swap_offset($1, $2, $2)`, partition, next)
+	drop.Queue(`SELECT swap_offset($1, $2, $2, $3)`, partition, at.next, at.tables)
 	for _, table := range streamTables() {
 		drop.Queue(`DELETE FROM `+table+` WHERE stream = $1`, id.String())
 	}
@@ -84,12 +85,20 @@ func (p *Projector) foldHistory(ctx context.Context, q querier, partition int32,
 		if len(commits) == 0 {
 			break
 		}
+		ids := make([]uuid.UUID, len(commits))
+		for i, c := range commits {
+			ids[i] = c.Commit.ID
+		}
+		traces, err := TracesOf(ctx, q, ids)
+		if err != nil {
+			return nil, err
+		}
 		for _, parsed := range commits {
-			e := entry{parsed: parsed, stream: s}
+			e := entry{parsed: parsed, stream: s, trace: traces[parsed.Commit.ID]}
 			e.decoded, e.undecodable = p.fold.decode(parsed)
 			var keep rows
 			b.advance(&e, &keep)
-			b.foldOrStop(ctx, &e, &r)
+			b.foldTraced(ctx, &e, &r)
 			if b.broken != nil {
 				return nil, b.broken
 			}

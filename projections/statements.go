@@ -23,8 +23,21 @@ type rows struct {
 	deliveries    keyed[deliveryKey, deliveryRow]
 	attempts      keyed[attemptKey, attemptRow]
 	intents       []intentRow
+	traces        []traceRow
 	// touched are the streams whose intents are written anew.
 	touched []string
+}
+
+// reasons counts the ignored records; nil for none.
+func (r *rows) reasons() map[string]int {
+	if len(r.ignored) == 0 {
+		return nil
+	}
+	out := map[string]int{}
+	for _, i := range r.ignored {
+		out[i.reason]++
+	}
+	return out
 }
 
 // statements are the inserts of the tables that have rows, in a fixed order.
@@ -48,6 +61,7 @@ func (r *rows) statements() []statement {
 		r.insertDeliveries(),
 		r.insertAttempts(),
 		r.insertIntents(),
+		r.insertTraces(),
 	} {
 		if s.sql != "" {
 			out = append(out, s)

@@ -61,10 +61,23 @@ func newWorkingSet(codec *Codec) (*workingSet, error) {
 	return &workingSet{streams: cache, codec: codec}, nil
 }
 
-// forget drops the streams of records: they are loaded again.
-func (w *workingSet) forget(records []journal.Record) {
+// forget takes back what records did to their streams, which was not written:
+// they are loaded again. One that began with these records is not in Postgres, so
+// there is nothing to load.
+func (w *workingSet) forget(records []journal.Record, partitions int32) {
+	if len(records) == 0 {
+		return
+	}
+	first := records[0].Position.Number(partitions)
 	for _, r := range records {
-		w.streams.Remove(string(r.Key))
+		s, ok := w.streams.Peek(string(r.Key))
+		switch {
+		case !ok:
+		case s.number < 0 || s.number >= first:
+			w.streams.Add(s.key, newStream(s.id))
+		default:
+			w.streams.Remove(s.key)
+		}
 	}
 }
 

@@ -29,18 +29,20 @@ const sqlstateLost = "DL001"
 // What is durable: with synchronous_commit off a crash of Postgres may lose
 // this transaction, offset and rows together; the batch is then taken again
 // from the log. A crash of this process loses it whole or not at all.
-func write(ctx context.Context, pool *pgxpool.Pool, b *batch) error {
+func (p *Projector) write(ctx context.Context, b *batch) error {
 	statements := &pgx.Batch{}
 	b.queue(statements)
 	if planted.Bug("offset_outside_transaction") {
 		alone := &pgx.Batch{QueuedQueries: statements.QueuedQueries[:1]}
-		if err := sent(pool.SendBatch(ctx, alone), 1); err != nil {
+		if err := sent(p.cfg.Pool.SendBatch(ctx, alone), 1); err != nil {
 			return err
 		}
 		statements.QueuedQueries = statements.QueuedQueries[1:]
 	}
-	statements.Queue(`SELECT pg_notify($1, $2)`, NotifyChannel, fmt.Sprintf("%d:%d", b.partition, b.next))
-	return sent(pool.SendBatch(ctx, statements), statements.Len())
+	if !p.cfg.Quiet {
+		statements.Queue(`SELECT pg_notify($1, $2)`, NotifyChannel, fmt.Sprintf("%d:%d", b.partition, b.next))
+	}
+	return sent(p.cfg.Pool.SendBatch(ctx, statements), statements.Len())
 }
 
 // try runs the statements of a batch and takes them back: it finds out whether
@@ -57,7 +59,7 @@ func try(ctx context.Context, pool *pgxpool.Pool, b *batch) error {
 }
 
 func (b *batch) queue(statements *pgx.Batch) {
-	statements.Queue(`SELECT swap_offset($1, $2, $3)`, b.partition, b.from, b.next)
+	statements.Queue(`SELECT swap_offset($1, $2, $3, $4)`, b.partition, b.from, b.next, b.tables)
 	b.rows.queue(statements)
 	if planted.Bug("offset_swapped_last") {
 		statements.QueuedQueries = append(statements.QueuedQueries[1:], statements.QueuedQueries[0])

@@ -29,7 +29,7 @@ func TestEveryTypeHasASchemaAndGoldens(t *testing.T) {
 		}
 	}
 	for folder, files := range folders() {
-		if folder == "journal" {
+		if folder == "journal" || folder == "inbox" {
 			continue
 		}
 		for _, name := range names(t, files, folder) {
@@ -52,6 +52,9 @@ func TestGoldensComeBack(t *testing.T) {
 		of[r.folder+"/"+r.name] = r
 	}
 	for _, file := range goldens(t) {
+		if strings.HasPrefix(file, "inbox/") {
+			continue // documents of others, which no type of ours writes: see TestInbox
+		}
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			folder, name := filepath.Dir(filepath.Dir(file)), filepath.Base(file)
@@ -113,14 +116,25 @@ const sums = "testdata/SHA256SUMS"
 // A golden file is a promise: it is never edited or removed, only added.
 func TestGoldensNeverChange(t *testing.T) {
 	t.Parallel()
-	known := readSums(t)
-	var added []string
+	now := map[string][]byte{}
 	for _, file := range goldens(t) {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256(raw)
+		now[file] = raw
+	}
+	promised(t, sums, now)
+}
+
+// promised holds files against the sums that were recorded of them, and with -update
+// records those of new ones.
+func promised(t *testing.T, sums string, now map[string][]byte) {
+	t.Helper()
+	known := readSums(t, sums)
+	var added []string
+	for _, file := range slices.Sorted(maps.Keys(now)) {
+		sum := sha256.Sum256(now[file])
 		got, want := hex.EncodeToString(sum[:]), known[file]
 		switch {
 		case want == "" && *update:
@@ -135,10 +149,10 @@ func TestGoldensNeverChange(t *testing.T) {
 	for file := range known {
 		t.Errorf("%s was removed", file)
 	}
-	appendSums(t, added)
+	appendSums(t, sums, added)
 }
 
-func readSums(t *testing.T) map[string]string {
+func readSums(t *testing.T, sums string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	f, err := os.Open(sums)
@@ -156,7 +170,7 @@ func readSums(t *testing.T) map[string]string {
 	return out
 }
 
-func appendSums(t *testing.T, lines []string) {
+func appendSums(t *testing.T, sums string, lines []string) {
 	t.Helper()
 	if len(lines) == 0 {
 		return

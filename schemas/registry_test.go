@@ -67,7 +67,7 @@ func commandRow(name string, v int, sample func() any) row {
 }
 
 func folders() map[string]embed.FS {
-	return map[string]embed.FS{"events": schemas.Events, "commands": schemas.Commands, "journal": schemas.Journal}
+	return map[string]embed.FS{"events": schemas.Events, "commands": schemas.Commands, "inbox": schemas.Inbox, "journal": schemas.Journal}
 }
 
 // compiler knows every embedded schema by its address.

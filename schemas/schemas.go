@@ -1,6 +1,6 @@
 // Package schemas holds the contracts of Duolog, embedded: a JSON Schema per
-// event and command type and for the journal itself, the OpenAPI description,
-// and the migrations of the read models. Code is held against them by tests;
+// event and command type and for the journal itself, the OpenAPI and AsyncAPI
+// descriptions, and the migrations of the read models. Code is held against them by tests;
 // what was published never changes, a new version is added.
 package schemas
 
@@ -16,6 +16,12 @@ var Events embed.FS
 //go:embed commands/*.json
 var Commands embed.FS
 
+// Inbox holds inbox/<command>.v<n>.json, the data of what others may put on the topic
+// duolog.commands, and of the answers.
+//
+//go:embed inbox/*.json
+var Inbox embed.FS
+
 // Journal holds journal/record.v1.json, the value of a record of the journal,
 // and journal/value.v1.json, what the other schemas share.
 //
@@ -24,7 +30,7 @@ var Journal embed.FS
 
 // Public holds all that others build on, by its path here: GET /schemas/… serves it.
 //
-//go:embed openapi.yaml events/*.json commands/*.json journal/*.json
+//go:embed openapi.yaml asyncapi.yaml events/*.json commands/*.json inbox/*.json journal/*.json
 var Public embed.FS
 
 // Postgres holds the migrations, in goose's format.

@@ -24,12 +24,13 @@ func (n *node) wireAPI() error {
 		Dispatch: n.dispatch, Inbox: n.inbox,
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Conversations: conversations.New(db), Deliveries: n.deliveries,
 		Auth: authenticator{n.cfg.keys}, Tenants: n.cfg.tenants, Ready: n.ready, Gate: n.visible, Changes: n.visible,
-		Metrics: n.metrics.handler(), Observe: n.metrics.request, Logger: n.cfg.logger, Now: n.cfg.now, NewID: newID,
+		Metrics: n.metrics.handler(), Observe: n.metrics.request, Refused: n.metrics.refused, Tracer: n.tracer(), Logger: n.cfg.logger, Now: n.cfg.now, NewID: newID,
 		URL: n.cfg.url, Schemas: schemas.Public, Limits: api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate},
 	})
 	if err != nil {
 		return err
 	}
+	n.metrics.HTTP.Streams(handler.Streams)
 	n.server = api.NewHTTPServer(handler)
 	return nil
 }

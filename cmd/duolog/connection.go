@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // connection is how the tools reach a running Duolog. duolog dev leaves one in
@@ -19,6 +21,8 @@ type connection struct {
 	Brokers  []string `json:"brokers"`
 	Prefix   string   `json:"prefix"`
 	Database string   `json:"database"`
+	// access is what somebody else's brokers want; those of duolog dev want nothing.
+	access access.Settings
 }
 
 const connectionFile, tokenFile = "connection.json", "token"
@@ -77,17 +81,20 @@ func loadConnection(dir string) (connection, error) {
 type storeFlags struct {
 	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"The configuration file of duolog serve."`
 
-	Brokers  []string `help:"Kafka brokers, host:port." env:"DUOLOG_BROKERS" placeholder:"HOST:PORT"`
-	Prefix   string   `name:"topic-prefix" help:"Prefix of the topics." env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME"`
-	Database string   `name:"database-url" help:"Postgres address." env:"DUOLOG_DATABASE_URL" placeholder:"URL"`
-	State    string   `name:"state-dir" help:"State directory of duolog dev." default:".duolog" type:"path"`
-	JSON     bool     `help:"Print JSON." name:"json"`
+	Brokers []string        `help:"Kafka brokers, host:port." env:"DUOLOG_BROKERS" placeholder:"HOST:PORT"`
+	Kafka   access.Settings `embed:"" prefix:"kafka-" envprefix:"DUOLOG_KAFKA_"`
+
+	Prefix   string `name:"topic-prefix" help:"Prefix of the topics." env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME"`
+	Database string `name:"database-url" help:"Postgres address." env:"DUOLOG_DATABASE_URL" placeholder:"URL"`
+	State    string `name:"state-dir" help:"State directory of duolog dev." default:".duolog" type:"path"`
+	JSON     bool   `help:"Print JSON." name:"json"`
 }
 
 // resolve fills what is not given from the state directory of duolog dev.
 func (f storeFlags) resolve() (connection, error) {
 	c := connection{Brokers: f.Brokers, Prefix: f.Prefix, Database: f.Database}
 	if len(c.Brokers) > 0 {
+		c.access = f.Kafka
 		if c.Prefix == "" {
 			c.Prefix = "duolog"
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/kafka"
+	"github.com/duolog/duolog/internal/kafka/access"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
 )
@@ -58,6 +59,7 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 	if err := demoAgent(&defaults); err != nil {
 		return err
 	}
+	defaults.OTLPEndpoint = a.getenv(envCollector)
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err
@@ -133,7 +135,7 @@ func (c devCmd) startParts(ctx context.Context, a app, cfg *config.Config) (*par
 		p.close(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	cfg.Brokers = p.broker.Addrs()
+	cfg.Brokers, cfg.Kafka = p.broker.Addrs(), access.Settings{} // the embedded broker wants nothing
 	cfg.DatabaseURL = config.DatabaseURL(p.postgres.URL(devDatabase))
 	if err := prepareLog(ctx, *cfg); err != nil {
 		p.close(context.WithoutCancel(ctx))

@@ -7,6 +7,7 @@ import (
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine/local"
 	"github.com/duolog/duolog/projections/queries/intents"
+	"github.com/duolog/duolog/projections/queries/traces"
 )
 
 // wireEffects makes the engine and what works off intents.
@@ -20,6 +21,7 @@ func (n *node) wireEffects() error {
 		Engines: n.engines(), Adapters: n.adapters(),
 		Tokens: minter{n.cfg.keys, n.cfg.now}, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
 		Instance: n.instance, OnLost: n.cfg.onLost, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
+		Observe: n.metrics.Effects.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read),
 	})
 	return err
 }

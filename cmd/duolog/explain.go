@@ -33,12 +33,25 @@ func explain(err error) (what, fix string) {
 		return inUse(e)
 	}
 	if e, ok := errors.AsType[*config.InvalidError](err); ok {
-		return strings.ReplaceAll(e.Error(), "\n        fix:", "\nfix:"), "" // each has its fix
+		return invalid(e.Problems)
 	}
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e.Message + " (" + string(e.Code) + ")", e.Fix
 	}
 	return err.Error(), fixOf(err)
+}
+
+// invalid tells of every setting that cannot work, so that they are put right at
+// once.
+func invalid(problems []*domain.Error) (what, fix string) {
+	if len(problems) == 1 {
+		return problems[0].Field + ": " + problems[0].Message, problems[0].Fix
+	}
+	lines := []string{fmt.Sprintf("%d settings cannot work", len(problems))}
+	for _, p := range problems {
+		lines = append(lines, p.Field+": "+p.Message, "  fix: "+p.Fix)
+	}
+	return strings.Join(lines, "\n"), ""
 }
 
 func inUse(e *embedded.InUseError) (what, fix string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,12 +36,15 @@ func (versionCmd) Run(a app) error {
 	return err
 }
 
+// version is what a build outside of a repository is told (deploy/tools/build).
+var version string
+
 // build names this build: streams that another build could not fold are tried
 // again by a new one.
 func build() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	if !ok || version != "" {
+		return cmp.Or(version, "unknown")
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
-	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/keystore"
 )
@@ -18,12 +18,12 @@ import (
 // authenticator knows callers by the tokens of the keystore.
 type authenticator struct{ keys *keystore.Store }
 
-func (a authenticator) Authenticate(ctx context.Context, bearer string) (api.Identity, error) {
+func (a authenticator) Authenticate(ctx context.Context, bearer string) (entry.Caller, error) {
 	t, err := a.keys.Lookup(ctx, keystore.Secret(bearer))
 	if err != nil {
-		return api.Identity{}, err
+		return entry.Caller{}, err
 	}
-	return api.Identity{Tenant: t.Tenant, User: t.User, Run: t.Principal().Run, Workflow: t.Workflow}, nil
+	return entry.Caller{Tenant: t.Tenant, User: t.User, Run: t.Principal().Run, Workflow: t.Workflow}, nil
 }
 
 // runTokenLife is how long a run may call back with its token.
@@ -88,12 +88,12 @@ func (t tenants) allowRunless(name domain.Tenant) bool {
 }
 
 // Tenant is what the API needs to know.
-func (t tenants) Tenant(_ context.Context, name domain.Tenant) (api.Tenant, error) {
+func (t tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
 	found, err := t.find(name)
 	if err != nil {
-		return api.Tenant{}, err
+		return entry.Tenant{}, err
 	}
-	return api.Tenant{
+	return entry.Tenant{
 		Namespace: container(found.Namespace), Project: container(found.Project), ServiceAccount: found.ServiceAccount,
 		Engine: found.Engine, Flow: found.Flow,
 		ResolveFlow: func(reference string) (workflow.Flow, error) { return resolveFlow(found, reference) },

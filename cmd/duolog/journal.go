@@ -16,7 +16,7 @@ import (
 // journalCmd are the tools of the log.
 type journalCmd struct {
 	Init   journalInitCmd   `cmd:"" help:"Create the topics and write the genesis records. Example: duolog journal init --brokers k1:9092 --database-url postgres://…"`
-	Tail   journalTailCmd   `cmd:"" help:"Print records with their verdicts. Example: duolog journal tail -n 20 --follow"`
+	Tail   journalTailCmd   `cmd:"" help:"Print records with their verdicts. Example: duolog journal tail --follow --stream 1003"`
 	Stats  journalStatsCmd  `cmd:"" help:"What the log consists of: records and bytes by kind, ignored ones by reason. Example: duolog journal stats"`
 	Verify journalVerifyCmd `cmd:"" help:"Admit every record again, from the first one, and report. Example: duolog journal verify"`
 }

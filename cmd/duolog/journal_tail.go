@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/duolog/duolog/domain"
@@ -20,9 +15,10 @@ import (
 type journalTailCmd struct {
 	storeFlags
 
-	Lines  int    `short:"n" help:"How many records of each partition to begin with." default:"10"`
-	Follow bool   `short:"f" help:"Go on with what comes."`
-	Stream string `help:"Only this stream, tenant/kind/id." placeholder:"STREAM"`
+	Lines  int      `short:"n" help:"How many records of each partition, or commits of the stream, to begin with." default:"10"`
+	From   []string `help:"Begin at these positions instead, and read their partitions alone." placeholder:"P:OFFSET"`
+	Follow bool     `short:"f" help:"Go on with what comes."`
+	Stream string   `help:"Only this stream: tenant/kind/id, the number of a workflow, or the UUID of a workflow or a conversation." placeholder:"STREAM"`
 }
 
 // line is one record as the tools print it.
@@ -45,53 +41,48 @@ func (c journalTailCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	defer s.close()
-	ends, err := s.log.Reach(ctx)
-	if err != nil {
-		return err
-	}
-	partitions := slices.Sorted(maps.Keys(ends))
-	if c.Follow {
-		return together(ctx, partitions, func(ctx context.Context, p int32) error { return c.tail(ctx, a, s, p, ends[p]) })
-	}
-	texts := make([]bytes.Buffer, len(partitions))
-	err = together(ctx, partitions, func(ctx context.Context, p int32) error {
-		part := a
-		part.out = &texts[slices.Index(partitions, p)]
-		return c.tail(ctx, part, s, p, ends[p])
-	})
-	for i := range texts {
-		_, _ = texts[i].WriteTo(a.out)
-	}
-	return err
-}
-
-func (c journalTailCmd) tail(ctx context.Context, a app, s *store, partition int32, end int64) error {
-	from := max(0, end-int64(c.Lines))
-	if from >= end && !c.Follow {
-		return nil
-	}
-	reader, err := s.log.Reader(ctx, partition, from)
-	if err != nil {
-		return err
-	}
-	defer reader.Close() //nolint:errcheck // a tool at its end
 	snapshots, err := projections.NewSnapshots(s.db.Read, s.log.Genesis().Partitions)
 	if err != nil {
 		return err
 	}
-	for from < end || c.Follow {
-		records, err := reader.Next(ctx, 100, 1<<20)
-		if err != nil {
-			return ignoreEnd(ctx, err)
-		}
-		for _, r := range records {
-			from = r.Position.Offset + 1
-			if err := c.print(ctx, a, s, snapshots, r); err != nil {
-				return err
-			}
+	t := tail{app: a, store: s, snapshots: snapshots, json: c.JSON, paint: a.painter()}
+	if t.ends, err = s.log.Reach(ctx); err != nil {
+		return err
+	}
+	if c.Stream != "" {
+		if t.only, err = streamOf(ctx, s, c.Stream); err != nil {
+			return err
 		}
 	}
-	return nil
+	from, err := c.begin(ctx, t)
+	if err != nil {
+		return err
+	}
+	if c.Follow {
+		return t.follow(ctx, from)
+	}
+	return t.whatIsThere(ctx, from)
+}
+
+// begin is where each partition that is read begins.
+func (c journalTailCmd) begin(ctx context.Context, t tail) (map[int32]int64, error) {
+	from := map[int32]int64{}
+	for _, text := range c.From {
+		at, err := domain.ParsePosition(text)
+		if err != nil || at.Partition >= t.store.log.Genesis().Partitions {
+			return nil, problem{text + " is no position of this log", "write it as the tools print it, partition:offset: --from 3:1042"}
+		}
+		from[at.Partition] = at.Offset
+	}
+	if t.only != nil {
+		return t.beginOfStream(ctx, from, c.Lines)
+	}
+	if len(from) == 0 {
+		for p, end := range t.ends {
+			from[p] = max(0, end-int64(max(0, c.Lines)))
+		}
+	}
+	return from, nil
 }
 
 // ignoreEnd takes a Ctrl-C for what it is: the end.
@@ -102,43 +93,6 @@ func ignoreEnd(ctx context.Context, err error) error {
 	default:
 		return err
 	}
-}
-
-func (c journalTailCmd) print(ctx context.Context, a app, s *store, snapshots *projections.Snapshots, r journal.Record) error {
-	p := journal.Parse(r, s.log.Genesis().Partitions)
-	if c.Stream != "" && string(r.Key) != c.Stream {
-		return nil
-	}
-	l := lineOf(p)
-	if p.What == journal.WhatCommit || p.Reason != "" {
-		v, err := c.verdict(ctx, s, snapshots, p)
-		if err != nil {
-			return err
-		}
-		l.Verdict = v
-	}
-	if c.JSON {
-		return json.NewEncoder(a.out).Encode(l)
-	}
-	_, err := fmt.Fprintf(a.out, "%-9s %-24s %-60s %s\n", l.Position, clipText(l.Verdict, 24), clipText(l.Stream, 60), strings.Join(append([]string{l.What}, l.Events...), " "))
-	return err
-}
-
-// verdict is what the read models say of the record.
-func (c journalTailCmd) verdict(ctx context.Context, s *store, snapshots *projections.Snapshots, p journal.Parsed) (string, error) {
-	at := p.Record.Position
-	offsets, err := s.db.Offsets(ctx)
-	if err != nil {
-		return "", err
-	}
-	if offsets[at.Partition] <= at.Offset {
-		return "not projected yet", nil
-	}
-	v, err := snapshots.Verdict(ctx, p.Stream, at)
-	if err != nil || v.Reason == "" {
-		return "accepted", err
-	}
-	return "ignored: " + string(v.Reason), nil
 }
 
 func lineOf(p journal.Parsed) line {

@@ -52,8 +52,11 @@ type cli struct {
 	Projection projectionCmd `cmd:"" help:"Look after the read models that derive from the log."`
 	Doctor     doctorCmd     `cmd:"" help:"Check everything and name the one thing to do next."`
 	Config     configCmd     `cmd:"" help:"Help with the configuration."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
+	Complete        completeCmd  `cmd:"" hidden:"" help:"Say what may stand in place of the last word."`
 	EngineSupervise superviseCmd `cmd:"" hidden:"" help:"Watch over one run of the local engine."`
 	DemoAgent       demoAgentCmd `cmd:"" hidden:"" help:"Be the demo agent of one run."`
 }

@@ -25,22 +25,26 @@ import (
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
+	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/deliveries"
+	"github.com/duolog/duolog/projections/queries/traces"
 )
 
 // nodeConfig is one process's worth of Duolog, whatever it was configured by.
 type nodeConfig struct {
-	kafka    kafka.Config
-	database string
-	listen   net.Listener
-	url      string
-	node     string
-	keys     *keystore.Store
-	tenants  tenants
-	engine   local.Config
-	basePath string
-	onLost   string
+	kafka kafka.Config
+	// replyTopics are prefixes of the topics that answers to commands may go to.
+	replyTopics []string
+	database    string
+	listen      net.Listener
+	url         string
+	node        string
+	keys        *keystore.Store
+	tenants     tenants
+	engine      local.Config
+	basePath    string
+	onLost      string
 	// hooks are told of events, in webhookAllow besides the internet.
 	hooks        webhook.Book
 	webhookAllow []netip.Prefix
@@ -49,8 +53,10 @@ type nodeConfig struct {
 	maxBody      int64
 	grace        time.Duration
 	logger       *slog.Logger
-	getenv       func(string) string
-	point        func(string)
+	// traces is nil where nothing is traced.
+	traces *telemetry.Traces
+	getenv func(string) string
+	point  func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
 	now    func() time.Time
@@ -80,7 +86,9 @@ type node struct {
 	// stopping is closed when the node begins to stop.
 	stopping chan struct{}
 	routers  []*message.Router
-	closers  []func()
+	// sagaGroups are the consumer groups of the sagas.
+	sagaGroups []string
+	closers    []func()
 }
 
 // newNode opens the log and the database, checks that they belong together, and
@@ -100,7 +108,8 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 	if err = n.openDatabase(ctx); err != nil {
 		return n, err
 	}
-	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, n.wireRouters, n.wireEffects, n.wireAPI} {
+	routers := func() error { return n.wireRouters(ctx) }
+	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, routers, n.wireEffects, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}
@@ -173,21 +182,23 @@ func (n *node) wireWrites() error {
 	n.dispatch = dispatch.New(dispatch.Config{
 		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
 		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
-		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Point: n.cfg.point,
+		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Refused: n.metrics.refused, Point: n.cfg.point,
 	})
-	recent := projections.NewRecent()
-	n.projector, err = projections.New(projections.Config{
-		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible,
-		Logger: n.cfg.logger, Observe: n.projected, Now: n.cfg.now, Point: n.cfg.point,
-	})
+	projected := projections.Config{
+		Log: reading{n.log}, Pool: n.db.Write, Partitions: n.partitions, Build: build(), Visible: n.visible, Recent: projections.NewRecent(),
+		Logger: n.cfg.logger, Observe: n.projected, Traced: n.traced(), Now: n.cfg.now, Point: n.cfg.point,
+	}
+	if n.projector, err = projections.New(projected); err != nil {
+		return err
+	}
+	commits, err := projections.NewCommits(n.db.Read, projected.Recent)
 	if err != nil {
 		return err
 	}
-	commits, err := projections.NewCommits(n.db.Read, recent)
-	if err != nil {
-		return err
-	}
-	n.relay = relay.New(relay.Config{Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger, Point: n.cfg.point})
+	n.relay = relay.New(relay.Config{
+		Commits: commits, Topic: n.log, Visible: n.visible, Partitions: n.partitions, Log: n.log.Genesis().Log, Logger: n.cfg.logger,
+		Observe: n.metrics.Relay.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read), Point: n.cfg.point,
+	})
 	return nil
 }
 
@@ -226,7 +237,7 @@ func (n *node) project(ctx context.Context, partition int32) error {
 	return err
 }
 
-func (n *node) projected(partition int32, records, ignored int, took time.Duration) {
+func (n *node) projected(partition int32, records int, ignored map[string]int, took time.Duration) {
 	n.failures.note(partition, nil)
 	n.metrics.Projection.Observe(partition, records, ignored, took)
 }
@@ -240,7 +251,7 @@ func (n *node) run(ctx context.Context) error {
 	stages := []*stage{
 		begin(ctx, failed, n.runEngine, n.effects.RunHome, n.runRouters),
 		begin(ctx, failed, n.leases.Run),
-		begin(ctx, failed, n.dispatch.Run, n.listen, n.watch),
+		begin(ctx, failed, n.dispatch.Run, n.listen, n.watch, n.showLag),
 	}
 	server := begin(ctx, failed, n.serve)
 	var cause error

@@ -8,36 +8,34 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/handlers/inbox"
 	"github.com/duolog/duolog/handlers/saga"
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/answer"
 	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
 // wireRouters makes what consumes topics: the inbox of commands and the sagas.
-func (n *node) wireRouters() error {
-	commands, err := kafka.NewCommandPublisher(n.cfg.kafka)
+func (n *node) wireRouters(ctx context.Context) error {
+	key, err := n.cfg.keys.Key(ctx, "commands")
 	if err != nil {
-		return fmt.Errorf("publish commands: %w", err)
+		return err
 	}
-	refusals, err := kafka.NewRefusedPublisher(n.cfg.kafka)
+	seal := inbox.NewSeal(key)
+	commands, err := n.publisher("commands", kafka.NewCommandPublisher)
 	if err != nil {
-		return fmt.Errorf("publish refused commands: %w", err)
+		return err
 	}
-	n.closers = append(n.closers, func() { _ = commands.Close(); _ = refusals.Close() })
-	n.inbox = inbox.NewPublisher(commands, n.cfg.kafka.CommandsTopic(), n.cfg.point)
-	refused := inbox.NewRefused(refusals, n.cfg.kafka.RefusedTopic(), n.cfg.logger)
-	subscriber, err := kafka.NewCommandSubscriber(n.cfg.kafka, inbox.Group)
+	refusals, err := n.publisher("refused commands", kafka.NewRefusedPublisher)
 	if err != nil {
-		return fmt.Errorf("read commands: %w", err)
+		return err
 	}
-	n.closers = append(n.closers, func() { _ = subscriber.Close() })
-	fromInbox, err := inbox.New(inbox.Config{
-		Dispatch: n.dispatch, Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(),
-		Logger: n.cfg.logger, Observe: n.metrics.command, Point: n.cfg.point,
-	})
+	n.inbox = inbox.NewPublisher(commands, n.cfg.kafka.CommandsTopic(), seal, n.cfg.point)
+	refused := inbox.NewRefused(refusals, n.cfg.kafka.RefusedTopic(), seal, n.cfg.logger)
+	fromInbox, err := n.readInbox(seal, refused)
 	if err != nil {
 		return err
 	}
@@ -47,6 +45,37 @@ func (n *node) wireRouters() error {
 	}
 	n.routers = []*message.Router{fromInbox, sagas}
 	return nil
+}
+
+// publisher makes one that is closed with the node.
+func (n *node) publisher(of string, open func(kafka.Config) (message.Publisher, error)) (message.Publisher, error) {
+	p, err := open(n.cfg.kafka)
+	if err != nil {
+		return nil, fmt.Errorf("publish %s: %w", of, err)
+	}
+	n.closers = append(n.closers, func() { _ = p.Close() })
+	return p, nil
+}
+
+func (n *node) readInbox(seal inbox.Seal, refused *inbox.Refused) (*message.Router, error) {
+	replies, err := n.publisher("answers to commands", kafka.NewReplyPublisher)
+	if err != nil {
+		return nil, err
+	}
+	subscriber, err := kafka.NewCommandSubscriber(n.cfg.kafka, inbox.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read commands: %w", err)
+	}
+	n.closers = append(n.closers, func() { _ = subscriber.Close() })
+	return inbox.New(inbox.Config{
+		Dispatch: n.dispatch, Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(), Seal: seal,
+		Others: inbox.Others{
+			Auth:     authenticator{n.cfg.keys},
+			Commands: entry.Commands{Tenants: n.cfg.tenants, Locate: workflows.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}).Locate},
+			Replies:  inbox.Replies{Publisher: replies, Prefixes: n.cfg.replyTopics, Own: n.cfg.kafka.Own(), Now: n.cfg.now},
+		},
+		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Commands.Observe, Point: n.cfg.point,
+	})
 }
 
 func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
@@ -60,11 +89,12 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 		Subscribe: func(group string) (message.Subscriber, error) {
 			s, err := kafka.NewEventSubscriber(n.cfg.kafka, group)
 			if err == nil {
+				n.sagaGroups = append(n.sagaGroups, group)
 				n.closers = append(n.closers, func() { _ = s.Close() })
 			}
 			return s, err
 		},
-		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
+		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
 	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core), saga.NewCallback(core, answers, n.adapters()),
 		saga.NewHooks(core, answers, n.cfg.hooks, n.cfg.url, n.cfg.now))
 }

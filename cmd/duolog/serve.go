@@ -34,6 +34,7 @@ func (c serveCmd) Run(ctx context.Context, a app) error {
 	if err := demoAgent(&defaults); err != nil {
 		return err
 	}
+	defaults.OTLPEndpoint = a.getenv(envCollector)
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err
@@ -72,6 +73,11 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	traces, err := newTraces(ctx, cfg, logger)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
 	hooks, err := hookBook(cfg.Tenants)
 	if err != nil {
 		_ = listener.Close()
@@ -79,19 +85,19 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 	}
 	n, err := newNode(ctx, nodeConfig{
 		kafka: kafka.Config{
-			Brokers: cfg.Brokers, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
+			Brokers: cfg.Brokers, Access: cfg.Kafka, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
 		},
-		database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
+		replyTopics: cfg.ReplyTopics, database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
 		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
 		hooks: hooks, webhookAllow: cfg.AllowedNetworks(),
-		tenantCap: int64(cfg.TenantBytes), tenantRate: cfg.TenantRate, maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, getenv: a.getenv,
+		tenantCap: int64(cfg.TenantBytes), tenantRate: cfg.TenantRate, maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, traces: traces, getenv: a.getenv,
 		point: crash.Point(a.getenv), now: a.now,
 	})
 	if err != nil {
 		_ = listener.Close()
 		return nil, err
 	}
-	n.closers = append([]func(){func() { _ = keys.Close() }}, n.closers...)
+	n.closers = append([]func(){func() { _ = keys.Close() }, func() { traces.Close(context.WithoutCancel(ctx)) }}, n.closers...)
 	return n, nil
 }
 

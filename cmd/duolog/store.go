@@ -21,7 +21,9 @@ func (f storeFlags) kafka() (kafka.Config, connection, error) {
 	if err != nil {
 		return kafka.Config{}, c, err
 	}
-	return kafka.Config{Brokers: c.Brokers, Prefix: c.Prefix, ClientID: "duolog-cli", Logger: slog.New(slog.DiscardHandler)}, c, nil
+	return kafka.Config{
+		Brokers: c.Brokers, Access: c.access, Prefix: c.Prefix, ClientID: "duolog-cli", Logger: slog.New(slog.DiscardHandler),
+	}, c, nil
 }
 
 // openLog opens the log alone.
@@ -53,11 +55,12 @@ func (s *store) close() {
 	_ = s.log.Close()
 }
 
-// projector replays into the given pool.
-func (s *store) projector(db *postgres.DB) (*projections.Projector, error) {
+// projector replays into the given database, where it is quiet unnoticed by others.
+func (s *store) projector(a app, db *postgres.DB, visible *projections.Visible, quiet bool) (*projections.Projector, error) {
+	collectLess(a.getenv, replayGC)
 	return projections.New(projections.Config{
 		Log: reading{s.log}, Pool: db.Write, Partitions: s.log.Genesis().Partitions, Build: build(),
-		Visible: projections.NewVisible(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Visible: visible, Quiet: quiet, Logger: slog.New(slog.DiscardHandler), Now: a.now,
 	})
 }
 

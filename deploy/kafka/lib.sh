@@ -62,6 +62,25 @@ format_broker() {
     { cat "$1/kafka.log" >&2; exit 1; }
 }
 
+# make_certificates DIR: an authority (ca.pem), a broker at 127.0.0.1 (broker.pem, with its key) and a client
+# (client.pem, client.key), once. Kafka reads them as they are.
+make_certificates() {
+  local name
+  if [[ -f $1/client.key ]]; then return; fi
+  mkdir -p "$1"
+  (
+    cd "$1"
+    umask 077
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=duolog-test-authority -keyout ca.key -out ca.pem
+    for name in broker client; do
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=duolog-test-$name" -keyout "$name.key" -out "$name.csr"
+      openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -out "$name.pem" \
+        -extfile <(echo "subjectAltName=IP:127.0.0.1")
+    done
+    cat broker.key >>broker.pem
+  ) >"$1/openssl.log" 2>&1 || { cat "$1/openssl.log" >&2; exit 1; }
+}
+
 cluster_id() { echo "D$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)"; }
 
 # launch_broker DIR: starts it in a session of its own: Ctrl-C stops the tests first, and the broker after them.

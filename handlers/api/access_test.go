@@ -23,6 +23,7 @@ func TestAccess(t *testing.T) {
 		"a stale run writes nothing":          refusesStaleRuns,
 		"unknown paths and methods":           refusesUnknownRoutes,
 		"request ids":                         echoesRequestIDs,
+		"one line says what was touched":      logsWhatWasTouched,
 	} {
 		t.Run(name, func(t *testing.T) { test(r.on(t)) })
 	}
@@ -209,5 +210,33 @@ func TestFaults(t *testing.T) {
 	}
 	if s := api.NewHTTPServer(r.api); s.ReadHeaderTimeout != 5*time.Second || s.MaxHeaderBytes != 32<<10 {
 		t.Error("the server has no limits")
+	}
+}
+
+// logsWhatWasTouched: the line of a request names the workflow, and where the
+// commit of its command stands.
+func logsWhatWasTouched(r *rig) {
+	c := r.create("mia@acme", `{"goal":"look at the log"}`)
+	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`, "X-Request-Id", "start-it").want(http.StatusOK)
+	r.send("mia@acme", "GET", c.path(""), nil, "X-Request-Id", "read-it").want(http.StatusOK)
+	for request, said := range map[string][]string{
+		"start-it": {"tenant=acme", "workflow=" + c.UUID.String(), "position=", "status=200"},
+		"read-it":  {"tenant=acme", "workflow=" + c.UUID.String(), "status=200"},
+	} {
+		var lines []string
+		for line := range strings.Lines(r.logs.String()) {
+			if strings.Contains(line, "request_id="+request+" ") {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) != 1 {
+			r.t.Errorf("%d lines of %s: %s", len(lines), request, lines)
+			continue
+		}
+		for _, what := range said {
+			if !strings.Contains(lines[0], what) {
+				r.t.Errorf("no %s in %s", what, lines[0])
+			}
+		}
 	}
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"time"
+
+	"github.com/duolog/duolog/handlers/document"
 )
 
 const (
@@ -62,5 +64,5 @@ func (s *Server) admitted(c *call, most int64) ([]byte, error) {
 	if late.Stop() {
 		return body, err
 	}
-	return nil, invalidBody("the body came too slowly", "send it faster, or less of it", err)
+	return nil, document.InvalidBody("the body came too slowly", "send it faster, or less of it", err)
 }

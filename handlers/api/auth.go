@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/entry"
 )
 
 // authenticate finds out who makes a request.
-func (s *Server) authenticate(r *http.Request) (Identity, error) {
+func (s *Server) authenticate(r *http.Request) (entry.Caller, error) {
 	token := bearer(r)
 	if token == "" {
-		return Identity{}, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the request has no token", Fix: "send Authorization: Bearer <token>"}
+		return entry.Caller{}, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the request has no token", Fix: "send Authorization: Bearer <token>"}
 	}
 	return s.cfg.Auth.Authenticate(r.Context(), token)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/duolog/duolog/handlers/document"
 )
 
 // readBody reads the body of a request within its limits, decompressed.
@@ -30,7 +32,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([
 		defer zipped.Close() //nolint:errcheck // only read from
 		return inflate("the body", zipped, most)
 	default:
-		return nil, invalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
+		return nil, document.InvalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
 	}
 }
 
@@ -51,11 +53,11 @@ func bodyError(err error, most int64) error {
 	case ok:
 		return tooLarge("", fmt.Sprintf("the body passes %d bytes", large.Limit), fmt.Sprintf("send at most %d bytes; compress it with gzip, or send less", most))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return invalidBody("the body ended early", "send all of it", err)
+		return document.InvalidBody("the body ended early", "send all of it", err)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.EOF):
-		return invalidBody("the body is not gzip, as its Content-Encoding says", "compress it with gzip, or leave the header out", err)
+		return document.InvalidBody("the body is not gzip, as its Content-Encoding says", "compress it with gzip, or leave the header out", err)
 	}
-	return invalidBody("the body could not be read", "send it again", err)
+	return document.InvalidBody("the body could not be read", "send it again", err)
 }
 
 // inflate reads a compressed stream and stops at the limit, whatever it claims.
@@ -68,7 +70,7 @@ func inflate(what string, in io.Reader, most int64) ([]byte, error) {
 		return nil, bodyError(err, large.Limit)
 	}
 	if err != nil {
-		return nil, invalidBody(what+" does not decompress", "compress it again and send all of it", err)
+		return nil, document.InvalidBody(what+" does not decompress", "compress it again and send all of it", err)
 	}
 	return out, nil
 }
@@ -77,15 +79,15 @@ func inflate(what string, in io.Reader, most int64) ([]byte, error) {
 func inflateField(field, text string, most int64) ([]byte, error) {
 	packed, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, invalidField(field, field+" is not base64", "send base64(zlib(JSON))", err)
+		return nil, document.InvalidField(field, field+" is not base64", "send base64(zlib(JSON))", err)
 	}
 	zipped, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return nil, invalidField(field, field+" is not zlib inside its base64", "send base64(zlib(JSON))", err)
+		return nil, document.InvalidField(field, field+" is not zlib inside its base64", "send base64(zlib(JSON))", err)
 	}
 	defer zipped.Close() //nolint:errcheck // only read from
 	out, err := inflate(field, zipped, most)
-	return out, inField(field, err)
+	return out, document.InField(field, err)
 }
 
 // deflateField writes base64(zlib(raw)).
@@ -107,10 +109,10 @@ func deflateField(raw []byte) ([]byte, error) {
 }
 
 // document reads the JSON object of a request: its bytes, and its members.
-func (s *Server) document(c *call, most int64) (body []byte, doc document, err error) {
+func (s *Server) document(c *call, most int64) (body []byte, doc document.Object, err error) {
 	if body, err = s.admitted(c, most); err != nil {
 		return nil, doc, err
 	}
-	doc, err = parse(body, s.cfg.Limits.MaxDepth)
+	doc, err = document.Parse(body, s.cfg.Limits.MaxDepth)
 	return body, doc, err
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
+	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
@@ -17,7 +18,7 @@ import (
 type call struct {
 	*http.Request
 	w   http.ResponseWriter
-	who Identity
+	who entry.Caller
 	// trigger is set where something new begins: it is refused where an agent's
 	// write would wait.
 	trigger bool
@@ -36,27 +37,15 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// follow is set for a stream of events: they come after the header.
+	// follow is set for a stream of events: they come after the header. leave is called
+	// when it has ended.
 	follow following
+	leave  func()
 }
 
 func ok(body []byte) answer { return answer{status: http.StatusOK, body: body} }
 
 func created(body []byte) answer { return answer{status: http.StatusCreated, body: body} }
-
-// principal is who stands behind the commands of the call: the person, and for
-// an agent the run and the service account that acts for the person.
-func (c *call) principal(serviceAccount string) domain.Principal {
-	return domain.Principal{User: c.who.User, ServiceAccount: serviceAccount, Run: c.who.Run}
-}
-
-// userOnly refuses the tokens of runs: they may only touch their own workflow.
-func (c *call) userOnly() error {
-	if c.who.Run == nil {
-		return nil
-	}
-	return &domain.Error{Code: domain.CodeForbidden, Message: "the token of a run may only touch its own workflow", Fix: "use a person's token"}
-}
 
 // stream is the workflow the path names. Another tenant's is not there, and
 // for a run neither is any but its own.
@@ -77,6 +66,7 @@ func (s *Server) stream(c *call) (domain.StreamID, error) {
 	if c.who.Run != nil && c.who.Workflow != stream.ID {
 		return stream, noSuchWorkflow()
 	}
+	about.Of(c.Context()).Touches(stream)
 	return stream, nil
 }
 
@@ -110,20 +100,4 @@ func (c *call) queryInt(name string, fallback, least, most int) (int, error) {
 		return 0, domain.InvalidField(name, fmt.Sprintf("%s must be a whole number from %d, got %.40q", name, least, s), "send such a number")
 	}
 	return min(n, most), nil
-}
-
-// parseUUID reads the usual form alone, in either case.
-func parseUUID(s string) (uuid.UUID, error) {
-	if len(s) != 36 {
-		return uuid.Nil, errors.New("a UUID has 36 characters")
-	}
-	return uuid.Parse(s)
-}
-
-func parseThreadTS(name, s string) (uuid.UUID, error) {
-	id, err := parseUUID(s)
-	if err != nil || !workflow.TimeOrdered(id) {
-		return id, domain.InvalidField(name, fmt.Sprintf("%s must be a time-ordered UUID (v1, v6 or v7), got %.64q", name, s), "send the checkpoint's id")
-	}
-	return id, nil
 }

@@ -1,18 +1,16 @@
 package api
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
-	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/entry"
 )
 
 // maxAsync bounds a command in the inbox, in bytes; a larger one is carried out
@@ -30,28 +28,17 @@ func (c *call) key() (string, error) {
 	return key, nil
 }
 
-// identify names the command of a request: by the client's key, and the hash of
-// what came under it, or by a new id.
+// identify names the command of a request.
 func (s *Server) identify(c *call, r *dispatch.Request, body []byte) error {
 	key, err := c.key()
-	if err != nil {
-		return err
+	if err == nil {
+		c.who.Identify(r, key, body, s.cfg.NewID)
 	}
-	if key == "" {
-		r.CommandID, r.Fresh = s.cfg.NewID(), true
-		return nil
-	}
-	r.CommandID = dispatch.CommandID(c.who.Tenant, c.keyOwner(), key)
-	r.Hash = journal.Hash(sha256.Sum256(body))
-	return nil
+	return err
 }
 
-// keyOwner is whose keys those of the call are. Every run of a workflow may
-// repeat what the one before it sent.
-func (c *call) keyOwner() domain.Principal { return domain.Principal{User: c.who.User} }
-
 // tenant is how the caller's tenant is set up.
-func (s *Server) tenant(c *call) (Tenant, error) {
+func (s *Server) tenant(c *call) (entry.Tenant, error) {
 	t, err := s.cfg.Tenants.Tenant(c.Context(), c.who.Tenant)
 	if err != nil {
 		return t, fmt.Errorf("tenant %s: %w", c.who.Tenant, err)
@@ -70,7 +57,7 @@ func (s *Server) agentRequest(c *call, stream domain.StreamID, command workflow.
 		}
 		account = t.ServiceAccount
 	}
-	r.Principal = c.principal(account)
+	r.Principal = c.who.Principal(account)
 	return r, s.identify(c, &r, body)
 }
 
@@ -80,6 +67,7 @@ func (s *Server) later(c *call, r dispatch.Request) (answer, bool, error) {
 	if !prefersAsync(c.Request) {
 		return answer{}, false, nil
 	}
+	about.Of(c.Context()).Touches(r.Stream)
 	if err := refusedAnyway(r); err != nil {
 		return answer{}, false, err
 	}
@@ -139,9 +127,4 @@ func refusedAnyway(r dispatch.Request) error {
 		return domain.CheckText("reason", c.Reason, workflow.MaxShortText)
 	}
 	return nil
-}
-
-// keyedID is the id of what a key names, so that a repeat names the same.
-func keyedID(c *call, what, key string) uuid.UUID {
-	return uuid.NewSHA1(dispatch.CommandID(c.who.Tenant, c.keyOwner(), key), []byte(what))
 }

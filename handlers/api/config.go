@@ -12,8 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/commits"
 	"github.com/duolog/duolog/projections/queries/conversations"
@@ -36,21 +37,6 @@ type Inbox interface {
 	Publish(ctx context.Context, e dispatch.Envelope) error
 }
 
-// Authenticator tells who a bearer token belongs to. It returns a domain.Error
-// with unauthenticated for a token it does not know.
-type Authenticator interface {
-	Authenticate(ctx context.Context, bearer string) (Identity, error)
-}
-
-// Identity is who makes a request.
-type Identity struct {
-	Tenant domain.Tenant
-	User   string
-	// Run is set for the token of a run, which may only touch Workflow.
-	Run      *domain.RunRef
-	Workflow uuid.UUID
-}
-
 // Gate holds reads back until the read models show what this process has
 // answered: after a crash of Postgres they may show less for a moment.
 type Gate interface {
@@ -65,28 +51,6 @@ type Changes interface {
 	Next(partition int32) int64
 }
 
-// Tenants says how a tenant is set up. It returns forbidden for a tenant it
-// does not know.
-type Tenants interface {
-	Tenant(ctx context.Context, name domain.Tenant) (Tenant, error)
-}
-
-// Tenant is where the workflows of a tenant belong and what they get unless
-// they say otherwise.
-type Tenant struct {
-	Namespace *workflow.Container
-	// Project may be nil: workflows then belong to the namespace.
-	Project        *workflow.Container
-	ServiceAccount string
-	Engine         string
-	// Flow is what a workflow runs that names none.
-	Flow workflow.Flow
-	// ResolveFlow pins the version of a flow that a client names. It returns a
-	// *domain.Error for a flow the tenant may not use; nil takes each name as it
-	// is.
-	ResolveFlow func(reference string) (workflow.Flow, error)
-}
-
 // Config is what the API is made of.
 type Config struct {
 	Dispatch Dispatcher
@@ -99,8 +63,8 @@ type Config struct {
 	Conversations *conversations.Queries
 	Deliveries    *deliveries.Queries
 
-	Auth    Authenticator
-	Tenants Tenants
+	Auth    entry.Authenticator
+	Tenants entry.Tenants
 	// Log is the id of the log: positions that leave the process name it.
 	Log uuid.UUID
 	// Stopping is closed when this process begins to stop: who waits for news is
@@ -112,8 +76,13 @@ type Config struct {
 	Changes Changes
 	// Metrics serves /metrics.
 	Metrics http.Handler
+	// Tracer traces the requests; the zero value none.
+	Tracer tracing.Tracer
 	// Observe is told of each answered request by its route; nil to leave it out.
 	Observe func(route string, status int, took time.Duration)
+	// Refused is told of each trigger that its tenant's bound refused; nil to leave
+	// it out.
+	Refused func(domain.Tenant)
 	Logger  *slog.Logger
 	Now     func() time.Time
 	NewID   func() uuid.UUID
@@ -137,6 +106,8 @@ type Limits struct {
 	// TenantRate bounds the writes that one tenant begins each second. 0 is no
 	// bound.
 	TenantRate int
+	// TenantStreams bounds the streams that one tenant follows. 0 means 256.
+	TenantStreams int
 	// MaxDepth bounds how deep JSON nests. 0 means 128.
 	MaxDepth int
 	// AgentTime is how long a write of an agent is held before it is refused:
@@ -154,6 +125,7 @@ func (l Limits) withDefaults() Limits {
 		MaxCompressed: cmp.Or(l.MaxCompressed, 8<<20),
 		TenantBytes:   cmp.Or(l.TenantBytes, 64<<20),
 		TenantRate:    l.TenantRate,
+		TenantStreams: cmp.Or(l.TenantStreams, 256),
 		MaxDepth:      cmp.Or(l.MaxDepth, 128),
 		AgentTime:     cmp.Or(l.AgentTime, 25*time.Second),
 		OtherTime:     cmp.Or(l.OtherTime, 10*time.Second),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -22,7 +23,7 @@ func (s *Server) deliveryRoutes(read, redeliver time.Duration) {
 
 // listDeliveries answers GET /v1/deliveries, newest first.
 func (s *Server) listDeliveries(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
 	filter, err := s.deliveryFilter(c)
@@ -79,7 +80,7 @@ func (s *Server) workflowFilter(c *call) (string, error) {
 	}
 	ref, err := workflows.ParseRef(text)
 	if err != nil {
-		return "", inField("workflow", err)
+		return "", document.InField("workflow", err)
 	}
 	stream, err := s.cfg.Workflows.Locate(c.Context(), c.who.Tenant, ref)
 	return stream.String(), err
@@ -92,7 +93,7 @@ func (c *call) queryTime(name string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
-		return at, invalidField(name, fmt.Sprintf("%s must be a time, got %.40q", name, text), "send it like 2026-11-21T10:00:00Z", err)
+		return at, document.InvalidField(name, fmt.Sprintf("%s must be a time, got %.40q", name, text), "send it like 2026-11-21T10:00:00Z", err)
 	}
 	return at, nil
 }
@@ -110,7 +111,7 @@ func (c *call) queryFlag(name string) (bool, error) {
 
 // getDelivery answers GET /v1/deliveries/:id, with the attempts and what is sent.
 func (s *Server) getDelivery(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
 	id, err := deliveryID("id", c.PathValue("id"))
@@ -135,9 +136,9 @@ func (s *Server) getDelivery(c *call) (answer, error) {
 }
 
 func deliveryID(field, text string) (uuid.UUID, error) {
-	id, err := parseUUID(text)
+	id, err := document.ParseUUID(text)
 	if err != nil {
-		return id, invalidField(field, fmt.Sprintf("%s must be a delivery's UUID, got %.64q", field, text), "send one that listing the deliveries returned", err)
+		return id, document.InvalidField(field, fmt.Sprintf("%s must be a delivery's UUID, got %.64q", field, text), "send one that listing the deliveries returned", err)
 	}
 	return id, nil
 }

@@ -79,10 +79,6 @@ func noSuchWorkflow() error {
 	return notFound("workflow", "check the id; duolog workflow list shows yours")
 }
 
-func invalidBody(message, fix string, err error) error {
-	return &domain.Error{Code: domain.CodeInvalidBody, Message: message, Fix: fix, Err: err}
-}
-
 func tooLarge(field, message, fix string) error {
 	return &domain.Error{Code: domain.CodeTooLarge, Field: field, Message: message, Fix: fix}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
@@ -19,7 +20,7 @@ const feedBreath = 100 * time.Millisecond
 
 // getEvents answers GET /v1/events: what happened to everything of the tenant.
 func (s *Server) getEvents(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
 	f, err := s.feedOf(c)
@@ -27,7 +28,7 @@ func (s *Server) getEvents(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if wantsSSE(c.Request) {
-		return streamed(f.follow), nil
+		return s.streamed(c, f.follow)
 	}
 	rows, err := f.page(c.Context())
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Server) feedOf(c *call) (*feedReader, error) {
 		f.after, err = s.cfg.Commits.End(c.Context())
 	case place != "":
 		if f.after, err = domain.ParseCut(place, s.cfg.Log, s.cfg.Commits.Partitions()); err != nil {
-			return nil, invalidField("after", fmt.Sprintf("after must be a place that this feed returned, or end, got %.80q", place), "send the next of the answer before, or none to begin anew", err)
+			return nil, document.InvalidField("after", fmt.Sprintf("after must be a place that this feed returned, or end, got %.80q", place), "send the next of the answer before, or none to begin anew", err)
 		}
 	}
 	return f, err

@@ -8,20 +8,17 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/projections/queries/conversations"
-)
-
-// The surface of this API: its messages come from a console.
-const (
-	consoleAdapter = "console"
-	defaultChannel = "general"
 )
 
 // sendMessage answers POST /v1/messages: the message stands in the inbox, which
 // needs neither the log's head nor Postgres.
 func (s *Server) sendMessage(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
 	c.trigger = true
@@ -29,16 +26,16 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	command, err := s.messageOf(c, doc)
+	id, err := s.newMessageID(c)
 	if err != nil {
 		return answer{}, err
 	}
-	id := command.Place.ID(c.who.Tenant)
-	r := dispatch.Request{
-		Stream:       domain.StreamID{Tenant: c.who.Tenant, Kind: domain.KindConversation, ID: id},
-		Conversation: command, Principal: c.principal(""),
-		CommandID: dispatch.CommandID(c.who.Tenant, c.keyOwner(), "message:"+id.String()+":"+command.MessageID),
+	command, err := entry.Message(doc, c.who, id)
+	if err != nil {
+		return answer{}, err
 	}
+	r := entry.MessageRequest(c.who, command)
+	about.Of(c.Context()).Touches(r.Stream)
 	envelope, err := dispatch.NewEnvelope(r)
 	if err != nil {
 		return answer{}, err
@@ -48,40 +45,20 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 	}
 	var o object
 	o.text("command_id", r.CommandID.String())
-	o.text("conversation_id", id.String())
+	o.text("conversation_id", r.Stream.ID.String())
 	o.text("message_id", command.MessageID)
 	return accepted(o.end(), false), nil
-}
-
-// messageOf reads a message. One without a thread begins its own.
-func (s *Server) messageOf(c *call, doc document) (*conversation.ReceiveMessage, error) {
-	f := &fields{doc: doc}
-	command := &conversation.ReceiveMessage{
-		MessageID: f.text("message_id"), Author: cmp.Or(f.text("author"), c.who.User), Text: f.text("text"), Flow: f.text("flow"),
-		Place: conversation.Place{Adapter: consoleAdapter, Channel: cmp.Or(f.text("channel"), defaultChannel), Thread: f.text("thread")},
-	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	if command.MessageID == "" {
-		var err error
-		if command.MessageID, err = s.newMessageID(c); err != nil {
-			return nil, err
-		}
-	}
-	command.Place.Thread = cmp.Or(command.Place.Thread, command.MessageID)
-	return command, command.Validate()
 }
 
 // getConversation answers GET /v1/conversations/:uuid. With message_id and wait
 // it answers when that message is assigned or refused.
 func (s *Server) getConversation(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
-	id, err := parseUUID(c.PathValue("id"))
+	id, err := document.ParseUUID(c.PathValue("id"))
 	if err != nil {
-		return answer{}, invalidField("id", fmt.Sprintf("id must be a conversation's UUID, got %.64q", c.PathValue("id")), "send the conversation_id that sending a message returned", err)
+		return answer{}, document.InvalidField("id", fmt.Sprintf("id must be a conversation's UUID, got %.64q", c.PathValue("id")), "send the conversation_id that sending a message returned", err)
 	}
 	message, err := c.query("message_id")
 	if err != nil {
@@ -149,17 +126,14 @@ func refusal(r *conversation.MessageRefused) []byte {
 	return o.end()
 }
 
-// newMessageID is the id of a message whose sender gave none.
+// newMessageID is the id of a message that has none of its own.
 func (s *Server) newMessageID(c *call) (string, error) {
 	key, err := c.key()
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case key == "":
+		return s.cfg.NewID().String(), nil
 	}
-	var id uuid.UUID
-	if key == "" {
-		id = s.cfg.NewID()
-	} else {
-		id = keyedID(c, "message", key)
-	}
-	return id.String(), nil
+	return c.who.Named("message", key).String(), nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 )
 
@@ -73,7 +74,7 @@ func (s *Server) getCheckpointByThreadTS(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ts, err := parseThreadTS("thread_ts", text)
+	ts, err := document.ParseThreadTS("thread_ts", text)
 	if err != nil {
 		return answer{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/document"
 )
 
 // maxWritesBody bounds a batch of writes: a hundred of the longest, escaped.
@@ -30,7 +31,7 @@ func (s *Server) recordWrites(c *call) (answer, error) {
 	if out, done, err := s.later(c, r); done || err != nil {
 		return out, err
 	}
-	if _, err := s.cfg.Dispatch.Do(c.Context(), r); err != nil {
+	if _, err := s.do(c, r); err != nil {
 		return answer{}, err
 	}
 	var o object
@@ -40,21 +41,21 @@ func (s *Server) recordWrites(c *call) (answer, error) {
 	return ok(o.end()), nil
 }
 
-func writesOf(doc document) (*workflow.RecordWrites, error) {
-	f := &fields{doc: doc}
-	command := &workflow.RecordWrites{ThreadTS: f.threadTS("thread_ts"), NS: f.text("checkpoint_ns")}
-	items := f.array("checkpoint_writes")
-	if f.err == nil && items == nil {
-		f.refuse("checkpoint_writes", "checkpoint_writes is missing", "send a list of writes", nil)
+func writesOf(doc document.Object) (*workflow.RecordWrites, error) {
+	f := &document.Fields{Doc: doc}
+	command := &workflow.RecordWrites{ThreadTS: f.ThreadTS("thread_ts"), NS: f.Text("checkpoint_ns")}
+	items := f.Array("checkpoint_writes")
+	if f.Err == nil && items == nil {
+		f.Refuse("checkpoint_writes", "checkpoint_writes is missing", "send a list of writes", nil)
 	}
-	if f.err != nil {
-		return nil, f.err
+	if f.Err != nil {
+		return nil, f.Err
 	}
-	for i, raw := range elements(items) {
+	for i, raw := range document.Elements(items) {
 		at := fmt.Sprintf("checkpoint_writes[%d]", i)
 		w, err := writeOf(raw)
 		if err != nil {
-			return nil, inside(at, err)
+			return nil, document.Inside(at, err)
 		}
 		command.Writes = append(command.Writes, w)
 	}
@@ -62,16 +63,16 @@ func writesOf(doc document) (*workflow.RecordWrites, error) {
 }
 
 func writeOf(raw []byte) (workflow.NewWrite, error) {
-	doc, err := membersOf(raw)
+	doc, err := document.Members(raw)
 	if err != nil {
 		return workflow.NewWrite{}, err
 	}
-	f := &fields{doc: doc}
+	f := &document.Fields{Doc: doc}
 	w := workflow.NewWrite{
-		Task: f.text("task"), Idx: f.integer("idx", minIdx), TaskPath: f.text("task_path"),
-		Channel: f.text("channel"), Type: f.text("write_type"), Data: f.text("data"),
+		Task: f.Text("task"), Idx: f.Integer("idx", minIdx), TaskPath: f.Text("task_path"),
+		Channel: f.Text("channel"), Type: f.Text("write_type"), Data: f.Text("data"),
 	}
-	return w, f.err
+	return w, f.Err
 }
 
 // minIdx is the least index of a write: special ones count down from -1.

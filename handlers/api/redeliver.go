@@ -11,6 +11,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/projections/queries/deliveries"
 )
 
@@ -20,17 +21,17 @@ const maxRedeliver = 100
 // redeliver answers POST /v1/deliveries/redeliver. Each delivery is a command of
 // its own: one that is refused leaves the others as they are.
 func (s *Server) redeliver(c *call) (answer, error) {
-	if err := c.userOnly(); err != nil {
+	if err := c.who.UserOnly(); err != nil {
 		return answer{}, err
 	}
 	body, doc, err := s.document(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}
-	f := &fields{doc: doc}
-	raw, asNew := f.array("ids"), f.flag("as_new", false)
-	if f.err != nil {
-		return answer{}, f.err
+	f := &document.Fields{Doc: doc}
+	raw, asNew := f.Array("ids"), f.Flag("as_new", false)
+	if f.Err != nil {
+		return answer{}, f.Err
 	}
 	ids, err := deliveryIDs(raw)
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Server) redeliverAll(c *call, ids []uuid.UUID, found []deliveries.Deliv
 // redeliverOne is the id of the delivery that was asked for: the same, or the
 // new one. One that is on its way is refused.
 func (s *Server) redeliverOne(c *call, stream domain.StreamID, id uuid.UUID, asNew bool, body []byte) (uuid.UUID, error) {
-	r := dispatch.Request{Stream: stream, Workflow: &workflow.Redeliver{Delivery: id, AsNew: asNew}, Principal: c.principal("")}
+	r := dispatch.Request{Stream: stream, Workflow: &workflow.Redeliver{Delivery: id, AsNew: asNew}, Principal: c.who.Principal("")}
 	if err := s.identify(c, &r, body); err != nil {
 		return id, err
 	}
@@ -105,7 +106,7 @@ func deliveryIDs(raw json.RawMessage) ([]uuid.UUID, error) {
 	var texts []string
 	if raw != nil {
 		if err := json.Unmarshal(raw, &texts); err != nil {
-			return nil, invalidField("ids", "ids must be a list of UUIDs", "send the ids of deliveries", err)
+			return nil, document.InvalidField("ids", "ids must be a list of UUIDs", "send the ids of deliveries", err)
 		}
 	}
 	if len(texts) == 0 || len(texts) > maxRedeliver {

@@ -24,7 +24,9 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/internal/nodetest"
+	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/commits"
@@ -61,7 +63,7 @@ func newRig(t *testing.T) *rig {
 		Dispatch: node.Dispatch, Inbox: r.inbox,
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db), Deliveries: deliveries.New(db),
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
-		Metrics: http.NotFoundHandler(), Logger: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",
 	}
 	return r.with(func(*api.Config) {})
@@ -239,10 +241,10 @@ func (r *rig) create(who string, body any) created {
 // run@tenant/workflow/run/epoch.
 type tokens struct{}
 
-func (tokens) Authenticate(_ context.Context, bearer string) (api.Identity, error) {
+func (tokens) Authenticate(_ context.Context, bearer string) (entry.Caller, error) {
 	user, rest, ok := strings.Cut(bearer, "@")
 	parts := strings.Split(rest, "/")
-	id := api.Identity{User: user, Tenant: domain.Tenant(parts[0])}
+	id := entry.Caller{User: user, Tenant: domain.Tenant(parts[0])}
 	if !ok || !id.Tenant.Valid() {
 		return id, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the token is not known", Fix: "duolog token create"}
 	}
@@ -263,8 +265,8 @@ func runToken(tenant string, c created, epoch int) string {
 
 type tenants struct{}
 
-func (tenants) Tenant(_ context.Context, name domain.Tenant) (api.Tenant, error) {
-	return api.Tenant{
+func (tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
+	return entry.Tenant{
 		Namespace:      &workflow.Container{ID: 7, Path: string(name)},
 		Project:        &workflow.Container{ID: 42, Path: string(name) + "/duo-workspace"},
 		ServiceAccount: "duo-developer", Engine: "local",

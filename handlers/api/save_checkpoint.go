@@ -6,6 +6,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/document"
 )
 
 // saveCheckpoint answers POST workflows/:id/checkpoints. The agent is held
@@ -33,7 +34,7 @@ func (s *Server) saveCheckpoint(c *call) (answer, error) {
 	if out, done, err := s.later(c, r); done || err != nil {
 		return out, err
 	}
-	result, err := s.cfg.Dispatch.Do(c.Context(), r)
+	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -47,18 +48,18 @@ func (s *Server) saveCheckpoint(c *call) (answer, error) {
 
 // checkpointOf reads a checkpoint. Its bytes, and those of its metadata, are
 // the client's own.
-func (s *Server) checkpointOf(c *call, doc document) (*workflow.SaveCheckpoint, error) {
-	f := &fields{doc: doc}
+func (s *Server) checkpointOf(c *call, doc document.Object) (*workflow.SaveCheckpoint, error) {
+	f := &document.Fields{Doc: doc}
 	command := &workflow.SaveCheckpoint{
-		ThreadTS: f.threadTS("thread_ts"), ParentTS: f.parent("parent_ts"), NS: f.text("checkpoint_ns"),
-		Metadata: f.object("metadata"), CurrentThread: f.integer("current_thread", 0),
-		Model: f.text("model_metadata_json"), FlowMetadata: f.text("flow_metadata_json"),
+		ThreadTS: f.ThreadTS("thread_ts"), ParentTS: f.Parent("parent_ts"), NS: f.Text("checkpoint_ns"),
+		Metadata: f.Object("metadata"), CurrentThread: f.Integer("current_thread", 0),
+		Model: f.Text("model_metadata_json"), FlowMetadata: f.Text("flow_metadata_json"),
 	}
-	command.Checkpoint = f.object("checkpoint")
-	if f.err != nil {
-		return nil, f.err
+	command.Checkpoint = f.Object("checkpoint")
+	if f.Err != nil {
+		return nil, f.Err
 	}
-	if f.has("compressed_checkpoint") {
+	if f.Has("compressed_checkpoint") {
 		if err := s.inflateInto(command, f); err != nil {
 			return nil, err
 		}
@@ -71,21 +72,21 @@ func (s *Server) checkpointOf(c *call, doc document) (*workflow.SaveCheckpoint, 
 	return command, nil
 }
 
-func (s *Server) inflateInto(command *workflow.SaveCheckpoint, f *fields) error {
+func (s *Server) inflateInto(command *workflow.SaveCheckpoint, f *document.Fields) error {
 	const field = "compressed_checkpoint"
 	if command.Checkpoint != nil {
 		return domain.InvalidField(field, "checkpoint and compressed_checkpoint come together", "send one of them")
 	}
-	text := f.text(field)
-	if f.err != nil {
-		return f.err
+	text := f.Text(field)
+	if f.Err != nil {
+		return f.Err
 	}
 	raw, err := inflateField(field, text, s.cfg.Limits.MaxBody)
 	if err != nil {
 		return err
 	}
-	if err := checkJSON(field, raw, s.cfg.Limits.MaxDepth); err != nil {
-		return inField(field, err)
+	if err := document.CheckJSON(field, raw, s.cfg.Limits.MaxDepth); err != nil {
+		return document.InField(field, err)
 	}
 	if raw = bytes.TrimSpace(raw); raw[0] != '{' {
 		return domain.InvalidField(field, field+" must hold an object", "send base64(zlib(JSON))")

@@ -17,6 +17,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/quota"
 )
 
@@ -27,7 +29,8 @@ type Server struct {
 	// reads answers GETs, compressed where that is worth it: other answers are small.
 	reads http.Handler
 	// bodies are those of the requests under way.
-	bodies *quota.Tenants
+	bodies    *quota.Tenants
+	followers *followers
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -42,7 +45,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
@@ -51,6 +54,9 @@ func New(cfg Config) (*Server, error) {
 	s.reads = zip(http.HandlerFunc(s.serve))
 	return s, nil
 }
+
+// Streams is how many clients follow events over a connection that stays open.
+func (s *Server) Streams() int64 { return s.followers.count() }
 
 // NewHTTPServer is an http.Server whose limits go with those of the API: bodies
 // are read before the deadlines begin, and the longest answer is a long poll.
@@ -120,9 +126,10 @@ func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
 func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := s.cfg.Now()
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		ctx, done := s.begin(r, pattern)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		c := &call{Request: r.WithContext(ctx), w: w}
+		c := &call{Request: r.WithContext(limited), w: w}
 		defer c.end()
 		out, err := try(serve, c)
 		if err != nil {
@@ -130,9 +137,11 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 			out = refuse(w, r, err)
 		}
 		write(w, out)
-		s.report(r, pattern, out.status, began, err)
+		s.report(ctx, r, pattern, out.status, began, err)
+		done(out.status, err)
 		if out.follow != nil {
-			s.streamTo(r.Context(), w, out.follow)
+			defer out.leave()
+			s.streamTo(ctx, w, out.follow)
 		}
 	})
 }
@@ -154,7 +163,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	err := m.refusal(r)
 	out := refuse(w, r, err)
 	write(w, out)
-	s.report(r, "", out.status, began, err)
+	ctx, _ := about.Begin(r.Context(), r.Header.Get(requestIDHeader))
+	s.report(ctx, r, "", out.status, began, err)
 }
 
 // handle adds a handler to the mux, which knows it by a match.
@@ -208,7 +218,7 @@ func try(serve endpoint, c *call) (out answer, err error) {
 		}
 	}()
 	if _, err := url.ParseQuery(c.URL.RawQuery); err != nil {
-		return answer{}, invalidField("query", "the query of the URL cannot be read", "escape it", err)
+		return answer{}, document.InvalidField("query", "the query of the URL cannot be read", "escape it", err)
 	}
 	return serve(c)
 }
@@ -235,28 +245,28 @@ func write(w http.ResponseWriter, out answer) {
 }
 
 // report logs and counts an answered request, once.
-func (s *Server) report(r *http.Request, route string, status int, began time.Time, err error) {
+func (s *Server) report(ctx context.Context, r *http.Request, route string, status int, began time.Time, err error) {
 	took := s.cfg.Now().Sub(began)
 	s.cfg.Observe(route, status, took)
 	level := slog.LevelDebug
 	switch {
-	case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
+	case status == http.StatusServiceUnavailable && errors.Is(ctx.Err(), context.Canceled):
 	case status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	if !s.cfg.Logger.Enabled(r.Context(), level) {
+	if !s.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", r.Header.Get(requestIDHeader)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", status), slog.Duration("took", took),
+		slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", status), slog.Float64("took_seconds", took.Seconds()),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	s.cfg.Logger.LogAttrs(r.Context(), level, "request answered", attrs...)
+	s.cfg.Logger.LogAttrs(ctx, level, "request answered", attrs...)
 }
 
 const requestIDHeader = "X-Request-Id"

@@ -44,8 +44,9 @@ func wantsSSE(r *http.Request) bool {
 type following func(ctx context.Context, b *sse) error
 
 // streamed is the answer that a stream follows.
-func streamed(next following) answer {
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {sseType}}, follow: next}
+func (s *Server) streamed(c *call, next following) (answer, error) {
+	leave, err := s.followers.enter(c.who.Tenant)
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {sseType}}, follow: next, leave: leave}, err
 }
 
 // sse collects what is sent at once.

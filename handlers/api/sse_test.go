@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,31 @@ func TestAStreamThatIsNotReadEnds(t *testing.T) {
 	r.api.ServeHTTP(w, req)
 	if left := time.Until(w.until); left <= 0 || left > 20*time.Second {
 		t.Errorf("it may take until %s", w.until)
+	}
+}
+
+// TestATenantFollowsSoManyStreams: one more is refused, another tenant's is not, and
+// when one ends there is room again.
+func TestATenantFollowsSoManyStreams(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).with(func(c *api.Config) { c.Limits.TenantStreams = 2 })
+	url := r.listen() + "/v1/events"
+	first := follow(t, url, "mia@acme", "")
+	follow(t, url, "mia@acme", "")
+	if s := follow(t, url, "mia@acme", ""); s.res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the third is answered %d", s.res.StatusCode)
+	}
+	if s := follow(t, url, "eve@evil", ""); s.res.StatusCode != http.StatusOK {
+		t.Errorf("another tenant's is answered %d", s.res.StatusCode)
+	}
+	_ = first.res.Body.Close()
+	for r.api.Streams() != 2 {
+		if t.Context().Err() != nil {
+			t.Fatal("the stream that was closed still counts")
+		}
+		runtime.Gosched()
+	}
+	if s := follow(t, url, "mia@acme", ""); s.res.StatusCode != http.StatusOK {
+		t.Errorf("when there is room it is answered %d", s.res.StatusCode)
 	}
 }

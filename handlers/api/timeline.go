@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections/queries/timeline"
 )
@@ -67,7 +68,7 @@ func (s *Server) after(c *call, stream domain.StreamID) (domain.Position, error)
 	}
 	at, err := domain.ParseToken(text, s.cfg.Log)
 	if err != nil {
-		return at, invalidField("after", fmt.Sprintf("after must be a position of this log, such as 3:1042, got %.80q", text), "send the next of the answer before, or none to begin anew", err)
+		return at, document.InvalidField("after", fmt.Sprintf("after must be a position of this log, such as 3:1042, got %.80q", text), "send the next of the answer before, or none to begin anew", err)
 	}
 	return at, nil
 }
@@ -123,7 +124,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 	if _, err := s.cfg.Timeline.After(c.Context(), stream, after, 1); err != nil {
 		return answer{}, err // what is wrong with the question has a status still
 	}
-	return streamed(func(ctx context.Context, b *sse) error {
+	return s.streamed(c, func(ctx context.Context, b *sse) error {
 		for {
 			if err := s.gate(ctx); err != nil {
 				return err
@@ -144,7 +145,7 @@ func (s *Server) followTimeline(c *call, stream domain.StreamID, after domain.Po
 				return nil
 			}
 		}
-	}), nil
+	})
 }
 
 func eventRow(e timeline.Event) []byte {

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/workflow"
-)
+import "github.com/duolog/duolog/handlers/entry"
 
 // maxSmallBody bounds bodies of a few short fields.
 const maxSmallBody = 256 << 10
@@ -18,13 +15,9 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	f := &fields{doc: doc}
-	command := &workflow.UpdateStatus{Event: workflow.StatusEvent(f.text("status_event")), Reason: f.text("reason")}
-	if f.err == nil && !f.has("status_event") {
-		f.err = domain.InvalidField("status_event", "status_event is missing", "send the event, such as start or stop")
-	}
-	if f.err != nil {
-		return answer{}, f.err
+	command, err := entry.StatusChange(doc)
+	if err != nil {
+		return answer{}, err
 	}
 	r, err := s.agentRequest(c, stream, command, body)
 	if err != nil {
@@ -33,7 +26,7 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if out, done, err := s.later(c, r); done || err != nil {
 		return out, err
 	}
-	if _, err := s.cfg.Dispatch.Do(c.Context(), r); err != nil {
+	if _, err := s.do(c, r); err != nil {
 		return answer{}, err
 	}
 	w, err := s.find(c, stream.ID)

@@ -9,6 +9,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -54,7 +55,9 @@ func (d *Dispatcher) decideOn(s *session, batch []*waiter) []decided {
 	outcomes := make([]decided, len(batch))
 	now := d.cfg.Now().UTC().Truncate(time.Microsecond)
 	for i, w := range batch {
+		_, span := tracing.Start(w.ctx, "decide")
 		outcomes[i] = s.decide(w.req, i, now)
+		span.End(outcomes[i].err)
 	}
 	return outcomes
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/quota"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
@@ -63,8 +64,12 @@ type Config struct {
 	Now         func() time.Time
 	NewID       func() uuid.UUID
 	Logger      *slog.Logger
-	// Observe is told of each verdict; nil to leave it out.
-	Observe func(outcome string)
+	// Observe is told of each verdict, by the type of the command; nil to leave it
+	// out.
+	Observe func(command, outcome string)
+	// Refused is told of each trigger that its tenant's bound refused; nil to leave
+	// it out.
+	Refused func(domain.Tenant)
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -89,13 +94,13 @@ func New(cfg Config) *Dispatcher {
 		cfg.TenantBytes = defaultTenantBytes
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(string) {}
+		cfg.Observe = func(string, string) {}
 	}
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
 	return &Dispatcher{
-		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: quota.New(quota.Bounds{Bytes: cfg.TenantBytes}),
+		cfg: cfg, start: make(chan *queue), warm: newWarm(), queues: map[domain.StreamID]*queue{}, tenants: quota.New(quota.Bounds{Bytes: cfg.TenantBytes, Refused: cfg.Refused}),
 	}
 }
 
@@ -155,10 +160,13 @@ func (d *Dispatcher) Do(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	defer release()
+	ctx, span := tracing.Start(ctx, "command")
 	for {
 		result, err := d.once(ctx, &req)
 		if domain.CodeOf(err) != domain.CodeStreamStopped || !pause(ctx) {
-			d.cfg.Observe(outcomeOf(result, err))
+			outcome := outcomeOf(result, err)
+			d.cfg.Observe(req.commandType(), outcome)
+			endCommand(span, &req, result, outcome, err)
 			return result, err
 		}
 	}

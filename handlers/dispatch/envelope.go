@@ -15,9 +15,8 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 )
 
-// Envelope is a command on topic duolog.commands: what any language may
-// produce. Its record key is Stream, so that the commands of one stream keep
-// their order.
+// Envelope is a command that a node puts on topic duolog.commands. Its record key is
+// Stream, so that the commands of one stream keep their order.
 type Envelope struct {
 	// ID is the memory of idempotency: the same id is one command, for ever.
 	ID uuid.UUID `json:"id"`
@@ -66,7 +65,7 @@ func (e Envelope) Encode() ([]byte, error) {
 	return put(head, "data", data), nil
 }
 
-// DecodeEnvelope reads what Encode or another producer wrote. It returns
+// DecodeEnvelope reads what Encode wrote. It returns
 // invalid_body for anything else.
 func DecodeEnvelope(b []byte) (Envelope, error) {
 	var e Envelope

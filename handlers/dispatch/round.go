@@ -75,7 +75,9 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	for _, w := range batch {
 		w.req.Fresh = false // from here on it may have been carried out
 	}
+	spans := traceAppends(batch, outcomes)
 	verdicts, err := d.append(ctx, id, outcomes)
+	spans.end(verdicts, err)
 	if err != nil {
 		return batch, err
 	}

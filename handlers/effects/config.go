@@ -18,6 +18,7 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/engine"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/projections/queries/intents"
 )
 
@@ -77,6 +78,12 @@ type Bound interface {
 	NodeBound()
 }
 
+// Traces finds the traceparent of the commit that asked for an effect, empty
+// where it has none.
+type Traces interface {
+	Intent(ctx context.Context, kind workflow.IntentKind, id uuid.UUID) (string, error)
+}
+
 // What happens to a run that its engine lost.
 const (
 	OnLostFail    = "fail"
@@ -121,6 +128,12 @@ type Config struct {
 	Parallel int
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Observe is told of each attempt of an effect; nil to leave it out.
+	Observe func(kind, outcome string)
+	// Tracer goes on with the traces of what asked for effects, by Traces; the
+	// zero value with none.
+	Tracer tracing.Tracer
+	Traces Traces
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
@@ -165,6 +178,9 @@ func New(cfg Config) (*Runner, error) {
 	cfg.Missing = cmp.Or(cfg.Missing, 30*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 16)
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, string) {}
+	}
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}

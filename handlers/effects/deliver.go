@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // deliver sends one answer to where its message came from.
@@ -50,7 +51,9 @@ func (r *Runner) deliver(ctx context.Context, j *job) error {
 func (r *Runner) send(ctx context.Context, j *job, a adapter.Adapter, d adapter.Delivery) error {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	callCtx, span := tracing.Start(callCtx, "deliver to "+j.intent.Lane)
 	out := adapter.Send(callCtx, a, d)
+	span.End(out.Err)
 	r.cfg.Point("effects.after_call")
 	if out.Hook != nil {
 		r.cfg.Logger.WarnContext(ctx, "surface not told of the end", slog.String("stream", j.stream.String()), slog.Any("error", out.Hook))

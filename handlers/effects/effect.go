@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/wait"
@@ -50,7 +51,13 @@ type job struct {
 
 // do makes one effect and notes how that went.
 func (r *Runner) do(ctx context.Context, in intents.Intent) {
+	ctx, work := about.Begin(ctx, "")
+	work.Touches(in.Stream)
+	ctx, span := r.resume(ctx, in.Kind, in.ID, "effect "+string(in.Kind))
+	span.Touches(in.Stream)
 	err := r.effect(ctx, in)
+	endEffect(span, err)
+	r.cfg.Observe(string(in.Kind), outcomeOf(err))
 	attrs := []any{
 		slog.String("stream", in.Stream.String()), slog.String("kind", string(in.Kind)),
 		slog.String("id", in.ID.String()), slog.String("destination", in.Lane), slog.Any("error", err),
@@ -65,6 +72,19 @@ func (r *Runner) do(ctx context.Context, in intents.Intent) {
 		r.failed(keyOf(in))
 		r.cfg.Logger.WarnContext(ctx, "effect not done yet", attrs...)
 	}
+}
+
+// outcomeOf is what became of an effect, for those who count.
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return "done"
+	case errors.Is(err, errClaimed):
+		return "claimed"
+	case errors.Is(err, errLeft):
+		return "left"
+	}
+	return "failed"
 }
 
 // effect reads where the workflow stands and makes what it owes. A row that is

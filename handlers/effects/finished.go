@@ -32,13 +32,16 @@ func restartID(workflow uuid.UUID, epoch int) uuid.UUID {
 // already, is no error.
 //
 // A crash in here, wherever it is, is made good by the engine's next report.
-func (r *Runner) ReportFinished(ctx context.Context, f engine.Finished) error {
+func (r *Runner) ReportFinished(ctx context.Context, f engine.Finished) (err error) {
 	j := &job{stream: domain.StreamID{Tenant: f.Tenant, Kind: domain.KindWorkflow, ID: f.Workflow}}
 	snap, err := r.cfg.States.Load(ctx, j.stream, projections.SnapshotWant{})
 	if err != nil {
 		return err
 	}
 	j.state = snap.Workflow
+	ctx, span := r.resume(ctx, workflow.IntentRun, f.RunID, "run finished")
+	defer func() { span.End(err) }()
+	span.Touches(j.stream)
 	_, err = r.once(ctx, j, systemEngine, finishedID(f.RunID), &workflow.FinishWorkload{
 		Run: f.RunID, Epoch: f.Epoch, WorkloadID: f.WorkloadID, Status: workflow.WorkloadStatus(f.Status),
 		Reason: f.Reason, ExitCode: f.ExitCode, Log: f.LogTail,

@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/engine"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // maxRunAttempts bounds how often a run is tried that its engine knows nothing
@@ -80,7 +81,10 @@ func (r *Runner) resolveRun(ctx context.Context, j *job, e Engine) (done bool, e
 func (r *Runner) call(ctx context.Context, j *job, e Engine, start engine.Start) error {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	callCtx, span := tracing.Start(callCtx, "start run on "+j.state.Run.Engine)
+	start.Env = withTrace(start.Env, span, tracing.Parent(callCtx))
 	w, err := e.Start(callCtx, start)
+	span.End(err)
 	r.cfg.Point("effects.after_call")
 	if refusal, refused := errors.AsType[*domain.Error](err); refused {
 		return r.finish(ctx, j, workflow.WorkloadFailed, engine.ReasonStartFailed, refusal.Message)

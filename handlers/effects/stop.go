@@ -6,6 +6,7 @@ import (
 
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/engine"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // stop asks the engine to end a run. The outcome is the workload's end, which
@@ -23,7 +24,10 @@ func (r *Runner) stop(ctx context.Context, j *job) error {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := e.Stop(callCtx, run.ID); err != nil {
+	stopCtx, span := tracing.Start(callCtx, "stop run on "+run.Engine)
+	err := e.Stop(stopCtx, run.ID)
+	span.End(err)
+	if err != nil {
 		return fmt.Errorf("stop run %s at engine %s: %w", run.ID, run.Engine, err)
 	}
 	r.cfg.Point("effects.after_call")

@@ -66,6 +66,9 @@ func stop() dispatch.Request {
 	return dispatch.Request{Workflow: &workflow.UpdateStatus{Event: workflow.EventStop, Reason: "enough"}, Principal: domain.Principal{User: "mia"}}
 }
 
+// seal is that of the deployment under test.
+var seal = inbox.NewSeal([]byte("of this deployment"))
+
 // bench is an inbox on a message bus in memory.
 type bench struct {
 	publisher *inbox.Publisher
@@ -82,10 +85,10 @@ func start(t *testing.T, d *dispatcher) bench {
 		t.Fatal(err)
 	}
 	run(t, inbox.Config{
-		Dispatch: d, Refused: inbox.NewRefused(bus, "refused", logger), Subscriber: bus, Topic: "commands", Logger: logger,
+		Dispatch: d, Refused: inbox.NewRefused(bus, "refused", seal, logger), Subscriber: bus, Topic: "commands", Seal: seal, Logger: logger,
 	})
 	t.Cleanup(func() { _ = bus.Close() })
-	return bench{inbox.NewPublisher(bus, "commands", nil), bus, refused}
+	return bench{inbox.NewPublisher(bus, "commands", seal, nil), bus, refused}
 }
 
 func run(t *testing.T, cfg inbox.Config) {
@@ -186,6 +189,7 @@ func TestRefusedCommandsAreKeptWithTheReason(t *testing.T) {
 				}
 				msg.Payload = payload
 			}
+			msg.Metadata.Set(inbox.HeaderSeal, seal.Of("k", msg.Payload))
 			if err := b.bus.Publish("commands", msg); err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +208,7 @@ func TestSagaCommandsArePutAsideToBeSentAgain(t *testing.T) {
 	b := start(t, newDispatcher(nil))
 	req := stop()
 	req.CommandID, req.Stream = uuid.New(), domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()}
-	refused := inbox.NewRefused(b.bus, "refused", slog.New(slog.DiscardHandler))
+	refused := inbox.NewRefused(b.bus, "refused", seal, slog.New(slog.DiscardHandler))
 	if err := refused.Command(t.Context(), "event-7", req, &domain.Error{Code: domain.CodeStreamStopped, Message: "stopped"}); err != nil {
 		t.Fatal(err)
 	}
@@ -253,9 +257,9 @@ func TestInboxOverKafka(t *testing.T) {
 		return nil
 	})
 	run(t, inbox.Config{
-		Dispatch: d, Refused: inbox.NewRefused(refusing, cfg.RefusedTopic(), logger), Subscriber: sub, Topic: cfg.CommandsTopic(), Logger: logger,
+		Dispatch: d, Refused: inbox.NewRefused(refusing, cfg.RefusedTopic(), seal, logger), Subscriber: sub, Topic: cfg.CommandsTopic(), Seal: seal, Logger: logger,
 	})
-	publisher := inbox.NewPublisher(commands, cfg.CommandsTopic(), nil)
+	publisher := inbox.NewPublisher(commands, cfg.CommandsTopic(), seal, nil)
 	conversationID := domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: uuid.New()}
 	for range 3 {
 		e := envelope(t, dispatch.Request{Stream: conversationID, Conversation: &conversation.ReceiveMessage{

@@ -5,20 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/planted"
+	"github.com/duolog/duolog/handlers/cloudevent"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // Metadata of messages. The key is what the publishers of this product send as
 // the record key; the rest become headers.
 const (
-	metadataKey     = "kafka_key"
-	metadataContent = "content-type"
+	metadataKey = "kafka_key"
+
+	// metadataPartition and metadataOffset are where a command was read.
+	metadataPartition = "kafka_partition"
+	metadataOffset    = "kafka_offset"
 	// HeaderCode, HeaderReason, HeaderField and HeaderFix say why a command was
 	// refused.
 	HeaderCode   = "code"
@@ -33,23 +39,24 @@ const (
 type Publisher struct {
 	pub   message.Publisher
 	topic string
+	seal  Seal
 	point func(string)
 }
 
 // NewPublisher makes a Publisher over one that returns when the message is as
 // durable as the log. Named points for crash tests are told to point; nil
 // outside them.
-func NewPublisher(pub message.Publisher, topic string, point func(string)) *Publisher {
+func NewPublisher(pub message.Publisher, topic string, seal Seal, point func(string)) *Publisher {
 	if point == nil {
 		point = func(string) {}
 	}
-	return &Publisher{pub, topic, point}
+	return &Publisher{pub, topic, seal, point}
 }
 
 // Publish returns when the command stands in the topic. After an error its
 // outcome is unknown: the same envelope may be published again.
 func (p *Publisher) Publish(ctx context.Context, e dispatch.Envelope) error {
-	msg, err := envelopeMessage(ctx, e)
+	msg, err := envelopeMessage(ctx, e, p.seal)
 	if err != nil {
 		return err
 	}
@@ -65,7 +72,7 @@ func (p *Publisher) Publish(ctx context.Context, e dispatch.Envelope) error {
 	return nil
 }
 
-func envelopeMessage(ctx context.Context, e dispatch.Envelope) (*message.Message, error) {
+func envelopeMessage(ctx context.Context, e dispatch.Envelope, seal Seal) (*message.Message, error) {
 	payload, err := e.Encode()
 	if err != nil {
 		return nil, err
@@ -73,7 +80,9 @@ func envelopeMessage(ctx context.Context, e dispatch.Envelope) (*message.Message
 	msg := message.NewMessage(e.ID.String(), payload)
 	msg.SetContext(ctx)
 	msg.Metadata.Set(metadataKey, e.Stream)
-	msg.Metadata.Set(metadataContent, "application/json")
+	msg.Metadata.Set(cloudevent.HeaderContent, cloudevent.JSON)
+	msg.Metadata.Set(HeaderSeal, seal.Of(e.Stream, payload))
+	set(msg.Metadata, tracing.Header, tracing.Parent(ctx))
 	return msg, nil
 }
 
@@ -96,18 +105,25 @@ func notTaken(err error) error {
 type Refused struct {
 	pub    message.Publisher
 	topic  string
+	seal   Seal
 	logger *slog.Logger
 }
 
 // NewRefused makes a Refused over a publisher that takes messages without a key
 // and says where they were read.
-func NewRefused(pub message.Publisher, topic string, logger *slog.Logger) *Refused {
-	return &Refused{pub, topic, logger}
+func NewRefused(pub message.Publisher, topic string, seal Seal, logger *slog.Logger) *Refused {
+	return &Refused{pub, topic, seal, logger}
 }
 
-// Message keeps a message as it came.
+// Message keeps a message as it came, but for its token: more people read refusals.
 func (r *Refused) Message(ctx context.Context, msg *message.Message, why error) error {
-	return r.keep(ctx, msg.Copy(), why)
+	kept := msg.Copy()
+	for name := range kept.Metadata {
+		if strings.EqualFold(name, cloudevent.HeaderAuthorization) {
+			delete(kept.Metadata, name)
+		}
+	}
+	return r.keep(ctx, kept, why)
 }
 
 // Command keeps a command that a saga made of an event and that could neither
@@ -117,7 +133,7 @@ func (r *Refused) Command(ctx context.Context, event string, req dispatch.Reques
 	if err != nil {
 		return err
 	}
-	msg, err := envelopeMessage(ctx, e)
+	msg, err := envelopeMessage(ctx, e, r.seal)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wmlog"
 )
 
@@ -26,10 +29,15 @@ const closeTimeout = 5 * time.Second
 type Config struct {
 	Dispatch Dispatcher
 	Refused  *Refused
+	// Seal marks the commands of nodes; all others are those of Others.
+	Seal   Seal
+	Others Others
 	// Subscriber reads Topic as a member of Group.
 	Subscriber message.Subscriber
 	Topic      string
 	Logger     *slog.Logger
+	// Tracer traces the commands; the zero value none.
+	Tracer tracing.Tracer
 	// Observe is told what became of each message, by code; nil to leave it out.
 	Observe func(outcome string)
 	// Point is called at named points for crash tests; nil outside them.
@@ -93,33 +101,70 @@ type handler struct{ cfg Config }
 func (h *handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), Hold)
 	defer cancel()
+	ctx, _ = about.Begin(ctx, "")
+	ctx, span := h.cfg.Tracer.Begin(ctx, msg.Metadata.Get(tracing.Header), "inbox", trace.SpanKindConsumer)
 	h.cfg.Point("inbox.before_verdict")
-	err := Safely(func() error { return h.carryOut(ctx, msg.Payload) })
+	v := h.verdict(ctx, msg)
+	span.End(v.err)
 	h.cfg.Point("inbox.before_acknowledge")
 	switch {
-	case err == nil:
+	case v.err == nil:
 		h.cfg.Observe("ok")
-		return nil
-	case stored.Later(err) || msg.Context().Err() != nil:
+	case stored.Later(v.err) || msg.Context().Err() != nil:
 		h.cfg.Observe("again")
-		return fmt.Errorf("command %s has no verdict yet: %w", msg.UUID, err)
+		return fmt.Errorf("command %s has no verdict yet: %w", msg.UUID, v.err)
+	default:
+		h.cfg.Observe(string(domain.CodeOf(v.err)))
+		// A crash after this and before the acknowledgement refuses it twice.
+		if err := h.cfg.Refused.Message(ctx, msg, v.err); err != nil {
+			return err
+		}
+		h.cfg.Point("inbox.after_refused")
 	}
-	h.cfg.Observe(string(domain.CodeOf(err)))
-	// A crash after this and before the acknowledgement refuses it twice.
-	err = h.cfg.Refused.Message(ctx, msg, err)
-	h.cfg.Point("inbox.after_refused")
+	return h.answer(ctx, msg, v)
+}
+
+// answer tells the sender. Where its topic takes no answer, that is kept with the
+// refusals: the command behind this one does not wait. A crash after it answers
+// twice, with the same id.
+func (h *handler) answer(ctx context.Context, msg *message.Message, v verdict) error {
+	err := h.cfg.Others.Replies.send(ctx, msg, v)
+	if _, never := errors.AsType[*domain.Error](err); never {
+		err = h.cfg.Refused.Message(ctx, msg, err)
+	}
+	h.cfg.Point("inbox.after_answer")
 	return err
 }
 
-func (h *handler) carryOut(ctx context.Context, payload []byte) error {
-	e, err := dispatch.DecodeEnvelope(payload)
-	if err != nil {
+func (h *handler) verdict(ctx context.Context, msg *message.Message) (v verdict) {
+	v.err = Safely(func() error {
+		var err error
+		if seal := msg.Metadata.Get(HeaderSeal); seal != "" {
+			v.req, err = h.ours(msg, seal)
+		} else {
+			v.from, v.req, err = h.cfg.Others.read(ctx, msg)
+		}
+		if err != nil {
+			return err
+		}
+		about.Of(ctx).Touches(v.req.Stream)
+		v.result, err = Insist(ctx, h.cfg.Dispatch, v.req)
 		return err
+	})
+	return v
+}
+
+// ours reads a command that a node wrote.
+func (h *handler) ours(msg *message.Message, seal string) (dispatch.Request, error) {
+	if !h.cfg.Seal.holds(seal, msg.Metadata.Get(metadataKey), msg.Payload) {
+		return dispatch.Request{}, &domain.Error{
+			Code: domain.CodeForbidden, Field: HeaderSeal, Message: "the seal of the command is not of this deployment",
+			Fix: "send a CloudEvent with a token; nodes of one deployment share their keystore",
+		}
 	}
-	req, err := e.Request()
+	e, err := dispatch.DecodeEnvelope(msg.Payload)
 	if err != nil {
-		return err
+		return dispatch.Request{}, err
 	}
-	_, err = Insist(ctx, h.cfg.Dispatch, req)
-	return err
+	return e.Request()
 }

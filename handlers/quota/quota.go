@@ -25,6 +25,8 @@ type Bounds struct {
 	Bytes int64
 	// Rate is the most begun each second; 0 is no bound.
 	Rate int
+	// Refused is told of each trigger that is refused; nil to leave it out.
+	Refused func(domain.Tenant)
 }
 
 // Tenants holds each tenant to the same bounds. Make it with New.
@@ -32,6 +34,7 @@ type Tenants struct {
 	most, triggers int64
 	rate           rate.Limit
 	burst          int
+	refused        func(domain.Tenant)
 
 	mu      sync.Mutex
 	tenants map[domain.Tenant]room
@@ -46,7 +49,10 @@ type room struct {
 
 // New bounds each tenant.
 func New(b Bounds) *Tenants {
-	t := &Tenants{most: b.Bytes, triggers: max(1, b.Bytes/triggerShare), rate: rate.Inf, tenants: map[domain.Tenant]room{}}
+	t := &Tenants{most: b.Bytes, triggers: max(1, b.Bytes/triggerShare), rate: rate.Inf, refused: b.Refused, tenants: map[domain.Tenant]room{}}
+	if t.refused == nil {
+		t.refused = func(domain.Tenant) {}
+	}
 	if b.Rate > 0 {
 		t.rate, t.burst = rate.Limit(b.Rate), max(1, b.Rate/burst)
 	}
@@ -84,11 +90,11 @@ func (t *Tenants) Hold(ctx context.Context, tenant domain.Tenant, size int64) (r
 func (t *Tenants) Try(tenant domain.Tenant, size int64) (release func(), err error) {
 	r, size, share := t.of(tenant), min(size, t.most), min(size, t.triggers)
 	if !r.triggers.TryAcquire(share) {
-		return nil, limited("too much of this tenant is in flight")
+		return nil, t.limited(tenant, "too much of this tenant is in flight")
 	}
 	if !r.all.TryAcquire(size) {
 		r.triggers.Release(share)
-		return nil, limited("too much of this tenant is in flight")
+		return nil, t.limited(tenant, "too much of this tenant is in flight")
 	}
 	release = func() {
 		r.all.Release(size)
@@ -96,11 +102,12 @@ func (t *Tenants) Try(tenant domain.Tenant, size int64) (release func(), err err
 	}
 	if !r.pace.Allow() {
 		release()
-		return nil, limited("this tenant began as much as it may in a second")
+		return nil, t.limited(tenant, "this tenant began as much as it may in a second")
 	}
 	return release, nil
 }
 
-func limited(message string) error {
+func (t *Tenants) limited(tenant domain.Tenant, message string) error {
+	t.refused(tenant)
 	return &domain.Error{Code: domain.CodeRateLimited, Message: message, Fix: "wait a moment and send it again"}
 }

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/quota"
 )
@@ -15,7 +17,8 @@ import (
 func TestRoom(t *testing.T) { synctest.Test(t, room) }
 
 func room(t *testing.T) {
-	q := quota.New(quota.Bounds{Bytes: 800})
+	var refused []domain.Tenant
+	q := quota.New(quota.Bounds{Bytes: 800, Refused: func(tenant domain.Tenant) { refused = append(refused, tenant) }})
 	try := func(tenant domain.Tenant, size int64, want domain.Code) func() {
 		t.Helper()
 		release, err := q.Try(tenant, size)
@@ -43,6 +46,9 @@ func room(t *testing.T) {
 	first()
 	second()
 	hold(100, "")()
+	if diff := cmp.Diff([]domain.Tenant{"acme"}, refused); diff != "" {
+		t.Error(diff)
+	}
 	all()
 	huge := try("acme", 1<<20, "") // fills all of it
 	hold(1, domain.CodeNotNow)

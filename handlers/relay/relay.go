@@ -11,12 +11,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/feed"
+	"github.com/duolog/duolog/handlers/tracing"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 )
@@ -36,9 +39,15 @@ type Topic interface {
 	Ends(ctx context.Context) (map[int32]int64, error)
 }
 
-// Visible tells when the read models of a partition move.
+// Visible tells when the read models of a partition move, and how far they are.
 type Visible interface {
 	Changed(partition int32) <-chan struct{}
+	Next(partition int32) int64
+}
+
+// Traces finds the traceparents of those of the commits that have one.
+type Traces interface {
+	Commits(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error)
 }
 
 // Config is what a Relay is made of.
@@ -50,19 +59,56 @@ type Config struct {
 	// Log is the id of the log; each event names it beside its position.
 	Log    uuid.UUID
 	Logger *slog.Logger
+	// Tracer traces the publishing of commits that have a trace, by Traces; the
+	// zero value nothing.
+	Tracer tracing.Tracer
+	Traces Traces
+	// Observe is told of each batch of events that was published; nil to leave it
+	// out.
+	Observe func(partition int32, events int)
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
 
 // Relay publishes the events of the partitions it is given.
-type Relay struct{ cfg Config }
+type Relay struct {
+	cfg Config
+
+	mu sync.Mutex
+	// next is, by partition that is published here, the first offset whose events
+	// are not published.
+	next map[int32]int64
+}
 
 // New makes a Relay. It starts nothing.
 func New(cfg Config) *Relay {
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
-	return &Relay{cfg: cfg}
+	if cfg.Observe == nil {
+		cfg.Observe = func(int32, int) {}
+	}
+	return &Relay{cfg: cfg, next: map[int32]int64{}}
+}
+
+// Next is, by partition that is published here now, the first offset whose events
+// are not published.
+func (r *Relay) Next() map[int32]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.next)
+}
+
+func (r *Relay) reached(partition int32, next int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next[partition] = next
+}
+
+func (r *Relay) left(partition int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.next, partition)
 }
 
 const (
@@ -76,6 +122,8 @@ const (
 // finds its place in the topic anew: a topic that cannot be used holds up its
 // readers, but not who projects the partition.
 func (r *Relay) Run(ctx context.Context, partition int32) error {
+	r.reached(partition, 0) // nothing is known to be published until its place is found
+	defer r.left(partition)
 	for pause := shortest; ctx.Err() == nil; pause = min(2*pause, longest) {
 		began, err := r.run(ctx, partition)
 		if began {
@@ -96,15 +144,17 @@ func (r *Relay) run(ctx context.Context, partition int32) (began bool, err error
 		return false, err
 	}
 	for {
-		changed := r.cfg.Visible.Changed(partition)
+		changed, shown := r.cfg.Visible.Changed(partition), r.cfg.Visible.Next(partition)
 		next, err := r.publish(ctx, partition, at, skip)
 		if err != nil {
 			return began, err
 		}
 		if next > at {
 			at, skip, began = next, 0, true
+			r.reached(partition, at)
 			continue
 		}
+		r.reached(partition, max(at, shown)) // what was shown and is no commit needs no publishing
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -163,11 +213,16 @@ func (r *Relay) published(ctx context.Context, partition int32, record journal.R
 }
 
 // publish writes the events of the next commits and returns where to go on.
-func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip int) (int64, error) {
+func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip int) (next int64, err error) {
 	commits, err := r.cfg.Commits.From(ctx, partition, from, batchCommits)
 	if err != nil || len(commits) == 0 {
 		return from, err
 	}
+	spans, err := r.trace(ctx, commits)
+	if err != nil {
+		return from, err
+	}
+	defer func() { spans.end(err) }()
 	var messages []journal.Message
 	for _, c := range commits {
 		events := feed.Of(c.Commit, c.Position)
@@ -179,7 +234,7 @@ func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip i
 			if err != nil {
 				return from, err
 			}
-			messages = append(messages, m)
+			messages = append(messages, spans.carry(c, m))
 		}
 	}
 	r.cfg.Point("relay.before_publish")
@@ -189,5 +244,6 @@ func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip i
 		}
 	}
 	r.cfg.Point("relay.after_publish")
+	r.cfg.Observe(partition, len(messages))
 	return commits[len(commits)-1].Position.Offset + 1, nil
 }

@@ -8,15 +8,19 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/inbox"
+	"github.com/duolog/duolog/handlers/tracing"
 )
 
 // Saga is one rule from events to commands.
@@ -59,6 +63,8 @@ type RouterConfig struct {
 	Subscribe func(group string) (message.Subscriber, error)
 	Topic     string
 	Logger    *slog.Logger
+	// Tracer goes on with the traces of events; the zero value with none.
+	Tracer tracing.Tracer
 	// Observe is told what became of each event; nil to leave it out.
 	Observe func(saga, outcome string)
 	// Point is called at named points for crash tests; nil outside them.
@@ -100,14 +106,19 @@ type handler struct {
 func (h handler) handle(msg *message.Message) error {
 	ctx, cancel := context.WithTimeout(msg.Context(), inbox.Hold)
 	defer cancel()
+	ctx, _ = about.Begin(ctx, "")
+	ctx, span := h.cfg.Tracer.Continue(ctx, msg.Metadata.Get(tracing.Header), "saga "+h.saga.Name(), trace.WithSpanKind(trace.SpanKindConsumer))
 	h.cfg.Point("saga.before_reaction")
 	err := inbox.Safely(func() error {
 		e, err := feed.Parse(msg.UUID, msg.Payload)
 		if err != nil {
 			return err
 		}
+		about.Of(ctx).Touches(e.Stream)
 		return h.saga.React(ctx, e)
 	})
+	span.Set(attribute.String("duolog.event", msg.Metadata.Get(feed.HeaderType)))
+	span.End(err)
 	h.cfg.Point("saga.before_acknowledge")
 	switch {
 	case err == nil:

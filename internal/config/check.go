@@ -63,13 +63,19 @@ func (c Config) check() error {
 	return nil
 }
 
+func isTopic(s string) bool { return regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`).MatchString(s) }
+
 func (c Config) checkStores(p *problems) {
 	p.want(c.Embedded || len(c.Brokers) > 0, "brokers", "no Kafka broker is given", "name at least one host:port, or use duolog dev")
 	for _, b := range c.Brokers {
 		p.want(isAddress(b, 1), "brokers", quote(b)+" is not host:port", "write it like kafka-1:9092")
 	}
-	p.want(regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`).MatchString(c.TopicPrefix), "topic_prefix",
+	*p = append(*p, c.Kafka.Problems()...)
+	p.want(isTopic(c.TopicPrefix), "topic_prefix",
 		quote(c.TopicPrefix)+" cannot begin a topic's name", "use up to 200 letters, digits, dots, dashes and underscores")
+	for _, prefix := range c.ReplyTopics {
+		p.want(isTopic(prefix), "reply_topics", quote(prefix)+" cannot begin a topic's name", "use up to 200 letters, digits, dots, dashes and underscores")
+	}
 	p.want(c.Embedded || c.DatabaseURL != "", "database_url", "no database is given",
 		"set it to postgres://user:password@host:5432/name, or use duolog dev")
 	if c.DatabaseURL != "" {
@@ -109,6 +115,11 @@ func (c Config) checkLimits(p *problems) {
 	p.want(c.TenantRate >= 0, "tenant_rate", strconv.Itoa(c.TenantRate)+" is less than nothing", "use writes per second, or 0 for no bound")
 	oneOf(p, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf(p, "log_format", c.LogFormat, "auto", "text", "json")
+	if c.OTLPEndpoint != "" {
+		u, err := url.Parse(c.OTLPEndpoint)
+		p.want(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "", "otlp_endpoint",
+			quote(c.OTLPEndpoint)+" is not the address of a collector", "write it like http://collector:4318")
+	}
 	within(p, "log_check", c.LogCheck, time.Second/10, time.Hour)
 	within(p, "shutdown_grace", c.ShutdownGrace, time.Second/10, 10*time.Minute)
 }

@@ -64,6 +64,7 @@ func TestWhatIsRefused(t *testing.T) {
 	}{
 		{"brokers", func(c *config.Config) { c.Brokers = []string{"kafka"} }},
 		{"brokers", func(c *config.Config) { c.Brokers = []string{"kafka:0"} }},
+		{"kafka_sasl", func(c *config.Config) { c.Kafka.SASL, c.Kafka.User, c.Kafka.PasswordFile = "GSSAPI", "u", "p" }},
 		{"topic_prefix", func(c *config.Config) { c.TopicPrefix = "a/b" }},
 		{"database_url", func(c *config.Config) { c.DatabaseURL = "host=h password=hunter2" }},
 		{"database_url", func(c *config.Config) { c.DatabaseURL = "mysql://u:hunter2@h/d" }},

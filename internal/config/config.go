@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Config is everything a node can be told. A zero field is one nobody set; see
@@ -14,8 +16,11 @@ import (
 type Config struct {
 	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"YAML file with any of these settings (topic_prefix for --topic-prefix), the tenants and the tokens."`
 
-	Brokers     []string    `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
+	Brokers []string        `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
+	Kafka   access.Settings `embed:"" prefix:"kafka-" envprefix:"DUOLOG_KAFKA_"`
+
 	TopicPrefix string      `name:"topic-prefix" env:"DUOLOG_TOPIC_PREFIX" placeholder:"NAME" help:"What topic names begin with (default duolog). Another prefix is another log."`
+	ReplyTopics []string    `name:"reply-topics" env:"DUOLOG_REPLY_TOPICS" placeholder:"PREFIX,…" help:"What the topics begin with that answers to commands may be sent to (default the topic prefix and .replies). Wider lets who may send a command write to more topics."`
 	DatabaseURL DatabaseURL `name:"database-url" env:"DUOLOG_DATABASE_URL" placeholder:"URL" help:"postgres:// address of the read models. With a password, use the environment or the file: a flag shows in the process list."`
 
 	Listen    string `name:"listen" env:"DUOLOG_LISTEN" placeholder:"HOST:PORT" help:"Where the API listens (default 127.0.0.1:8080)."`
@@ -40,6 +45,7 @@ type Config struct {
 	LogLevel      string        `name:"log-level" env:"DUOLOG_LOG_LEVEL" placeholder:"debug|info|warn|error" help:"The least serious messages to log (default info)."`
 	LogFormat     string        `name:"log-format" env:"DUOLOG_LOG_FORMAT" placeholder:"auto|text|json" help:"How to log (default auto: text to a terminal, JSON elsewhere)."`
 	LogCheck      time.Duration `name:"log-check" env:"DUOLOG_LOG_CHECK" placeholder:"1m" help:"How often it is checked that the log keeps everything and that the database derives from it. Longer leaves a mistake in force longer, shorter asks the brokers more often."`
+	OTLPEndpoint  string        `name:"otlp-endpoint" env:"DUOLOG_OTLP_ENDPOINT" placeholder:"URL" help:"Where traces go: a collector that speaks OTLP over HTTP, such as http://collector:4318 (default OTEL_EXPORTER_OTLP_ENDPOINT of the environment; without either nothing is traced)."`
 	ShutdownGrace time.Duration `name:"shutdown-grace" env:"DUOLOG_SHUTDOWN_GRACE" placeholder:"20s" help:"How long requests under way may take to end after SIGTERM. Shorter cuts them off: clients send them again."`
 
 	Tenants Tenants `name:"tenants" hidden:"" help:"In the file only."`
@@ -95,6 +101,7 @@ func (c Config) Resolve(defaults Config) (Config, error) {
 func (c Config) withDefaults(d Config) Config {
 	c.Brokers = orList(c.Brokers, d.Brokers)
 	c.TopicPrefix = cmp.Or(c.TopicPrefix, d.TopicPrefix)
+	c.ReplyTopics = orList(orList(c.ReplyTopics, d.ReplyTopics), []string{c.TopicPrefix + ".replies"})
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, d.DatabaseURL)
 	c.Listen = cmp.Or(c.Listen, d.Listen)
 	c.PublicURL = cmp.Or(c.PublicURL, d.PublicURL, reachable(c.Listen))
@@ -111,6 +118,7 @@ func (c Config) withDefaults(d Config) Config {
 	c.WebhookAllow = orList(c.WebhookAllow, d.WebhookAllow)
 	c.LogLevel = cmp.Or(c.LogLevel, d.LogLevel)
 	c.LogFormat = cmp.Or(c.LogFormat, d.LogFormat)
+	c.OTLPEndpoint = cmp.Or(c.OTLPEndpoint, d.OTLPEndpoint)
 	c.LogCheck = cmp.Or(c.LogCheck, d.LogCheck)
 	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, d.ShutdownGrace)
 	c.Tenants = Tenants(orList(c.Tenants, d.Tenants)).withDefaults()

@@ -104,8 +104,6 @@ func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	return r.values[key(flag.Name)], nil
 }
 
-func key(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
-
 // unknown lists the keys that no field of t has, with the nearest that one has,
 // and values of another shape than the field's.
 func unknown(path string, value any, t reflect.Type) []*domain.Error {
@@ -158,10 +156,10 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 		return nil
 	}
 	out := map[string]reflect.Type{}
-	for f := range t.Fields() {
-		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name := cmp.Or(tag, key(f.Tag.Get("name"))); name != "" && name != "config" {
-			out[name] = f.Type
+	for _, s := range settings(t) {
+		tag, _, _ := strings.Cut(s.Field.Tag.Get("json"), ",")
+		if name := cmp.Or(tag, s.Key()); name != "" && name != "config" {
+			out[name] = s.Field.Type
 		}
 	}
 	return out

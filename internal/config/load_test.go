@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // load parses as cmd does.
@@ -54,6 +54,7 @@ func TestFlagOverEnvironmentOverFileOverDefault(t *testing.T) {
 	got, _ = got.Resolve(config.Serve(got.StateDir))
 	got.File = ""
 	want := config.Serve("")
+	want.ReplyTopics = []string{"env.replies"}
 	want.TopicPrefix, want.Listen, want.PublicURL = "env", "127.0.0.1:3", "http://127.0.0.1:3"
 	want.Brokers, want.EngineProgram = []string{"c:3", "d:4"}, []string{"python", "-m", "agent"}
 	want.EngineGrace, want.MaxBody, want.TenantBytes, want.LogLevel = 7*time.Second, config.MiB, 2*config.GiB, "warn"
@@ -70,6 +71,25 @@ func TestTheFileIsFoundThroughTheEnvironment(t *testing.T) {
 	}
 	if got.NodeID != "n1" || len(got.EngineProgram) != 3 || got.EngineProgram[1] != "a b" || len(got.Brokers) != 2 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSettingsOfKafkaAreSettingsLikeOthers: they are fields of an embedded struct.
+func TestSettingsOfKafkaAreSettingsLikeOthers(t *testing.T) {
+	p := file(t, "kafka_tls: true\nkafka_ca: file.pem\nkafka_user: file\nkafka_sasl: scram-sha-256\n")
+	t.Setenv("DUOLOG_KAFKA_USER", "env")
+	t.Setenv("DUOLOG_KAFKA_CA", "env.pem")
+	got, err := load(t, "--config", p, "--kafka-ca", "flag.pem", "--kafka-password-file", "password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := access.Settings{TLS: true, CA: "flag.pem", User: "env", SASL: "scram-sha-256", PasswordFile: "password"}
+	if diff := cmp.Diff(want, got.Kafka); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = load(t, "--config", file(t, "kafka_password: hunter2\n"))
+	if err == nil || !strings.Contains(err.Error(), "did you mean kafka_password_file?") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password in the file: %v", err)
 	}
 }
 
@@ -171,16 +191,15 @@ func TestValuesThatAreNone(t *testing.T) {
 
 func TestEveryFieldHasOneNameInThreeSpellings(t *testing.T) {
 	t.Parallel()
-	for f := range reflect.TypeFor[config.Config]().Fields() {
-		name, env := f.Tag.Get("name"), f.Tag.Get("env")
-		if f.Tag.Get("kong") == "-" {
+	for _, s := range config.Settings() {
+		if s.Field.Tag.Get("kong") == "-" {
 			continue
 		}
-		if _, fileOnly := f.Tag.Lookup("hidden"); !fileOnly && env != "DUOLOG_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")) {
-			t.Errorf("%s: flag %q, variable %q", f.Name, name, env)
+		if _, fileOnly := s.Field.Tag.Lookup("hidden"); !fileOnly && s.Env != "DUOLOG_"+strings.ToUpper(s.Key()) {
+			t.Errorf("%s: flag %q, variable %q", s.Field.Name, s.Name, s.Env)
 		}
-		if f.Tag.Get("help") == "" {
-			t.Errorf("%s has no help", f.Name)
+		if s.Field.Tag.Get("help") == "" {
+			t.Errorf("%s has no help", s.Field.Name)
 		}
 	}
 }
@@ -198,10 +217,11 @@ func TestTheExampleIsValidAndComplete(t *testing.T) {
 	if len(got.Brokers) != 2 || len(got.Tokens) != 2 || got.MaxBody != 16*config.MiB {
 		t.Errorf("got %+v", got)
 	}
-	for f := range reflect.TypeFor[config.Config]().Fields() {
-		key := strings.ReplaceAll(f.Tag.Get("name"), "-", "_")
-		if key != "" && key != "config" && !strings.Contains(config.Example(), "\n"+key+":") {
-			t.Errorf("the example does not show %s", key)
+	for _, s := range config.Settings() {
+		// What most brokers do not want stands in a comment.
+		shown := strings.Contains(config.Example(), "\n"+s.Key()+":") || strings.Contains(config.Example(), "\n# "+s.Key()+":")
+		if s.Name != "" && s.Name != "config" && !shown {
+			t.Errorf("the example does not show %s", s.Key())
 		}
 	}
 }

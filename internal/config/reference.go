@@ -17,17 +17,17 @@ file only: ` + "`duolog config example`" + ` prints one that explains them. This
 | flag | environment | file | |
 |---|---|---|---|
 `)
-	for field := range reflect.TypeFor[Config]().Fields() {
-		name, placeholder := field.Tag.Get("name"), field.Tag.Get("placeholder")
-		if _, hidden := field.Tag.Lookup("hidden"); hidden || name == "" {
+	for _, s := range settings(reflect.TypeFor[Config]()) {
+		tag := s.Field.Tag
+		if _, hidden := tag.Lookup("hidden"); hidden || s.Name == "" {
 			continue
 		}
-		file := "`" + strings.ReplaceAll(name, "-", "_") + "`"
-		if name == "config" {
+		file := "`" + s.Key() + "`"
+		if s.Name == "config" {
 			file = ""
 		}
-		help := strings.ReplaceAll(field.Tag.Get("help"), "|", `\|`)
-		fmt.Fprintf(&b, "| `--%s %s` | `%s` | %s | %s |\n", name, strings.ReplaceAll(placeholder, "|", `\|`), field.Tag.Get("env"), file, help)
+		flag := strings.TrimSpace("--" + s.Name + " " + strings.ReplaceAll(tag.Get("placeholder"), "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", flag, s.Env, file, strings.ReplaceAll(tag.Get("help"), "|", `\|`))
 	}
 	return b.String()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/duolog/duolog/internal/embedded"
 	"github.com/duolog/duolog/internal/embedded/embeddedtest"
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Fleet is a broker and a database of the test, and what it takes to run
@@ -21,6 +22,7 @@ type Fleet struct {
 	TB         testing.TB
 	Dir        string
 	Brokers    string
+	Access     access.Settings // what the brokers want of tools
 	Prefix     string
 	Broker     *embedded.Broker
 	Postgres   *embedded.Postgres
@@ -125,7 +127,10 @@ tokens:
 // Tool runs a command on the log and the database themselves.
 func (f *Fleet) Tool(args ...string) Result {
 	f.TB.Helper()
-	return Command(f.TB, f.Dir, []string{"DUOLOG_BROKERS=" + f.Brokers, "DUOLOG_TOPIC_PREFIX=" + f.Prefix, "DUOLOG_DATABASE_URL=" + f.Database}, args...)
+	return Command(f.TB, f.Dir, []string{
+		"DUOLOG_BROKERS=" + f.Brokers, "DUOLOG_TOPIC_PREFIX=" + f.Prefix, "DUOLOG_DATABASE_URL=" + f.Database,
+		"DUOLOG_KAFKA_CA=" + f.Access.CA, "DUOLOG_KAFKA_USER=" + f.Access.User, "DUOLOG_KAFKA_PASSWORD_FILE=" + f.Access.PasswordFile,
+	}, args...)
 }
 
 // Node is a process with a name; base is where its agents reach the API.

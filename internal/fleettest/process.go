@@ -62,7 +62,7 @@ func Launch(tb testing.TB, dir string, env []string, binary string, args ...stri
 func CleanEnv() []string {
 	var out []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "DUOLOG_") || strings.HasPrefix(v, "DUOLOG_MAVEN_URL=") {
+		if !strings.HasPrefix(v, "DUOLOG_") && !strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "DUOLOG_MAVEN_URL=") {
 			out = append(out, v)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Config says which cluster and which topics. The zero value needs brokers.
@@ -16,6 +17,8 @@ type Config struct {
 	// One that is down costs a dial timeout, one of another cluster mixes logs
 	// (the genesis check finds that).
 	Brokers []string
+	// Access is how clients and brokers come to trust each other.
+	Access access.Settings
 	// Prefix leads every topic name; "duolog" when empty. Another prefix is
 	// another log.
 	Prefix string
@@ -50,6 +53,9 @@ func (c Config) Validate() error {
 		return domain.InvalidField("prefix", "topic prefix "+p+" is not a topic name",
 			"use up to 200 letters, digits, dots, dashes and underscores")
 	}
+	if problems := c.Access.Problems(); len(problems) > 0 {
+		return problems[0]
+	}
 	if c.WatchInterval < 0 {
 		return domain.InvalidField("watch_interval", "the watch interval is negative", "leave it out for one minute")
 	}
@@ -67,6 +73,15 @@ func (c Config) EventsTopic() string { return c.prefix() + ".events" }
 
 // RefusedTopic holds commands that could not be taken, with the reason.
 func (c Config) RefusedTopic() string { return c.prefix() + ".commands.refused" }
+
+// RepliesTopic is for answers to commands of those who have no topic of their own.
+func (c Config) RepliesTopic() string { return c.prefix() + ".replies" }
+
+// Own are the topics that nobody else's messages may come to: those of the log, and
+// the brokers' own.
+func (c Config) Own() []string {
+	return append(c.topics(), "__consumer_offsets", "__transaction_state")
+}
 
 func (c Config) topics() []string {
 	return []string{c.JournalTopic(), c.CommandsTopic(), c.EventsTopic(), c.RefusedTopic()}

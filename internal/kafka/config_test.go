@@ -40,7 +40,7 @@ func TestSarama(t *testing.T) {
 	t.Parallel()
 	c := kafka.Config{Brokers: []string{"a:1"}, ClientID: "me"}
 	for name, s := range map[string]*sarama.Config{
-		"journal": c.JournalSarama(), "commands": c.CommandsSarama(), "group": c.GroupSarama(),
+		"journal": made(t)(c.JournalSarama()), "commands": made(t)(c.CommandsSarama()), "group": made(t)(c.GroupSarama()),
 	} {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -66,9 +66,9 @@ func TestSarama(t *testing.T) {
 		equal(t, name+" ResetInvalidOffsets", s.Consumer.Group.ResetInvalidOffsets, false)
 		equal(t, name+" Consumer.Retry.Max", s.Consumer.Retry.Max, 0)
 	}
-	equal(t, "journal MaxProcessingTime", c.JournalSarama().Consumer.MaxProcessingTime, 10*time.Second)
-	equal(t, "journal IsolationLevel", c.JournalSarama().Consumer.IsolationLevel, sarama.ReadUncommitted)
-	group := c.GroupSarama()
+	equal(t, "journal MaxProcessingTime", made(t)(c.JournalSarama()).Consumer.MaxProcessingTime, 10*time.Second)
+	equal(t, "journal IsolationLevel", made(t)(c.JournalSarama()).Consumer.IsolationLevel, sarama.ReadUncommitted)
+	group := made(t)(c.GroupSarama())
 	equal(t, "group MaxProcessingTime", group.Consumer.MaxProcessingTime, 100*time.Millisecond)
 	equal(t, "group IsolationLevel", group.Consumer.IsolationLevel, sarama.ReadCommitted)
 	equal(t, "group Rebalance.Timeout", group.Consumer.Group.Rebalance.Timeout, 35*time.Second)
@@ -77,7 +77,7 @@ func TestSarama(t *testing.T) {
 	}
 	equal(t, "group InstanceId", group.Consumer.Group.InstanceId, "")
 	c.Member = "node 1"
-	group = c.GroupSarama()
+	group = made(t)(c.GroupSarama())
 	equal(t, "group InstanceId", group.Consumer.Group.InstanceId, "node_1")
 	if err := group.Validate(); err != nil {
 		t.Error(err)
@@ -90,7 +90,7 @@ func TestPartitioners(t *testing.T) {
 	t.Parallel()
 	c := kafka.Config{Brokers: []string{"a:1"}}
 	m := &sarama.ProducerMessage{Key: sarama.StringEncoder("foobar"), Partition: 5}
-	for name, s := range map[string]*sarama.Config{"journal": c.JournalSarama(), "commands": c.CommandsSarama()} {
+	for name, s := range map[string]*sarama.Config{"journal": made(t)(c.JournalSarama()), "commands": made(t)(c.CommandsSarama())} {
 		got, err := s.Producer.Partitioner("t").Partition(m, 64)
 		if err != nil {
 			t.Fatal(err)
@@ -103,5 +103,16 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
+
+func made(t *testing.T) func(*sarama.Config, error) *sarama.Config {
+	t.Helper()
+	return func(s *sarama.Config, err error) *sarama.Config {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
 }

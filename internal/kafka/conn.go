@@ -22,10 +22,14 @@ func dial(ctx context.Context, cfg Config) (*conn, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	s, err := cfg.saramaAdmin()
+	if err != nil {
+		return nil, err
+	}
 	c, err := await(ctx, func() (*conn, error) {
-		client, err := sarama.NewClient(cfg.Brokers, cfg.saramaAdmin())
+		client, err := sarama.NewClient(cfg.Brokers, s)
 		if err != nil {
-			return nil, err
+			return nil, cfg.untrusted(err, s)
 		}
 		admin, err := sarama.NewClusterAdminFromClient(client)
 		if err != nil {

@@ -42,7 +42,7 @@ func (c *conn) fetch(ctx context.Context, at place, maxBytes int32) (fetched, er
 		for range attempts {
 			var out fetched
 			out, err = c.fetchOnce(at, maxBytes)
-			if err == nil || errors.Is(err, sarama.ErrOffsetOutOfRange) {
+			if err == nil || errors.Is(err, sarama.ErrOffsetOutOfRange) || errors.Is(err, sarama.ErrTopicAuthorizationFailed) {
 				return out, err
 			}
 			err = errors.Join(err, c.client.RefreshMetadata(at.topic))

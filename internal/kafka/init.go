@@ -12,7 +12,11 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 )
 
-const readyPoll = 50 * time.Millisecond
+const (
+	readyPoll = 50 * time.Millisecond
+	// repliesRetention is a week, in milliseconds: an answer is of no use for longer.
+	repliesRetention = "604800000"
+)
 
 // Init makes the topics and writes the genesis records, partition 0 first. It
 // may run again: it finishes what was begun and returns the log that is there.
@@ -35,32 +39,54 @@ func Init(ctx context.Context, cfg Config, partitions int32, replication int16, 
 	}
 	defer func() { _ = c.close() }()
 	if err := c.createTopics(ctx, partitions, replication); err != nil {
-		return journal.Genesis{}, fmt.Errorf("init journal: %w", err)
+		return journal.Genesis{}, fmt.Errorf("init journal: %w", cfg.withoutRight(err))
 	}
-	return c.writeGenesis(ctx, partitions, newID)
+	g, err := c.writeGenesis(ctx, partitions, newID)
+	return g, cfg.withoutRight(err)
 }
 
 // createTopics makes what is missing and waits until every partition can be
-// written.
+// written. Where somebody made the topics already it takes no right to make any.
 func (c *conn) createTopics(ctx context.Context, partitions int32, replication int16) error {
-	for _, topic := range c.cfg.topics() {
-		detail := &sarama.TopicDetail{
-			NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: topicConfig(replication),
-		}
-		if topic == c.cfg.RefusedTopic() {
-			detail.NumPartitions = 1 // read by people, in one order
-		}
-		_, err := await(ctx, func() (struct{}, error) {
-			return struct{}{}, c.admin.CreateTopic(topic, detail, false)
-		}, nil)
-		if err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", topic, err)
+	there, err := c.counts(ctx, c.cfg.topics())
+	if err != nil {
+		return err
+	}
+	wanted := c.cfg.topics()
+	if there[c.cfg.JournalTopic()] == 0 {
+		wanted = append(wanted, c.cfg.RepliesTopic()) // for convenience: nothing of Duolog stands on it
+	}
+	for _, topic := range wanted {
+		if there[topic] == 0 {
+			if err := c.createTopic(ctx, topic, partitions, replication); err != nil {
+				return fmt.Errorf("create topic %s: %w", topic, err)
+			}
 		}
 		if err := c.waitReady(ctx, topic); err != nil {
 			return fmt.Errorf("wait for topic %s: %w", topic, err)
 		}
 	}
 	return c.checkCounts(ctx, partitions)
+}
+
+// createTopic makes a topic, unless somebody was faster.
+func (c *conn) createTopic(ctx context.Context, topic string, partitions int32, replication int16) error {
+	detail := &sarama.TopicDetail{
+		NumPartitions: partitions, ReplicationFactor: replication, ConfigEntries: topicConfig(replication),
+	}
+	switch topic {
+	case c.cfg.RefusedTopic():
+		detail.NumPartitions = 1 // read by people, in one order
+	case c.cfg.RepliesTopic():
+		detail.ConfigEntries["retention.ms"] = new(repliesRetention)
+	}
+	_, err := await(ctx, func() (struct{}, error) {
+		return struct{}{}, c.admin.CreateTopic(topic, detail, false)
+	}, nil)
+	if errors.Is(err, sarama.ErrTopicAlreadyExists) {
+		return nil
+	}
+	return err
 }
 
 // checkCounts refuses another count than the one asked for, before anything is

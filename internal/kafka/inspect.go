@@ -23,12 +23,15 @@ func Check(ctx context.Context, cfg Config) []Finding {
 	_, seen, err := c.inspect(ctx)
 	findings = append(findings, seen...)
 	if err != nil {
-		findings = append(findings, unreachable(err))
+		findings = append(findings, unreachable(cfg.withoutRight(err)))
 	}
 	return findings
 }
 
 func unreachable(err error) Finding {
+	if known, ok := errors.AsType[*domain.Error](err); ok {
+		return Finding{Name: "kafka brokers", Problem: known.Message, Fix: known.Fix}
+	}
 	return Finding{
 		Name: "kafka brokers", Problem: "Kafka does not answer: " + err.Error(),
 		Fix: "start the brokers, or name the right ones",
@@ -90,7 +93,7 @@ func Identify(ctx context.Context, cfg Config) (journal.Genesis, error) {
 	counts, err := c.counts(ctx, []string{cfg.JournalTopic()})
 	switch {
 	case err != nil:
-		return journal.Genesis{}, err
+		return journal.Genesis{}, cfg.withoutRight(err)
 	case counts[cfg.JournalTopic()] == 0:
 		return journal.Genesis{}, none
 	}
@@ -98,7 +101,7 @@ func Identify(ctx context.Context, cfg Config) (journal.Genesis, error) {
 	if errors.Is(err, errNoGenesis) {
 		err = none
 	}
-	return g, err
+	return g, cfg.withoutRight(err)
 }
 
 // initCommand makes what is missing of a log whose journal may be there.

@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal %s: %w", cfg.JournalTopic(), err), c.close())
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", cfg.JournalTopic(), cfg.withoutRight(err)), c.close())
 	}
 	l := &Log{conn: c, genesis: g, suspected: make(chan struct{}, 1), reached: make([]atomic.Int64, g.Partitions)}
 	for p := range g.Partitions {

@@ -31,8 +31,16 @@ type writer struct {
 func (c Config) writer(topic string, partition int32) *writer {
 	return &writer{
 		at:      place{topic: topic, partition: partition},
-		connect: func() (sarama.Client, error) { return sarama.NewClient(c.Brokers, c.saramaBase()) },
+		connect: c.connect,
 	}
+}
+
+func (c Config) connect() (sarama.Client, error) {
+	s, err := c.saramaBase()
+	if err != nil {
+		return nil, err
+	}
+	return sarama.NewClient(c.Brokers, s)
 }
 
 // write writes messages as one batch: Kafka takes all of it or nothing. It

@@ -67,7 +67,11 @@ func (l *Log) seekable(ctx context.Context, partition int32, from int64) error {
 
 func (r *Reader) open() error {
 	cfg := r.log.conn.cfg
-	consumer, err := sarama.NewConsumer(cfg.Brokers, cfg.saramaBase())
+	s, err := cfg.saramaBase()
+	if err != nil {
+		return err
+	}
+	consumer, err := sarama.NewConsumer(cfg.Brokers, s)
 	if err != nil {
 		return err
 	}

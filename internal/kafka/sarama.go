@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // MaxMessageBytes bounds one record with its framing. Topics take more, so that
@@ -17,8 +19,8 @@ const compressionLevel = 1
 
 // saramaBase is what every client of this package shares. sarama's defaults
 // acknowledge with one replica, begin at the newest offset and make topics up;
-// none of these holds here. TLS and SASL belong here and nowhere else.
-func (c Config) saramaBase() *sarama.Config {
+// none of these holds here. It fails where a file of the access cannot be used.
+func (c Config) saramaBase() (*sarama.Config, error) {
 	s := sarama.NewConfig()
 	s.Version = sarama.V4_0_0_0
 	s.ClientID = c.clientID()
@@ -42,7 +44,33 @@ func (c Config) saramaBase() *sarama.Config {
 
 	saramaProducer(s)
 	saramaConsumer(s)
-	return s
+	return s, c.saramaAccess(s)
+}
+
+// saramaAccess is TLS and SASL. A SCRAM client reads the password itself, when it
+// connects; sarama only wants to see that there is one.
+func (c Config) saramaAccess(s *sarama.Config) error {
+	tls, err := c.Access.ClientTLS()
+	if err != nil {
+		return err
+	}
+	s.Net.TLS.Enable, s.Net.TLS.Config = tls != nil, tls
+	if c.Access.User == "" {
+		return nil
+	}
+	password, err := c.Access.Password()
+	if err != nil {
+		return err
+	}
+	s.Net.SASL.Enable = true
+	s.Net.SASL.User = c.Access.User
+	s.Net.SASL.Mechanism = sarama.SASLMechanism(c.Access.Mechanism())
+	s.Net.SASL.Password = password.String()
+	if c.Access.Mechanism() == access.Plain {
+		s.Net.SASL.Password = password.Reveal()
+	}
+	s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{access: c.Access} }
+	return nil
 }
 
 // saramaProducer: all replicas, in order, without duplicates within a session.
@@ -84,18 +112,24 @@ func saramaConsumer(s *sarama.Config) {
 }
 
 // saramaAdmin asks for every topic at once: sarama finds no controller otherwise.
-func (c Config) saramaAdmin() *sarama.Config {
-	s := c.saramaBase()
+func (c Config) saramaAdmin() (*sarama.Config, error) {
+	s, err := c.saramaBase()
+	if err != nil {
+		return nil, err
+	}
 	s.Metadata.Full = true
-	return s
+	return s, nil
 }
 
 // saramaCommands is the base with the journal's partitioner, for keyed topics
 // that other languages write too.
-func (c Config) saramaCommands() *sarama.Config {
-	s := c.saramaBase()
+func (c Config) saramaCommands() (*sarama.Config, error) {
+	s, err := c.saramaBase()
+	if err != nil {
+		return nil, err
+	}
 	s.Producer.Partitioner = sarama.NewMurmur2Partitioner
-	return s
+	return s, nil
 }
 
 // saramaGroup is for consumer groups, where one client has several partitions
@@ -105,8 +139,11 @@ func (c Config) saramaCommands() *sarama.Config {
 // handler holds a message (25 s), and the read time must exceed both: by as much
 // as members may join apart, because a broker that counts the rebalance from the
 // last join would never come to its end if the first gave up and joined again.
-func (c Config) saramaGroup() *sarama.Config {
-	s := c.saramaCommands()
+func (c Config) saramaGroup() (*sarama.Config, error) {
+	s, err := c.saramaCommands()
+	if err != nil {
+		return nil, err
+	}
 	s.Net.ReadTimeout = 75 * time.Second
 	s.Consumer.MaxProcessingTime = 100 * time.Millisecond
 	s.Consumer.IsolationLevel = sarama.ReadCommitted
@@ -117,5 +154,5 @@ func (c Config) saramaGroup() *sarama.Config {
 	s.Consumer.Group.Heartbeat.Interval = 3 * time.Second
 	s.Consumer.Group.Rebalance.Timeout = 35 * time.Second
 	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRange()}
-	return s
+	return s, nil
 }

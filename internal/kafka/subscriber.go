@@ -62,9 +62,13 @@ func (s *subscriber) Close() error {
 func (s *subscriber) session(ctx context.Context, topic string, out chan<- *message.Message) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	config, err := s.cfg.saramaGroup()
+	if err != nil {
+		return fmt.Errorf("subscribe group %s: %w", s.group, err)
+	}
 	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
 		Brokers: s.cfg.Brokers, ConsumerGroup: s.cfg.prefix() + "." + s.group, Unmarshaler: unmarshaler{},
-		OverwriteSaramaConfig: s.cfg.saramaGroup(), Tracer: &oneSession{end: cancel},
+		OverwriteSaramaConfig: config, Tracer: &oneSession{end: cancel},
 	}, wmlog.New(s.cfg.logger()))
 	if err != nil {
 		return fmt.Errorf("subscribe group %s: %w", s.group, err)

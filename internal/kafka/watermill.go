@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"hash/maphash"
 
+	"github.com/IBM/sarama"
 	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/wmlog"
 )
 
@@ -70,11 +72,41 @@ func newPublisher(cfg Config, m marshaler) (message.Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	config, err := cfg.saramaCommands()
+	if err != nil {
+		return nil, fmt.Errorf("connect publisher: %w", err)
+	}
 	pub, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{
-		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: cfg.saramaCommands(),
+		Brokers: cfg.Brokers, Marshaler: m, OverwriteSaramaConfig: config,
 	}, wmlog.New(cfg.logger()))
 	if err != nil {
 		return nil, fmt.Errorf("connect publisher: %w", err)
 	}
 	return pub, nil
+}
+
+// NewReplyPublisher writes to topics that others name. A *domain.Error means that
+// the topic takes no such message, now or later: it is not there, this node may not
+// write to it, or the message is too large for it.
+func NewReplyPublisher(cfg Config) (message.Publisher, error) {
+	pub, err := newPublisher(cfg, marshaler{})
+	return replyPublisher{pub}, err
+}
+
+type replyPublisher struct{ message.Publisher }
+
+// Publish implements message.Publisher.
+func (p replyPublisher) Publish(topic string, msgs ...*message.Message) error {
+	err := p.Publisher.Publish(topic, msgs...)
+	for _, never := range []sarama.KError{
+		sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic, sarama.ErrTopicAuthorizationFailed, sarama.ErrMessageSizeTooLarge,
+	} {
+		if errors.Is(err, never) {
+			return &domain.Error{
+				Code: domain.CodeNotFound, Field: "replyto", Message: "the topic " + topic + " takes no answer: " + never.Error(),
+				Fix: "make the topic, and let the nodes write to it", Err: err,
+			}
+		}
+	}
+	return err
 }

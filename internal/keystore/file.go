@@ -105,7 +105,7 @@ func (s *Store) reopen() error {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = private(s.path, info)
+		err = private("keystore", s.path, info)
 	}
 	if err != nil {
 		_ = f.Close()

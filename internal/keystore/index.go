@@ -14,9 +14,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// line is one line of the file: a token that came, or one that was revoked.
+// line is one line of the file: a token that came, one that was revoked, or a key.
 type line struct {
 	Add *added `json:"add,omitempty"`
+	Key *key   `json:"key,omitempty"`
 	// Revoke is the id of a token that no longer works.
 	Revoke *uuid.UUID `json:"revoke,omitempty"`
 	// At is when it was revoked.
@@ -34,14 +35,15 @@ type entry struct {
 	hash  [sha256.Size]byte
 }
 
-// index is the file as it stands, by hash and by id.
+// index is the file as it stands, tokens by hash and by id, keys by purpose.
 type index struct {
+	keys   map[string]key
 	byHash map[[sha256.Size]byte]*entry
 	byID   map[uuid.UUID]*entry
 }
 
 func newIndex() index {
-	return index{byHash: map[[sha256.Size]byte]*entry{}, byID: map[uuid.UUID]*entry{}}
+	return index{keys: map[string]key{}, byHash: map[[sha256.Size]byte]*entry{}, byID: map[uuid.UUID]*entry{}}
 }
 
 // read takes in whole lines and returns how many bytes they were. What has no
@@ -71,6 +73,8 @@ func (x index) apply(raw []byte) error {
 	switch {
 	case l.Add != nil:
 		return x.add(*l.Add)
+	case l.Key != nil:
+		return x.addKey(*l.Key)
 	case l.Revoke != nil:
 		// Nothing to take back is nothing wrong.
 		if e, ok := x.byID[*l.Revoke]; ok {
@@ -78,7 +82,7 @@ func (x index) apply(raw []byte) error {
 		}
 		return nil
 	default:
-		return errors.New("the line neither adds nor revokes a token")
+		return errors.New("the line neither adds nor revokes a token, and holds no key")
 	}
 }
 

@@ -58,40 +58,57 @@ func newSecret(k Kind) Secret {
 	return Secret(prefix + base64.RawURLEncoding.EncodeToString(random[:]))
 }
 
-// ReadSecretFile reads a secret from the first line of a file that nobody else
+// ReadSecretFile reads a token from the first line of a file that nobody else
 // may read.
-func ReadSecretFile(path string) (Secret, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", &domain.Error{
-			Code: domain.CodeNotFound, Field: "token_file", Message: "there is no token file " + path,
-			Fix: "name a file that holds the token in its first line",
-		}
-	}
+func ReadSecretFile(path string) (Secret, error) { return ReadSecret("token_file", "token", path) }
+
+// ReadSecret reads a secret of another kind so: its errors name the setting and
+// say what the file holds.
+func ReadSecret(field, what, path string) (Secret, error) {
+	data, err := ReadPrivate(field, what, path)
 	if err != nil {
-		return "", fmt.Errorf("read token file: %w", err)
-	}
-	if err := private(path, info); err != nil {
 		return "", err
-	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return "", fmt.Errorf("read token file: %w", err)
 	}
 	first, _, _ := strings.Cut(string(data), "\n")
 	if first = strings.TrimSpace(first); first == "" {
-		return "", domain.InvalidField("token_file", "the token file "+path+" is empty", "write the token into its first line")
+		return "", domain.InvalidField(field, "the "+what+" file "+path+" is empty", "write the "+what+" into its first line")
 	}
 	return Secret(first), nil
 }
 
+// ReadPrivate reads a file that nobody else may read.
+func ReadPrivate(field, what, path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &domain.Error{
+			Code: domain.CodeNotFound, Field: field, Message: "there is no " + what + " file " + path,
+			Fix: "name a file that holds the " + what + " with " + field,
+		}
+	}
+	if err != nil {
+		return nil, unreadable(field, what, err)
+	}
+	if err := private(field, path, info); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, unreadable(field, what, err)
+	}
+	return data, nil
+}
+
+func unreadable(field, what string, err error) error {
+	return domain.InvalidField(field, "the "+what+" file cannot be read: "+err.Error(), "name a file that this process may read with "+field)
+}
+
 // private refuses a file that others may read or write.
-func private(path string, info fs.FileInfo) error {
+func private(field, path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
 	return &domain.Error{
-		Code: domain.CodeForbidden, Fix: "chmod 600 " + path + " ; if it was open for long, make new tokens",
+		Code: domain.CodeForbidden, Field: field, Fix: "chmod 600 " + path + " ; if it was open for long, make new secrets",
 		Message: fmt.Sprintf("%s holds secrets and is open to others (mode %04o)", path, info.Mode().Perm()),
 	}
 }

@@ -41,7 +41,11 @@ func (s *Store) sweep() error {
 	if 2*len(live) > total {
 		return nil
 	}
-	if err := replace(s.path, live); err != nil {
+	lines := s.keyLines()
+	for _, e := range live {
+		lines = append(lines, e.line())
+	}
+	if err := replace(s.path, lines); err != nil {
 		return fmt.Errorf("sweep keystore %s: %w", s.path, err)
 	}
 	s.sweepAt = max(minSweep, 2*len(live))
@@ -68,14 +72,14 @@ func (s *Store) live(at time.Time) (total int, live []entry) {
 
 // replace puts a new file at path. A file that a crash left half-written under
 // the name beside it is written over.
-func replace(path string, live []entry) error {
+func replace(path string, lines []line) error {
 	next := path + ".new"
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // beside the file the operator named
 	if err != nil {
 		return err
 	}
-	for _, e := range live {
-		raw, encodeErr := e.line().encode()
+	for _, l := range lines {
+		raw, encodeErr := l.encode()
 		if encodeErr != nil {
 			return errors.Join(encodeErr, f.Close())
 		}

@@ -31,7 +31,7 @@ type Config struct {
 	// Schema is the search path; empty means the connection's own. Rebuilds
 	// for comparison use a schema of their own.
 	Schema string
-	// MaxConns bounds each of the two pools; 0 means 16.
+	// MaxConns bounds each of the two pools; 0 means defaultConns.
 	MaxConns int32
 	// OnRestart is called with the offsets that are there when a connection
 	// for reading finds that the server was started anew: it may have lost what
@@ -39,6 +39,8 @@ type Config struct {
 	// nil; the next connection asks again. It may use Write. May be nil.
 	OnRestart func(ctx context.Context, offsets map[int32]int64) error
 }
+
+const defaultConns = 16
 
 // DB holds the two pools. Write commits with synchronous_commit off: what a
 // crash of the server loses is derived again from the log. Read runs its
@@ -84,7 +86,7 @@ func open(ctx context.Context, cfg Config, params map[string]string, after func(
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
 	c.MaxConns = cfg.MaxConns
 	if c.MaxConns == 0 {
-		c.MaxConns = 16
+		c.MaxConns = defaultConns
 	}
 	c.AfterConnect = after
 	pool, err := pgxpool.NewWithConfig(ctx, c)

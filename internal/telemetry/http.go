@@ -13,12 +13,14 @@ import (
 type HTTP struct {
 	requests *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	streams  *live
 }
 
 func newHTTP(f factory) HTTP {
 	return HTTP{
 		requests: f.counter("http_requests_total", "Requests that were answered, by route pattern, method and status.", "route", "method", "status"),
 		took:     f.seconds("http_request_duration_seconds", "Time from a request's header to the end of its answer, by route pattern and method.", "route", "method"),
+		streams:  f.live(prometheus.GaugeValue, "http_streams", "Clients that follow events over a connection that stays open (Server-Sent Events)."),
 	}
 }
 
@@ -31,6 +33,11 @@ func (h HTTP) Observe(route, method string, status int, took time.Duration) {
 	method = knownMethod(method)
 	h.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	h.took.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+// Streams says where the number of open streams is read.
+func (h HTTP) Streams(read func() int64) {
+	h.streams.set(func(tell func(float64, ...string)) { tell(float64(read())) })
 }
 
 // knownMethod keeps a client from making up labels.

@@ -19,7 +19,8 @@ type LogConfig struct {
 }
 
 // NewLogger logs to w. Attributes that are named like a secret are redacted, and
-// a warning that repeats is written every ten seconds.
+// a warning that repeats is written every ten seconds. What a line's context is
+// about stands on it.
 func NewLogger(w io.Writer, cfg LogConfig) (*slog.Logger, error) {
 	level := slog.LevelInfo
 	if cfg.Level != "" {
@@ -28,18 +29,19 @@ func NewLogger(w io.Writer, cfg LogConfig) (*slog.Logger, error) {
 		}
 	}
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: Redact}
+	text := cfg.Format == "text"
 	switch cfg.Format {
-	case "text":
-		return slog.New(newOnce(slog.NewTextHandler(w, options))), nil
-	case "json":
-		return slog.New(newOnce(slog.NewJSONHandler(w, options))), nil
+	case "text", "json":
 	case "", "auto":
-		if isTerminal(w) {
-			return slog.New(newOnce(slog.NewTextHandler(w, options))), nil
-		}
-		return slog.New(newOnce(slog.NewJSONHandler(w, options))), nil
+		text = isTerminal(w)
+	default:
+		return nil, domain.InvalidField("log_format", fmt.Sprintf("%q is no format", cfg.Format), "use auto, text or json")
 	}
-	return nil, domain.InvalidField("log_format", fmt.Sprintf("%q is no format", cfg.Format), "use auto, text or json")
+	var h slog.Handler = slog.NewJSONHandler(w, options)
+	if text {
+		h = slog.NewTextHandler(w, options)
+	}
+	return slog.New(newOnce(NewContextual(h))), nil
 }
 
 func isTerminal(w io.Writer) bool {

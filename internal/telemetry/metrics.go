@@ -1,14 +1,13 @@
 package telemetry
 
 import (
+	"runtime"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
-
-const namespace = "duolog"
 
 // Metrics holds the metrics of all components of one node.
 type Metrics struct {
@@ -17,44 +16,32 @@ type Metrics struct {
 	Projection Projection
 	Dispatch   Dispatch
 	HTTP       HTTP
+	Quota      Quota
 	Effects    Effects
+	Relay      Relay
 	Sagas      Sagas
 	Commands   Commands
+	Log        Log
+	Database   Database
 
 	registry *prometheus.Registry
 }
 
 // New registers everything, and the runtime's own metrics, in a registry that
-// nobody else registers them in.
-func New(registry *prometheus.Registry) *Metrics {
-	m := factory{registry}
+// nobody else registers them in. build is the version of this program.
+func New(registry *prometheus.Registry, build string) *Metrics {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m, info := register(factory{registry: registry})
+	info.WithLabelValues(build, runtime.Version()).Set(1)
+	m.registry = registry
+	return m
+}
+
+func register(f factory) (*Metrics, *prometheus.GaugeVec) {
 	return &Metrics{
-		Append: newAppend(m), Verdicts: newVerdicts(m), Projection: newProjection(m), Dispatch: Dispatch{registry},
-		HTTP: newHTTP(m), Effects: newEffects(m), Sagas: newSagas(m), Commands: newCommands(m), registry: registry,
-	}
-}
-
-// factory makes and registers. A clash of names is a mistake of this package
-// and shows at the first start.
-type factory struct {
-	registry prometheus.Registerer
-}
-
-func (f factory) counter(name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	f.registry.MustRegister(c)
-	return c
-}
-
-func (f factory) seconds(name, help string, labels ...string) *prometheus.HistogramVec {
-	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help,
-		// 1 ms to 33 s: appends and answers from fast to beyond every deadline.
-		Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
-	}, labels)
-	f.registry.MustRegister(h)
-	return h
+		Append: newAppend(f), Verdicts: newVerdicts(f), Projection: newProjection(f), Dispatch: newDispatch(f), HTTP: newHTTP(f), Quota: newQuota(f),
+		Effects: newEffects(f), Relay: newRelay(f), Sagas: newSagas(f), Commands: newCommands(f), Log: newLog(f), Database: newDatabase(f),
+	}, f.gauge("build_info", "Which build this is: always 1.", "version", "go_version")
 }
 
 // Append counts what is written to the journal.
@@ -91,11 +78,33 @@ type Verdicts struct {
 }
 
 func newVerdicts(f factory) Verdicts {
-	return Verdicts{f.counter("verdicts_total", "Commands that the dispatcher answered, by outcome: accepted, already so, or the code of the refusal.", "outcome")}
+	return Verdicts{f.counter("verdicts_total", "Commands that the dispatcher answered, by type and outcome: accepted, already_so, or the code of the refusal.", "command", "outcome")}
 }
 
 // Observe is told of each verdict.
-func (v Verdicts) Observe(outcome string) { v.total.WithLabelValues(outcome).Inc() }
+func (v Verdicts) Observe(command, outcome string) { v.total.WithLabelValues(command, outcome).Inc() }
+
+// Dispatch shows how much waits to be decided.
+type Dispatch struct{ depth *live }
+
+func newDispatch(f factory) Dispatch {
+	return Dispatch{f.live(prometheus.GaugeValue, "dispatch_queue_depth", "Commands that wait in this node to be decided.")}
+}
+
+// QueueDepth says where the number of waiting commands is read.
+func (d Dispatch) QueueDepth(read func() float64) {
+	d.depth.set(func(tell func(float64, ...string)) { tell(read()) })
+}
+
+// Quota counts what tenants were refused for their own sake.
+type Quota struct{ refusals *prometheus.CounterVec }
+
+func newQuota(f factory) Quota {
+	return Quota{f.counter("quota_refusals_total", "Triggers that were refused with rate_limited because their tenant had too much under way or began too much, by tenant.", "tenant")}
+}
+
+// Refused is told of each refusal. Tenants are those of the configuration.
+func (q Quota) Refused(tenant string) { q.refusals.WithLabelValues(tenant).Inc() }
 
 // Effects counts what happens outside: runs started and stopped, deliveries.
 type Effects struct {
@@ -103,7 +112,7 @@ type Effects struct {
 }
 
 func newEffects(f factory) Effects {
-	return Effects{f.counter("effects_total", "Attempts of effects, by kind and outcome.", "kind", "outcome")}
+	return Effects{f.counter("effects_total", "Attempts of effects, by kind (run, stop, deliver) and outcome: done, claimed by another node, failed and tried again, left to a person.", "kind", "outcome")}
 }
 
 // Observe is told of each attempt.
@@ -115,35 +124,35 @@ type Sagas struct {
 }
 
 func newSagas(f factory) Sagas {
-	return Sagas{f.counter("sagas_handled_total", "Published events that a saga handled, by saga and outcome.", "saga", "outcome")}
+	return Sagas{f.counter("sagas_handled_total", "Published events that a saga handled, by saga and outcome: ok, again (it comes once more), unreadable (it is passed over).", "saga", "outcome")}
 }
 
 // Observe is told of each event a saga is done with.
 func (s Sagas) Observe(saga, outcome string) { s.total.WithLabelValues(saga, outcome).Inc() }
 
-// Commands counts commands of the inbox that could not be taken.
+// Commands counts the commands of the inbox.
 type Commands struct {
+	handled *prometheus.CounterVec
 	refused *prometheus.CounterVec
 }
 
 func newCommands(f factory) Commands {
-	return Commands{f.counter("commands_refused_total", "Commands of the inbox that were moved to the topic of refused ones, by code.", "code")}
+	return Commands{
+		handled: f.counter("commands_handled_total", "Commands of the inbox, by outcome: ok, again (it comes once more), refused.", "outcome"),
+		refused: f.counter("commands_refused_total", "Commands of the inbox that were moved to the topic of refused ones, by code.", "code"),
+	}
 }
 
-// Refused is told of each refused command.
-func (c Commands) Refused(code string) { c.refused.WithLabelValues(code).Inc() }
-
-// Dispatch shows how much waits to be decided.
-type Dispatch struct {
-	registry prometheus.Registerer
-}
-
-// QueueDepth registers where the number of waiting commands is read at each
-// scrape. It is called once.
-func (d Dispatch) QueueDepth(read func() float64) {
-	d.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "dispatch_queue_depth", Help: "Commands that wait in this node to be decided.",
-	}, read))
+// Observe is told what became of each command: ok, again, or the code of its
+// refusal.
+func (c Commands) Observe(outcome string) {
+	switch outcome {
+	case "ok", "again":
+		c.handled.WithLabelValues(outcome).Inc()
+	default:
+		c.handled.WithLabelValues("refused").Inc()
+		c.refused.WithLabelValues(outcome).Inc()
+	}
 }
 
 func partitionLabel(p int32) string { return strconv.FormatInt(int64(p), 10) }

@@ -23,6 +23,7 @@ func (w *world) check() {
 	w.settled()
 	w.lastReads()
 	w.answers()
+	w.others.check()
 	for _, m := range w.nodes {
 		m.stop()
 	}
@@ -31,7 +32,7 @@ func (w *world) check() {
 	w.commits, w.overtaken = j.Commits(), j.Ignored[journal.ReasonStaleParent]
 	w.add(j.Found...)
 	w.add(history.Follows(j)...)
-	w.add(history.Written(w.log.Operations(), j)...)
+	w.add(history.Written(w.log.Operations(), j, w.others.commands()...)...)
 	w.published(j)
 	w.readModels(j)
 	w.rebuilt()

@@ -74,28 +74,8 @@ func (w *world) walk(show func(journal.Record)) error {
 
 // events are what stands in a partition of the events topic.
 func (w *world) events(partition int32) (out []history.Published, err error) {
-	cfg := sarama.NewConfig()
-	cfg.Version = sarama.V3_6_0_0
-	client, err := sarama.NewClient(w.kafka().Brokers, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = client.Close() }()
-	end, err := client.GetOffset(w.kafka().EventsTopic(), partition, sarama.OffsetNewest)
-	if err != nil || end == 0 {
-		return nil, err
-	}
-	consumer, err := sarama.NewConsumerFromClient(client)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = consumer.Close() }()
-	records, err := consumer.ConsumePartition(w.kafka().EventsTopic(), partition, sarama.OffsetOldest)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = records.Close() }()
-	for m := range records.Messages() {
+	records, err := w.topic(w.kafka().EventsTopic(), partition)
+	for _, m := range records {
 		r := journal.Record{Position: domain.Position{Partition: partition, Offset: m.Offset}}
 		for _, h := range m.Headers {
 			r.Headers = append(r.Headers, journal.Header{Key: string(h.Key), Value: h.Value})
@@ -105,7 +85,35 @@ func (w *world) events(partition int32) (out []history.Published, err error) {
 			return nil, err
 		}
 		out = append(out, history.Published{Position: o.Position, Index: o.Index})
-		if m.Offset == end-1 {
+	}
+	return out, err
+}
+
+// topic is what stands in a partition of a topic.
+func (w *world) topic(name string, partition int32) (out []*sarama.ConsumerMessage, err error) {
+	cfg := sarama.NewConfig()
+	cfg.Version = sarama.V3_6_0_0
+	client, err := sarama.NewClient(w.kafka().Brokers, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = client.Close() }()
+	end, err := client.GetOffset(name, partition, sarama.OffsetNewest)
+	if err != nil || end == 0 {
+		return nil, err
+	}
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = consumer.Close() }()
+	records, err := consumer.ConsumePartition(name, partition, sarama.OffsetOldest)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = records.Close() }()
+	for m := range records.Messages() {
+		if out = append(out, m); m.Offset == end-1 {
 			break
 		}
 	}

@@ -30,10 +30,12 @@ type report struct {
 	Checked    int            `json:"checked"`
 	// Open are operations that never had an answer, Retried those that had one
 	// only when they were sent again.
-	Open       int                 `json:"open"`
-	Retried    int                 `json:"retried"`
-	Workflows  int                 `json:"workflows"`
-	Questions  int                 `json:"questions"`
+	Open      int `json:"open"`
+	Retried   int `json:"retried"`
+	Workflows int `json:"workflows"`
+	Questions int `json:"questions"`
+	// Commands are those that producers put on the topic.
+	Commands   int                 `json:"commands"`
 	Commits    int                 `json:"commits"`
 	Overtaken  int                 `json:"overtaken"`
 	Violations []history.Violation `json:"violations"`
@@ -42,7 +44,7 @@ type report struct {
 func (w *world) report(rounds int, began time.Time) report {
 	r := report{
 		Seed: w.seed, Rounds: rounds, Seconds: time.Since(began).Round(time.Second).Seconds(), Brokers: cmp.Or(os.Getenv("DUOLOG_TEST_KAFKA_NAME"), "kfake"),
-		Faults: w.kills.all(), Operations: map[string]int{}, Workflows: len(w.active.every()), Questions: len(w.people.questions()),
+		Faults: w.kills.all(), Operations: map[string]int{}, Workflows: len(w.active.every()), Questions: len(w.people.questions()), Commands: len(w.others.all()),
 		Violations: w.violations(),
 	}
 	if os.Getenv("DUOLOG_TEST_KAFKA") != "" && r.Brokers == "kfake" {
@@ -81,8 +83,8 @@ func (r report) write(tb testing.TB, points []string) {
 func (r report) page(points []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The last crash run\n\nWritten by `make test/crash ROUNDS=%d SEED=%d` on %s.\n\n", r.Rounds, r.Seed, r.Brokers)
-	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commits, r.Overtaken, r.Retried, r.Open,
+	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commands on the topic | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commands, r.Commits, r.Overtaken, r.Retried, r.Open,
 		len(r.Violations), time.Duration(r.Seconds)*time.Second)
 	b.WriteString("| operation | checked |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(r.Operations)) {

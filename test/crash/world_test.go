@@ -38,6 +38,7 @@ type world struct {
 	log    *history.Log
 	active *pool
 	people *people
+	others *producers
 	// large makes clients save checkpoints that pass the headers of a commit,
 	// later makes more of them prefer not to wait, calm makes them read more.
 	large, later, calm atomic.Bool
@@ -67,7 +68,7 @@ func newWorld(t *testing.T, seed uint64, bug string) *world {
 	t.Helper()
 	f := fleettest.NewFleetOn(t, 100*time.Millisecond, os.Getenv("DUOLOG_TEST_KAFKA"))
 	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally(), settle: 90 * time.Second}
-	w.active, w.people = newPool(w), &people{w: w}
+	w.active, w.people, w.others = newPool(w), &people{w: w}, &producers{w: w}
 	w.initTwice()
 	var addresses []string
 	for _, name := range []string{"a", "b", "c"} {
@@ -208,7 +209,7 @@ func (m *member) stop() {
 
 func tail(text string) string { return text[max(0, len(text)-1500):] }
 
-// load runs clients and people until the returned function ends them.
+// load runs clients, people and producers until the returned function ends them.
 func (w *world) load(clients int) (stop func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var group errgroup.Group
@@ -217,6 +218,7 @@ func (w *world) load(clients int) (stop func()) {
 		group.Go(func() error { c.run(ctx); return nil })
 	}
 	group.Go(func() error { w.people.run(ctx, w.source("people")); return nil })
+	group.Go(func() error { w.others.run(ctx, w.source("producers")); return nil })
 	return func() {
 		cancel()
 		_ = group.Wait()

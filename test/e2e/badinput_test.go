@@ -115,11 +115,14 @@ func TestServeThatCannotStart(t *testing.T) {
 	serve := func(config string, more ...string) fleettest.Result {
 		return fleettest.Command(t, f.Dir, nil, append([]string{"serve", "--config", config, "--listen", "127.0.0.1:0", "--state-dir", filepath.Join(f.Dir, "s")}, more...)...)
 	}
-	refused(t, fleettest.Command(t, t.TempDir(), nil, "serve"), "broker", "fix:")
+	refused(t, fleettest.Command(t, t.TempDir(), nil, "serve"), "brokers: ", "database_url: ", "tenants: ", "fix:")
 	refused(t, serve(filepath.Join(f.Dir, "nothing.yaml")), "nothing.yaml", "fix:")
 	refused(t, serve(f.Write("unknown.yaml", "brokrs: [x:1]\n")), "brokrs", "brokers", "fix:")
 	refused(t, serve(f.Config, "--brokers", fleettest.Address(t)), "fix:", "broker")
 	refused(t, serve(f.Config, "--database-url", "postgres://duolog@"+fleettest.Address(t)+"/duolog"), "fix:", "Postgres")
+	refused(t, serve(f.Config, "--kafka-user", "mia", "--kafka-sasl", "plain"), "kafka_sasl: ", "kafka_password_file: ", "fix:")
+	refused(t, serve(f.Config, "--kafka-user", "mia", "--kafka-password-file", filepath.Join(f.Dir, "nothing")), "password file", "fix:", "kafka_password_file")
+	refused(t, fleettest.Command(t, f.Dir, nil, "journal", "init", "--brokers", f.Brokers, "--kafka-ca", f.Config), "no certificate", "fix:")
 	refused(t, serve(f.Config, "--topic-prefix", "nobody"), "fix:", "journal init")
 	refused(t, serve(f.Config, "--listen", listening(t)), "fix:", "--listen")
 	refused(t, fleettest.Command(t, f.Dir, nil, "journal", "init", "--brokers", fleettest.Address(t)), "fix:")

@@ -24,6 +24,12 @@ func TestStopEndsTheProcessGroup(t *testing.T) {
 	asked.Said(t, "accepted")
 	r := d.running()
 	w := d.only(goal)
+	fleettest.Eventually(t, 20*time.Second, func() error { // its agent begins with that: a stop before it is another story
+		if w = d.only(goal); w.Status != "running" {
+			return fmt.Errorf("the workflow is %s", w.Status)
+		}
+		return nil
+	})
 	if said := d.must("workflow", "stop", fmt.Sprint(w.ID)); !strings.Contains(said, "stop") {
 		t.Errorf("workflow stop says %q", said)
 	}

@@ -2,7 +2,10 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +22,8 @@ func TestMainJob(t *testing.T) {
 	d := newDev(t, 0)
 	d.start()
 	const goal = "what changed in the last 10 commits?"
+	followed := fleettest.Launch(t, d.dir, nil, fleettest.Duolog(t), "journal", "tail", "--follow", "--json", "--state-dir", d.state)
+	followed.Said(t, "genesis")
 	asked := d.ask(goal)
 	if code := asked.Await(t, 30*time.Second); code != 0 {
 		t.Fatalf("ask: exit code %d\n%s%s", code, asked.Out.String(), asked.Err.String())
@@ -34,7 +39,9 @@ func TestMainJob(t *testing.T) {
 	}
 	d.whatHappened(w)
 	d.theLog(w)
+	d.theTail(w, followed)
 	d.theReadModels()
+	d.theMetrics()
 	d.secondMessage(t)
 	d.rebuilt(t)
 }
@@ -81,6 +88,31 @@ func (d *dev) theLog(w fleettest.WorkflowView) {
 	}](d.tb, d.must("journal", "verify", "--json"))
 	if verified.Streams != 2 || len(verified.Ignored) != 0 || verified.Accepted <= commits {
 		d.tb.Errorf("journal verify: %+v; want 2 streams, more than %d commits, nothing ignored", verified, commits)
+	}
+}
+
+// theTail looks at what was followed meanwhile, and at the one stream by each of its
+// names.
+func (d *dev) theTail(w fleettest.WorkflowView, followed *fleettest.Process) {
+	d.tb.Helper()
+	followed.Said(d.tb, "workflow.delivered.v1")
+	_ = followed.Cmd.Process.Signal(syscall.SIGINT)
+	if code := followed.Await(d.tb, 10*time.Second); code != 0 || !strings.Contains(followed.Out.String(), `"verdict":"accepted"`) {
+		d.tb.Errorf("journal tail --follow: exit code %d\n%s%s", code, followed.Out.String(), followed.Err.String())
+	}
+	all := d.must("journal", "tail", "--json", "-n", "100", "--stream", w.UUID.String())
+	if first := strings.Count(all, "workflow.created.v1"); first != 1 || strings.Contains(all, "conversation") {
+		d.tb.Errorf("the stream by its UUID:\n%s", all)
+	}
+	if by := d.must("journal", "tail", "--json", "-n", "100", "--stream", strconv.FormatInt(w.ID, 10)); by != all {
+		d.tb.Errorf("the stream by its number:\n%s", by)
+	}
+	lines := slices.Collect(strings.Lines(all))
+	last := fleettest.Decode[struct{ Position, Stream string }](d.tb, lines[len(lines)-1])
+	for _, args := range [][]string{{"-n", "1"}, {"--from", last.Position}} {
+		if tail := d.must(append([]string{"journal", "tail", "--json", "--stream", last.Stream}, args...)...); tail != lines[len(lines)-1] {
+			d.tb.Errorf("the last commit of the stream, with %v:\n%s", args, tail)
+		}
 	}
 }
 

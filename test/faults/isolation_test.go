@@ -167,7 +167,9 @@ func (l *load) post(ctx context.Context, workflow string, size int) shot {
 // TestNeighbours: a tenant that floods, one whose data Postgres refuses and one
 // with a stopped stream that everybody writes to do not slow another tenant down.
 func TestNeighbours(t *testing.T) {
-	s := newStandOf(t, 16, "max_body: 1MiB\ntenant_bytes: 1MiB\ntenant_rate: 80\n")
+	// As many partitions as `duolog journal init` proposes: what waits for a refused
+	// batch is what shares its partition.
+	s := newStandOf(t, 64, "max_body: 1MiB\ntenant_bytes: 1MiB\ntenant_rate: 80\n")
 	s.twoTenants()
 	s.start(1)
 	l, other := s.newLoad(s.front), s.noisy()

@@ -19,7 +19,9 @@ const maxAnswer = 64 << 20
 // client is the public API of one workflow.
 type client struct {
 	base, token, workflow string
-	http                  *http.Client
+	// trace is the W3C trace context the run is part of, empty for none.
+	trace string
+	http  *http.Client
 	// delays are the pauses between tries of one request.
 	delays []time.Duration
 }
@@ -89,6 +91,9 @@ func (c *client) once(ctx context.Context, method, path string, body []byte, int
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.trace != "" {
+		req.Header.Set("Traceparent", c.trace)
+	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -20,7 +20,7 @@ func Run(ctx context.Context, getenv func(string) string, stderr io.Writer, now 
 	a := &agent{
 		session: &session{
 			api: &client{
-				base: cfg.url, token: cfg.token, workflow: cfg.workflow,
+				base: cfg.url, token: cfg.token, workflow: cfg.workflow, trace: getenv("TRACEPARENT"),
 				http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(),
 			},
 			now: now,

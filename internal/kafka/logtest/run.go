@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) Cluster) {
 		{"commands go round with any bytes", commands},
 		{"commands are read again after nack", commandsNack},
 		{"refused commands say where they stood", refused},
+		{"how far the read models are shows as a consumer group", projectedShows},
+		{"a group is behind by what it has not acknowledged", groupLag},
 		{"keys fall where Java puts them", murmur2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -10,8 +11,9 @@ import (
 
 // Written compares what clients were told with the accepted commits: what was
 // acknowledged is there, nothing is there twice, nothing is there that nobody
-// asked for. Commands without a client's key are the product's own.
-func Written(ops []Operation, j *Journal) []Violation {
+// asked for. Commands without a client's key are the product's own; others are those
+// that came another way than the operations.
+func Written(ops []Operation, j *Journal, others ...uuid.UUID) []Violation {
 	var found []Violation
 	violated := func(check, format string, args ...any) {
 		found = append(found, Violation{check, fmt.Sprintf(format, args...)})
@@ -37,7 +39,7 @@ func Written(ops []Operation, j *Journal) []Violation {
 		}
 	}
 	for id, commits := range commands {
-		if o, there := asked[id]; commits[0].Commit.Command.Hash != (journal.Hash{}) && (!there || o.Workflow != commits[0].Stream.ID) {
+		if o, there := asked[id]; commits[0].Commit.Command.Hash != (journal.Hash{}) && !slices.Contains(others, id) && (!there || o.Workflow != commits[0].Stream.ID) {
 			violated("nothing from nowhere", "nobody sent command %s of %s to %s", id, commits[0].Record.Position, commits[0].Stream)
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package document
 
 import (
 	"bytes"
@@ -8,34 +8,32 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/duolog/duolog/domain"
 )
 
-// document is the members of a JSON object, each with its bytes as they came.
-type document map[string]json.RawMessage
+// Object is the members of a JSON object, each with its bytes as they came.
+type Object map[string]json.RawMessage
 
-// parse reads one JSON object. It refuses what another reader could understand
+// Parse reads one JSON object. It refuses what another reader could understand
 // differently, or could not hold: bytes that are not UTF-8, nesting that is too
 // deep, a member that comes twice.
-func parse(body []byte, maxDepth int) (document, error) {
-	if err := checkJSON("the body", body, maxDepth); err != nil {
+func Parse(body []byte, maxDepth int) (Object, error) {
+	if err := CheckJSON("the body", body, maxDepth); err != nil {
 		return nil, err
 	}
-	return membersOf(body)
+	return Members(body)
 }
 
-// membersOf reads the members of valid JSON, which must be an object.
-func membersOf(raw []byte) (document, error) {
+// Members reads the members of valid JSON, which must be an object.
+func Members(raw []byte) (Object, error) {
 	s := scanner{raw: raw}
 	s.space()
 	if raw[s.at] != '{' {
-		return nil, invalidBody("it must be a JSON object", "send an object", nil)
+		return nil, InvalidBody("it must be a JSON object", "send an object", nil)
 	}
-	doc := document{}
+	doc := Object{}
 	err := s.members(func(name string, value []byte) error {
 		if _, twice := doc[name]; twice {
-			return invalidBody(fmt.Sprintf("the member %.80q comes twice", name), "send it once", nil)
+			return InvalidBody(fmt.Sprintf("the member %.80q comes twice", name), "send it once", nil)
 		}
 		doc[name] = value
 		return nil
@@ -43,8 +41,8 @@ func membersOf(raw []byte) (document, error) {
 	return doc, err
 }
 
-// elements are those of valid JSON that is a list.
-func elements(raw []byte) [][]byte {
+// Elements are those of valid JSON that is a list.
+func Elements(raw []byte) [][]byte {
 	var out [][]byte
 	s := scanner{raw: raw, at: 1}
 	for s.space(); s.raw[s.at] != ']'; s.space() {
@@ -63,17 +61,17 @@ func elements(raw []byte) [][]byte {
 // back as it was sent.
 var anyNames, anyText = jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true) //nolint:gochecknoglobals // constants
 
-// checkJSON says whether raw is JSON that everybody reads alike. It is the only
+// CheckJSON says whether raw is JSON that everybody reads alike. It is the only
 // look at the whole of it.
-func checkJSON(what string, raw []byte, maxDepth int) error {
+func CheckJSON(what string, raw []byte, maxDepth int) error {
 	if !utf8.Valid(raw) {
-		return invalidBody(what+" is not UTF-8", "encode it as UTF-8", nil)
+		return InvalidBody(what+" is not UTF-8", "encode it as UTF-8", nil)
 	}
 	if !jsontext.Value(raw).IsValid(anyNames, anyText) {
-		return invalidBody(what+" is not JSON: "+syntax(raw), "send valid JSON", nil)
+		return InvalidBody(what+" is not JSON: "+syntax(raw), "send valid JSON", nil)
 	}
 	if depth(raw) > maxDepth {
-		return invalidBody(fmt.Sprintf("%s nests deeper than %d", what, maxDepth), "send it flatter", nil)
+		return InvalidBody(fmt.Sprintf("%s nests deeper than %d", what, maxDepth), "send it flatter", nil)
 	}
 	return nil
 }
@@ -149,7 +147,7 @@ func (s *scanner) members(each func(name string, value []byte) error) error {
 		var name string
 		end := stringEnd(s.raw, s.at)
 		if err := json.Unmarshal(s.raw[s.at:end], &name); err != nil {
-			return invalidBody("a member's name cannot be read", "send plain names", err)
+			return InvalidBody("a member's name cannot be read", "send plain names", err)
 		}
 		s.at = end
 		s.space()
@@ -194,37 +192,4 @@ func ends(c byte) bool {
 		return true
 	}
 	return false
-}
-
-func invalidField(field, message, fix string, err error) error {
-	refused := domain.InvalidField(field, message, fix)
-	refused.Err = err
-	return refused
-}
-
-// inField makes a refusal of a part one of its field.
-func inField(field string, err error) error {
-	e, ok := errors.AsType[*domain.Error](err)
-	if !ok {
-		return err
-	}
-	named := *e
-	named.Field = field
-	if named.Code == domain.CodeInvalidBody {
-		named.Code = domain.CodeInvalidField
-	}
-	return &named
-}
-
-// inside names the element that a refusal is about.
-func inside(at string, err error) error {
-	e, ok := errors.AsType[*domain.Error](err)
-	if !ok {
-		return err
-	}
-	named := *e
-	if named.Field = at; e.Field != "" {
-		named.Field += "." + e.Field
-	}
-	return &named
 }

@@ -1,4 +1,4 @@
-package api
+package document
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 func TestDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := drawObject(t, 3)
-		doc, err := parse(raw, 128)
+		doc, err := Parse(raw, 128)
 		var want map[string]json.RawMessage
 		if json.Unmarshal(raw, &want) != nil {
 			t.Fatalf("drew %s, which is no JSON", raw)
@@ -40,7 +40,7 @@ func TestElements(t *testing.T) {
 		if json.Unmarshal(raw, &want) != nil {
 			t.Fatalf("drew %s, which is no JSON", raw)
 		}
-		got := elements(raw)
+		got := Elements(raw)
 		if len(got) != len(want) {
 			t.Fatalf("%s has %d elements, not %d", raw, len(got), len(want))
 		}
@@ -57,13 +57,13 @@ func TestElements(t *testing.T) {
 func TestAnyBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.SliceOf(rapid.SampledFrom([]byte(`{}[]:,"\u0dD8 1eE+-.tfnull`+"\n\x00\xff"))).Draw(t, "raw")
-		doc, err := parse(raw, 8)
+		doc, err := Parse(raw, 8)
 		if (err == nil) != (doc != nil) {
 			t.Fatalf("%q gives %v, %v", raw, doc, err)
 		}
 		for _, value := range doc {
 			if value[0] == '"' {
-				_, _ = decodeText(value)
+				_, _ = DecodeText(value)
 			}
 		}
 	})
