@@ -12,8 +12,8 @@ import (
 // checkHooks looks for hooks that were not told of something in the last day.
 func checkHooks(ctx context.Context, p *patient) []finding {
 	const told = "hooks were told everything in the last day"
-	if p.db == nil {
-		return []finding{notLooked(told, "the database does not answer", "")}
+	if !p.agrees {
+		return []finding{notLooked(told, "there is no database of this log", "")}
 	}
 	lost, err := deliveries.New(cut.DB{Pool: p.db.Read}).Lost(ctx, p.app.now().Add(-24*time.Hour))
 	if err != nil {
