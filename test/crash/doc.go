@@ -8,7 +8,8 @@
 // A World is a log, a database and three processes of duolog serve behind a
 // round-robin. Clients write to shared workflows and log what they were told
 // (package history); people ask questions that start the demo agent; producers put
-// commands on Kafka, each twice, and read what they are answered. In each
+// commands on Kafka, each twice, read what they are answered, and a hook of theirs is
+// told what became of it. In each
 // round one node is killed at a named point and something else happens to the
 // rest (faults_test.go). At the end everything is read back and compared
 // (checks_test.go): the seed replays the plan of the faults and the requests,

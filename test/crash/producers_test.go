@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,8 @@ type producers struct {
 	w    *world
 	mu   sync.Mutex
 	sent []string
+	// made are the workflows that the answers name.
+	made map[string]bool
 }
 
 // run sends a command every few seconds until ctx ends.
@@ -61,7 +65,7 @@ func (p *producers) produce(id string) error {
 	defer func() { _ = producer.Close() }()
 	m := &sarama.ProducerMessage{
 		Topic: p.w.kafka().CommandsTopic(), Key: sarama.StringEncoder(id),
-		Value: sarama.StringEncoder(fmt.Sprintf(`{"goal":"what changed, ordered by %[1]s?","source":%[1]q}`, id)),
+		Value: sarama.StringEncoder(fmt.Sprintf(`{"goal":"what changed, ordered by %[1]s?","source":%[1]q,"messaging_callback_context":{"adapter":"webhook","hook":%[2]q}}`, id, hookName)),
 	}
 	for name, value := range map[string]string{
 		"ce_specversion": "1.0", "ce_id": id, "ce_source": producerSource, "ce_type": "dev.duolog.command.start_workflow.v1",
@@ -113,6 +117,10 @@ func (p *producers) check() {
 			w.violated("every command on the topic is answered", "of two records of %s these were answered: %v", id, answers[id])
 		}
 	}
+	p.mu.Lock()
+	made := slices.Sorted(maps.Keys(p.made))
+	p.mu.Unlock()
+	w.hook.check(w, made)
 }
 
 // answers reads the topic of answers: for each command the ids of the answers to its
@@ -143,13 +151,19 @@ func (p *producers) answer(m *sarama.ConsumerMessage, into map[string]map[string
 	for _, h := range m.Headers {
 		headers[string(h.Key)] = string(h.Value)
 	}
-	var data struct{ ID, Record string }
+	var data struct {
+		ID, Record string
+		Workflow   struct{ ID string }
+	}
 	if err := json.Unmarshal(m.Value, &data); err != nil {
 		return err
 	}
 	if !strings.HasSuffix(headers["ce_type"], ".accepted.v1") {
 		p.w.violated("every command on the topic is carried out", "%s is answered %s", data.ID, m.Value)
 	}
+	p.mu.Lock()
+	p.made[data.Workflow.ID] = true
+	p.mu.Unlock()
 	of := into[data.ID]
 	if of == nil {
 		of = map[string]string{}

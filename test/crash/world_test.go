@@ -39,6 +39,7 @@ type world struct {
 	active *pool
 	people *people
 	others *producers
+	hook   *hearer
 	// large makes clients save checkpoints that pass the headers of a commit,
 	// later makes more of them prefer not to wait, calm makes them read more.
 	large, later, calm atomic.Bool
@@ -68,7 +69,9 @@ func newWorld(t *testing.T, seed uint64, bug string) *world {
 	t.Helper()
 	f := fleettest.NewFleetOn(t, 100*time.Millisecond, os.Getenv("DUOLOG_TEST_KAFKA"))
 	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally(), settle: 90 * time.Second}
-	w.active, w.people, w.others = newPool(w), &people{w: w}, &producers{w: w}
+	w.active, w.people, w.others = newPool(w), &people{w: w}, &producers{w: w, made: map[string]bool{}}
+	w.hook = newHearer(t, f.Dir)
+	f.Config = fleettest.Write(t, w.hook.hooked(fleettest.Read(t, f.Config)), f.Dir, "hooked.yaml")
 	w.initTwice()
 	var addresses []string
 	for _, name := range []string{"a", "b", "c"} {
