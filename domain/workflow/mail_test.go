@@ -32,7 +32,9 @@ func TestMailboxIsBounded(t *testing.T) {
 func TestMailIsMarkedOnce(t *testing.T) {
 	t.Parallel()
 	id := uuid.New()
-	mark := func(status workflow.MailStatus) *workflow.MarkMail { return &workflow.MarkMail{Mail: id, Status: status} }
+	mark := func(status workflow.MailStatus) *workflow.MarkMail {
+		return &workflow.MarkMail{Mail: id, Status: status}
+	}
 	s := given(t, append(running(), workflow.MailQueued{Mail: id, Kind: workflow.MailPause})...)
 	s.when(mark(workflow.MailIsQueued)).then()
 	s.when(mark(workflow.MailIsDelivered)).then(workflow.MailMarked{Mail: id, Status: workflow.MailIsDelivered})
