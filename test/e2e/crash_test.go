@@ -41,7 +41,7 @@ var stops = []string{"effects.before_attempt", "effects.after_attempt", "effects
 // know whether to ask again. The crash harness (test/crash) kills at every
 // point there is.
 var elsewhere = []string{
-	"dispatch.after_ahead", "inbox.before_publish", "inbox.after_publish", "inbox.after_refused", "lease.before_take", "lease.after_take",
+	"dispatch.after_ahead", "inbox.before_publish", "inbox.after_publish", "inbox.after_answer", "inbox.after_refused", "lease.before_take", "lease.after_take",
 }
 
 // TestCrashTableIsComplete finds the points in the code.
