@@ -19,6 +19,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/quota"
 )
 
@@ -81,7 +82,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // workflowsPath is where the Duo Workflow API has them.
-const workflowsPath = "/api/v4/ai/duo_workflows/workflows"
+const workflowsPath = feed.WorkflowsPath
 
 func (s *Server) routes() {
 	limits := s.cfg.Limits
@@ -101,6 +102,7 @@ func (s *Server) routes() {
 	s.route("GET "+one+"/events", other, s.listEvents)
 	s.route("PUT "+one+"/events/{event_id}", agent, s.markEvent)
 	s.route("GET "+one+"/timeline", long, s.getTimeline)
+	s.route("GET "+one+"/timeline/{position}/{index}", other, s.getTimelineEvent)
 	s.route("GET /v1/events", other, s.getEvents)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/duolog/duolog/domain"
@@ -56,6 +57,28 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 	o.raw("events", list(items))
 	o.text("next", page.Last.Token(s.cfg.Log))
 	return ok(o.end()), nil
+}
+
+// getTimelineEvent answers GET workflows/:id/timeline/:position/:index: one event with
+// its texts in full. It is what an event links to.
+func (s *Server) getTimelineEvent(c *call) (answer, error) {
+	stream, err := s.stream(c)
+	if err != nil {
+		return answer{}, err
+	}
+	at, err := domain.ParsePosition(c.PathValue("position"))
+	if err != nil {
+		return answer{}, document.InvalidField("position", fmt.Sprintf("position must be like 3:1042, got %.40q", c.PathValue("position")), "take the link from the event", err)
+	}
+	index, err := strconv.Atoi(c.PathValue("index"))
+	if err != nil {
+		return answer{}, document.InvalidField("index", fmt.Sprintf("index must be a number, got %.40q", c.PathValue("index")), "take the link from the event", err)
+	}
+	if err := s.gate(c.Context()); err != nil {
+		return answer{}, err
+	}
+	e, err := s.cfg.Timeline.One(c.Context(), stream, at, index)
+	return ok(eventRow(e)), err
 }
 
 func (s *Server) after(c *call, stream domain.StreamID) (domain.Position, error) {

@@ -8,8 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/handlers/dispatch"
 )
 
 type event struct {
@@ -101,5 +105,52 @@ func pollsTimeline(r *rig, c created, after string) {
 	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"pause"}`).want(http.StatusOK)
 	if got := <-answered; len(got.Events) != 1 || got.Events[0].Type != "workflow.status_changed" {
 		r.t.Errorf("the poll was answered %+v", got)
+	}
+}
+
+// TestAnEventLinksToItsTexts: a thin event leads whoever may read it to the whole.
+func TestAnEventLinksToItsTexts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.create("mia@acme", `{"goal":"go","start_workflow":true}`)
+	long := strings.Repeat("a long answer ", 4000)
+	_, err := r.node.Dispatch.Do(t.Context(), dispatch.Request{
+		Stream: domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: c.UUID}, CommandID: uuid.New(), Principal: domain.Principal{System: "test"},
+		Workflow: &workflow.RequestDelivery{Run: c.Run.ID, Adapter: "console", Kind: workflow.DeliverResult, Message: long},
+	})
+	must(t, err)
+	var feed struct {
+		Events []struct{ ID, Type, Link string }
+	}
+	r.send("mia@acme", "GET", "/v1/events?limit=500", nil).want(http.StatusOK).into(&feed)
+	read := 0
+	for _, e := range feed.Events {
+		var whole struct {
+			ID   string
+			Text map[string]string
+		}
+		r.send("mia@acme", "GET", e.Link, nil).want(http.StatusOK).into(&whole)
+		if whole.ID != e.ID {
+			t.Errorf("%s leads to %s", e.ID, whole.ID)
+		}
+		if e.Type == "workflow.delivery_requested" && whole.Text["message"] == long || e.Type == "workflow.created" && whole.Text["goal"] == "go" {
+			read++
+		}
+		r.send("eve@other", "GET", e.Link, nil).refused(404, domain.CodeNotFound, "")
+	}
+	if read != 2 {
+		t.Errorf("%d of two texts were read", read)
+	}
+	for _, bad := range []struct {
+		path  string
+		code  domain.Code
+		field string
+		want  int
+	}{
+		{"/timeline/0:0/0", domain.CodeNotFound, "", 404},
+		{"/timeline/here/0", domain.CodeInvalidField, "position", 400},
+		{"/timeline/0:1/first", domain.CodeInvalidField, "index", 400},
+	} {
+		r.send("mia@acme", "GET", c.path(bad.path), nil).refused(bad.want, bad.code, bad.field)
 	}
 }

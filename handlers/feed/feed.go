@@ -35,6 +35,12 @@ const (
 // TypePrefix begins every CloudEvents type of Duolog.
 const TypePrefix = "dev.duolog."
 
+// Where the API has workflows and conversations.
+const (
+	WorkflowsPath     = "/api/v4/ai/duo_workflows/workflows"
+	ConversationsPath = "/v1/conversations"
+)
+
 // Event is one accepted event.
 type Event struct {
 	// ID is stable: the commit's id and the index of the event in it.
@@ -49,6 +55,9 @@ type Event struct {
 	Actor    domain.Principal `json:"principal"`
 	Command  uuid.UUID        `json:"command_id"`
 	Data     json.RawMessage  `json:"data"`
+	// Link is the path at the API of the event with its texts in full, for those who
+	// may read them.
+	Link string `json:"link"`
 }
 
 // Of lists the events of an accepted commit.
@@ -57,10 +66,17 @@ func Of(c journal.Commit, at domain.Position) []Event {
 	for i, e := range c.Events {
 		out[i] = Event{
 			ID: c.ID.String() + "/" + strconv.Itoa(i), Stream: c.Stream, Position: at.String(), Index: i,
-			Type: e.Type, V: e.V, Time: c.Time, Actor: c.Principal, Command: c.Command.ID, Data: e.Data,
+			Type: e.Type, V: e.V, Time: c.Time, Actor: c.Principal, Command: c.Command.ID, Data: e.Data, Link: link(c.Stream, at, i),
 		}
 	}
 	return out
+}
+
+func link(stream domain.StreamID, at domain.Position, index int) string {
+	if stream.Kind == domain.KindConversation {
+		return ConversationsPath + "/" + stream.ID.String()
+	}
+	return WorkflowsPath + "/" + stream.ID.String() + "/timeline/" + at.String() + "/" + strconv.Itoa(index)
 }
 
 // Message is the record of the event in partition p of the events topic.
@@ -102,6 +118,7 @@ func (e Event) AppendJSON(b []byte) []byte {
 	b = e.Actor.AppendJSON(append(b, `","principal":`...))
 	b = domain.AppendText(append(b, `,"command_id":`...), e.Command.String())
 	b = append(append(b, `,"data":`...), e.Data...)
+	b = domain.AppendText(append(b, `,"link":`...), e.Link)
 	return append(b, '}')
 }
 

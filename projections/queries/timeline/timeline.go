@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,7 +43,7 @@ type Page struct {
 	Next domain.Position
 }
 
-// maxText bounds the texts of one event, in bytes.
+// maxText bounds the texts that a page shows, in bytes.
 const maxText = 16 << 10
 
 // Queries reads timelines. It is safe for concurrent use.
@@ -75,7 +77,7 @@ func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domai
 		}
 		if n := len(page.Events); n > 0 {
 			page.Last = page.Events[n-1].Position
-			return q.resolve(ctx, tx, stream.String(), page.Events)
+			return q.resolve(ctx, tx, stream.String(), page.Events, maxText)
 		}
 		return exists(ctx, tx, stream)
 	})
@@ -83,6 +85,31 @@ func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domai
 		return page, fmt.Errorf("timeline of %s after %s: %w", stream, after, err)
 	}
 	return page, nil
+}
+
+// One reads one event, with its texts however long they are. It returns not_found where
+// the stream has no such event.
+func (q *Queries) One(ctx context.Context, stream domain.StreamID, at domain.Position, index int) (Event, error) {
+	var out Event
+	err := q.db.Read(ctx, func(tx *cut.Tx) error {
+		events, err := q.read(ctx, tx, stream, at.Offset-1, 1)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(events, func(e Event) bool { return e.Position == at && e.Index == index })
+		if i < 0 {
+			return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such event", Fix: "take its link from the event, or list the timeline"}
+		}
+		if err := q.resolve(ctx, tx, stream.String(), events[i:i+1], math.MaxInt64); err != nil {
+			return err
+		}
+		out = events[i]
+		return nil
+	})
+	if err != nil {
+		return out, fmt.Errorf("event %s/%d of %s: %w", at, index, stream, err)
+	}
+	return out, nil
 }
 
 func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
@@ -121,9 +148,9 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, 
 	return out, found.Err()
 }
 
-// resolve fills in the texts of all events together. An event that this build
-// does not know is shown without.
-func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events []Event) error {
+// resolve fills in the texts of all events together, those up to a size. An event
+// that this build does not know is shown without.
+func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events []Event, most int64) error {
 	var items []cut.Item
 	var set []func(string)
 	for i := range events {
@@ -132,7 +159,7 @@ func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events
 			continue
 		}
 		for name, v := range texts(decoded) {
-			if v.Size > maxText {
+			if v.Size > most {
 				continue
 			}
 			item, err := cut.ItemOf(stream, v)
