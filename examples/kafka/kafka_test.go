@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,9 +28,11 @@ func TestExamplesOverKafka(t *testing.T) {
 	if r := f.Init(1); r.Code != 0 {
 		t.Fatalf("journal init: %s%s", r.Out, r.Err)
 	}
-	f.Node("a", "").Start()
+	n := f.Node("a", "")
+	n.Start()
 	if _, shell := programs["kcat"]; shell {
 		pages(t, f)
+		followed(t, f, n.Base)
 	}
 	var made []string
 	for name, p := range programs {
@@ -155,5 +158,45 @@ func pages(t *testing.T, f *fleettest.Fleet) {
 	answers.Kill()
 	if strings.Contains(answers.Out.String(), `"error"`) {
 		t.Errorf("a command of the pages was refused: %s", answers.Out.String())
+	}
+}
+
+// followed runs the commands of the pages that follow what happens, until each was
+// told of a change to a workflow.
+func followed(t *testing.T, f *fleettest.Fleet, base string) {
+	t.Helper()
+	const workflows = "/workflows"
+	u := f.User(base)
+	_, answer, err := u.Call(t.Context(), http.MethodPost, workflows, map[string]any{"goal": "be followed"})
+	fleettest.OK(t, err)
+	id := fmt.Sprint(fleettest.Decode[struct{ ID int64 }](t, string(answer)).ID)
+	here := strings.NewReplacer("workflow tail 5", "workflow tail "+id, "http://127.0.0.1:8080", base)
+	var running []*fleettest.Process
+	for _, block := range regexp.MustCompile("(?s)```sh follow\n(.*?)```").FindAllStringSubmatch(fleettest.Read(t, "../../docs", "consumers.md"), -1) {
+		for line := range strings.Lines(block[1]) {
+			env := []string{"PATH=" + filepath.Dir(fleettest.Duolog(t)) + ":" + os.Getenv("PATH"), "DUOLOG_URL=" + base, "DUOLOG_TOKEN=" + f.Token}
+			running = append(running, fleettest.Launch(t, f.Dir, env, "sh", "-c", "exec "+here.Replace(line)))
+		}
+	}
+	if len(running) < 4 {
+		t.Errorf("the page has %d commands that follow", len(running))
+	}
+	changes := []string{"start", "pause", "resume"}
+	fleettest.Eventually(t, 30*time.Second, func() error {
+		if _, _, err := u.Call(t.Context(), http.MethodPatch, workflows+"/"+id, map[string]any{"status_event": changes[0]}); err != nil {
+			return err
+		}
+		if changes = changes[1:]; len(changes) == 0 {
+			changes = []string{"pause", "resume"}
+		}
+		for _, p := range running {
+			if !strings.Contains(strings.ReplaceAll(p.Out.String(), "status changed", "status_changed"), "status_changed") {
+				return fmt.Errorf("%v was told nothing yet: %s%s", p.Cmd.Args, p.Out.String(), p.Err.String())
+			}
+		}
+		return nil
+	})
+	for _, p := range running {
+		p.Kill()
 	}
 }
