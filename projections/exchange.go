@@ -18,6 +18,30 @@ func isLockTimeout(err error) bool {
 	return ok && pg.Code == sqlstateLockTimeout
 }
 
+// keepVacuumAway takes locks that vacuum cannot have beside it, and that are in nobody
+// else's way. An autovacuum that is under way, as it is where a million rows have just
+// come, is ended by Postgres once it has been waited for a second: longer than projectors
+// may be held.
+func (r *Replacement) keepVacuumAway(ctx context.Context, tx pgx.Tx) error {
+	live, err := schemaOf(ctx, tx)
+	if err != nil {
+		return err
+	}
+	fresh, err := schemaOf(ctx, r.Fresh)
+	if err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		`SET LOCAL lock_timeout = '10s'`,
+		`LOCK TABLE ` + tablesOf(live) + `, ` + tablesOf(fresh) + ` IN SHARE UPDATE EXCLUSIVE MODE`,
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("keep vacuum away from the tables: %w", err)
+		}
+	}
+	return nil
+}
+
 // hold stops every projector at its first statement; readers go on. A session that is
 // forgotten in the middle holds nobody for long.
 func hold(ctx context.Context, tx pgx.Tx) error {

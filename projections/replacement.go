@@ -60,21 +60,22 @@ func (r *Replacement) Swap(ctx context.Context) (held time.Duration, err error) 
 	if err := r.idle(ctx); err != nil {
 		return 0, err
 	}
-	began := r.Now()
-	if err := r.swap(ctx, f); err != nil {
-		return 0, err
-	}
-	return r.Now().Sub(began), nil
-}
-
-func (r *Replacement) swap(ctx context.Context, f *followers) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, heldMost, ErrInUse)
-	defer cancel()
 	tx, err := r.Live.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("begin to swap: %w", err)
+		return 0, fmt.Errorf("begin to swap: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it does nothing
+	if err := r.keepVacuumAway(ctx, tx); err != nil {
+		return 0, inUse(ctx, err)
+	}
+	began := r.Now()
+	err = r.swap(ctx, tx, f)
+	return r.Now().Sub(began), err
+}
+
+func (r *Replacement) swap(ctx context.Context, tx pgx.Tx, f *followers) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, heldMost, ErrInUse)
+	defer cancel()
 	for _, step := range []func(context.Context, pgx.Tx) error{
 		hold,
 		func(ctx context.Context, tx pgx.Tx) error { return r.catchUp(ctx, tx, f) },

@@ -172,6 +172,40 @@ func TestSwapWaitsForReaders(t *testing.T) {
 	}
 }
 
+// TestSwapWaitsForVacuum: while the tables are vacuumed, writes go on; then the swap
+// comes about at the first try.
+func TestSwapWaitsForVacuum(t *testing.T) {
+	t.Parallel()
+	c := nodetest.NewCluster(t)
+	n := c.Start(t, nodetest.Options{})
+	r := beside(t, c, n)
+	vacuum, err := r.Fresh.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vacuum.Exec(t.Context(), `LOCK TABLE commits IN SHARE UPDATE EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.Swap(t.Context())
+		done <- err
+	}()
+	waiting := `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ShareUpdateExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+	for is := false; !is; {
+		if err := n.DB.Read.QueryRow(t.Context(), waiting).Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, n, dispatch.Request{Stream: workflowStream("acme"), Workflow: start("written meanwhile")})
+	if err := vacuum.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the swap after a vacuum: %v", err)
+	}
+}
+
 func tables(t *testing.T, n *nodetest.Node) (oid uint32) {
 	t.Helper()
 	if err := n.DB.Write.QueryRow(t.Context(), `SELECT 'offsets'::regclass::oid`).Scan(&oid); err != nil {
