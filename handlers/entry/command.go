@@ -73,10 +73,13 @@ func (c Commands) Read(ctx context.Context, who Caller, kind, key string, data [
 		return dispatch.Request{}, document.InField("data", err)
 	}
 	r, err := read(ctx, c, ask{who, doc, key})
-	if err == nil && r.CommandID == uuid.Nil {
+	if err != nil {
+		return r, err
+	}
+	if r.CommandID == uuid.Nil {
 		who.Identify(&r, key, data, uuid.New)
 	}
-	return r, err
+	return r, RefusedAnyway(r)
 }
 
 func startWorkflow(ctx context.Context, c Commands, a ask) (dispatch.Request, error) {

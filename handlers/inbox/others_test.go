@@ -275,6 +275,8 @@ func TestBadCommandsOfOthers(t *testing.T) {
 		"half an object":         {m: event(start, `{"goal":`, nil), code: "invalid_field", field: "data"},
 		"a list":                 {m: event(start, `[]`, nil), code: "invalid_field", field: "data"},
 		"a field of another use": {m: event(start, `{"goal":7}`, nil), code: "invalid_field", field: "goal"},
+		"more than is allowed":   {m: event(start, `{"goal":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "goal"},
+		"a long message":         {m: event("send_message.v1", `{"text":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "text"},
 		"no workflow":            {m: event("stop_workflow.v1", `{}`, nil), code: "invalid_field", field: "workflow"},
 		"no such name":           {m: event("stop_workflow.v1", `{"workflow":"seven"}`, nil), code: "invalid_field", field: "workflow"},
 		"structured, broken":     {m: event(start, `{"specversion":`, map[string]string{"content-type": "application/cloudevents+json"}), code: "invalid_body", silent: true},
