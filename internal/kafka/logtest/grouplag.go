@@ -21,9 +21,12 @@ func groupLag(f *fixture) {
 	}
 	f.must(publisher.Close())
 	reader := f.cfg.Prefix + "-group" // as subscribe names it
-	lag := func() map[string]int64 {
-		got, err := log.GroupLag(f.ctx, f.cfg.CommandsTopic(), []string{reader, "nobody"})
-		f.must(err)
+	lag := func() (got map[string]int64) {
+		// A coordinator that has just begun refuses questions for a moment.
+		f.eventually("the lag is told", func() (told bool) {
+			got, err = log.GroupLag(f.ctx, f.cfg.CommandsTopic(), []string{reader, "nobody"})
+			return err == nil
+		})
 		return got
 	}
 	if got := lag(); got[reader] != sent || got["nobody"] != sent {
