@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,11 +138,11 @@ func pages(t *testing.T, f *fleettest.Fleet) {
 	here := strings.NewReplacer("127.0.0.1:9092", f.Brokers, "duolog.commands", f.Prefix+".commands", "duolog.replies", f.Prefix+".replies", "duolog.events", f.Prefix+".events")
 	ran := 0
 	for _, page := range []string{"producers.md", "consumers.md"} {
-		for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(fleettest.Read(t, "../../docs", page), -1) {
-			c := exec.CommandContext(t.Context(), "sh", "-ec", here.Replace(block[1]))
+		for _, block := range fleettest.Blocks(t, fleettest.Read(t, "../../docs", page), "sh") {
+			c := exec.CommandContext(t.Context(), "sh", "-ec", here.Replace(block))
 			c.Dir = f.Dir
 			if out, err := c.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s%s", page, err, block[1], out)
+				t.Errorf("%s: %v\n%s%s", page, err, block, out)
 			}
 			ran++
 		}
@@ -172,8 +171,8 @@ func followed(t *testing.T, f *fleettest.Fleet, base string) {
 	id := fmt.Sprint(fleettest.Decode[struct{ ID int64 }](t, string(answer)).ID)
 	here := strings.NewReplacer("workflow tail 5", "workflow tail "+id, "http://127.0.0.1:8080", base)
 	var running []*fleettest.Process
-	for _, block := range regexp.MustCompile("(?s)```sh follow\n(.*?)```").FindAllStringSubmatch(fleettest.Read(t, "../../docs", "consumers.md"), -1) {
-		for line := range strings.Lines(block[1]) {
+	for _, block := range fleettest.Blocks(t, fleettest.Read(t, "../../docs", "consumers.md"), "sh follow") {
+		for line := range strings.Lines(block) {
 			env := []string{"PATH=" + filepath.Dir(fleettest.Duolog(t)) + ":" + os.Getenv("PATH"), "DUOLOG_URL=" + base, "DUOLOG_TOKEN=" + f.Token}
 			running = append(running, fleettest.Launch(t, f.Dir, env, "sh", "-c", "exec "+here.Replace(line)))
 		}

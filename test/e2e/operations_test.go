@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,12 +17,12 @@ import (
 // deployment, and holds its lists to what doctor finds and nodes measure.
 func TestOperationsPage(t *testing.T) {
 	t.Parallel()
-	page := operationsPage(t)
+	page := fleettest.Read(t, "..", "..", "docs", "operations.md")
 	f := fleettest.NewFleetOn(t, 0, "")
 	n := f.Node("a", "")
 	ran := 0
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(page, -1) {
-		for line := range strings.Lines(block[1]) {
+	for _, block := range fleettest.Blocks(t, page, "sh") {
+		for line := range strings.Lines(block) {
 			ran++
 			if strings.HasPrefix(line, "duolog serve") {
 				n.Start()
@@ -52,15 +51,6 @@ func TestOperationsPage(t *testing.T) {
 			t.Errorf("no node measures %s", name)
 		}
 	}
-}
-
-func operationsPage(t *testing.T) string {
-	t.Helper()
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	fleettest.OK(t, err)
-	page, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "docs", "operations.md"))
-	fleettest.OK(t, err)
-	return string(page)
 }
 
 // shell runs a line where the configuration of the test takes the place of the example,

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,14 +50,9 @@ func TestCommandsOfTheWebhookPage(t *testing.T) {
 // commandsOf are the lines of the sh blocks of a page.
 func commandsOf(t *testing.T, page ...string) []string {
 	t.Helper()
-	text := fleettest.Read(t, append([]string{"..", ".."}, page...)...)
 	var out []string
-	for _, block := range strings.Split(text, "```sh\n")[1:] {
-		block, _, _ = strings.Cut(block, "```")
+	for _, block := range fleettest.Blocks(t, fleettest.Read(t, append([]string{"..", ".."}, page...)...), "sh") {
 		out = append(out, strings.Split(strings.TrimSpace(block), "\n")...)
-	}
-	if len(out) == 0 {
-		t.Fatalf("%s has no commands", filepath.Join(page...))
 	}
 	return out
 }
