@@ -23,11 +23,7 @@ func isLockTimeout(err error) bool {
 // come, is ended by Postgres once it has been waited for a second: longer than projectors
 // may be held.
 func (r *Replacement) keepVacuumAway(ctx context.Context, tx pgx.Tx) error {
-	live, err := schemaOf(ctx, tx)
-	if err != nil {
-		return err
-	}
-	fresh, err := schemaOf(ctx, r.Fresh)
+	live, fresh, err := r.schemas(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -40,6 +36,14 @@ func (r *Replacement) keepVacuumAway(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
+}
+
+// schemas are where the tables that serve are, and those to come.
+func (r *Replacement) schemas(ctx context.Context, tx pgx.Tx) (live, fresh string, err error) {
+	if live, err = schemaOf(ctx, tx); err == nil {
+		fresh, err = schemaOf(ctx, r.Fresh)
+	}
+	return live, fresh, err
 }
 
 // hold stops every projector at its first statement; readers go on. A session that is
@@ -64,11 +68,7 @@ func hold(ctx context.Context, tx pgx.Tx) error {
 // waits before it looks for a deadlock, so that in one with a reader it is the swap
 // that gives up.
 func (r *Replacement) exchange(ctx context.Context, tx pgx.Tx) error {
-	live, err := schemaOf(ctx, tx)
-	if err != nil {
-		return err
-	}
-	fresh, err := schemaOf(ctx, r.Fresh)
+	live, fresh, err := r.schemas(ctx, tx)
 	if err != nil {
 		return err
 	}

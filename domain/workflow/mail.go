@@ -129,15 +129,6 @@ func (s State) queued() []Mail {
 	return slices.DeleteFunc(slices.Clone(s.Mail), func(m Mail) bool { return m.Status != MailIsQueued })
 }
 
-// MailWithNumber finds an item by the number that clients know it by.
-func (s State) MailWithNumber(n int64) (Mail, bool) {
-	i := slices.IndexFunc(s.Mail, func(m Mail) bool { return m.Number == n })
-	if i < 0 {
-		return Mail{}, false
-	}
-	return s.Mail[i], true
-}
-
 // NumberMail gives the item that an event left its number.
 func (s State) NumberMail(id uuid.UUID, number int64) State {
 	s.Mail = slices.Clone(s.Mail)

@@ -9,6 +9,7 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/entry"
 )
 
@@ -81,6 +82,26 @@ func (s *Server) later(c *call, r dispatch.Request) (answer, bool, error) {
 	o.text("command_id", r.CommandID.String())
 	o.text("workflow", r.Stream.ID.String())
 	return accepted(o.end(), true), true, nil
+}
+
+// onWorkflow reads what every write to a workflow begins with: which one, and the
+// document that was sent.
+func (s *Server) onWorkflow(c *call, most int64) (stream domain.StreamID, body []byte, doc document.Object, err error) {
+	if stream, err = s.stream(c); err != nil {
+		return stream, nil, nil, err
+	}
+	body, doc, err = s.document(c, most)
+	return stream, body, doc, err
+}
+
+// nowOrLater carries a command out, unless the client prefers not to wait: then out is
+// the answer, which it has no status without.
+func (s *Server) nowOrLater(c *call, r dispatch.Request) (result dispatch.Result, out answer, err error) {
+	if out, done, err := s.later(c, r); done || err != nil {
+		return result, out, err
+	}
+	result, err = s.do(c, r)
+	return result, answer{}, err
 }
 
 // accepted is the answer of a command that stands in the inbox.

@@ -35,12 +35,9 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.later(c, r); done || err != nil {
+	result, out, err := s.nowOrLater(c, r)
+	if err != nil || out.status != 0 {
 		return out, err
-	}
-	result, err := s.do(c, r)
-	if err != nil {
-		return answer{}, err
 	}
 	if !result.Workflow.Exists() {
 		w, err := s.cfg.Workflows.Find(c.Context(), c.who.Tenant, workflows.Ref{ID: r.Stream.ID})

@@ -14,11 +14,7 @@ import (
 // queueEvent answers POST workflows/:id/events: something is left for the agent,
 // which asks for it between its steps.
 func (s *Server) queueEvent(c *call) (answer, error) {
-	stream, err := s.stream(c)
-	if err != nil {
-		return answer{}, err
-	}
-	body, doc, err := s.document(c, maxSmallBody)
+	stream, body, doc, err := s.onWorkflow(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}
@@ -30,12 +26,9 @@ func (s *Server) queueEvent(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.later(c, r); done || err != nil {
+	result, out, err := s.nowOrLater(c, r)
+	if err != nil || out.status != 0 {
 		return out, err
-	}
-	result, err := s.do(c, r)
-	if err != nil {
-		return answer{}, err
 	}
 	item, there, err := s.mail(c, stream, func(m workflows.MailItem) bool { return m.ID == r.CommandID })
 	if !there { // the same request was sent before, and the agent took it long ago
@@ -78,11 +71,7 @@ func (s *Server) listEvents(c *call) (answer, error) {
 
 // markEvent answers PUT workflows/:id/events/:event_id: the agent has taken it.
 func (s *Server) markEvent(c *call) (answer, error) {
-	stream, err := s.stream(c)
-	if err != nil {
-		return answer{}, err
-	}
-	body, doc, err := s.document(c, maxSmallBody)
+	stream, body, doc, err := s.onWorkflow(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}

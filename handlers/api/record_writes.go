@@ -12,11 +12,7 @@ const maxWritesBody = 8 << 20
 
 // recordWrites answers POST workflows/:id/checkpoint_writes_batch.
 func (s *Server) recordWrites(c *call) (answer, error) {
-	stream, err := s.stream(c)
-	if err != nil {
-		return answer{}, err
-	}
-	body, doc, err := s.document(c, maxWritesBody)
+	stream, body, doc, err := s.onWorkflow(c, maxWritesBody)
 	if err != nil {
 		return answer{}, err
 	}
@@ -28,11 +24,9 @@ func (s *Server) recordWrites(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.later(c, r); done || err != nil {
+	_, out, err := s.nowOrLater(c, r)
+	if err != nil || out.status != 0 {
 		return out, err
-	}
-	if _, err := s.do(c, r); err != nil {
-		return answer{}, err
 	}
 	var o object
 	o.text("thread_ts", command.ThreadTS.String())

@@ -12,11 +12,7 @@ import (
 // saveCheckpoint answers POST workflows/:id/checkpoints. The agent is held
 // until the checkpoint is visible: it ignores refusals and loses the step.
 func (s *Server) saveCheckpoint(c *call) (answer, error) {
-	stream, err := s.stream(c)
-	if err != nil {
-		return answer{}, err
-	}
-	body, doc, err := s.document(c, s.cfg.Limits.MaxBody)
+	stream, body, doc, err := s.onWorkflow(c, s.cfg.Limits.MaxBody)
 	if err != nil {
 		return answer{}, err
 	}
@@ -31,12 +27,9 @@ func (s *Server) saveCheckpoint(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.later(c, r); done || err != nil {
+	result, out, err := s.nowOrLater(c, r)
+	if err != nil || out.status != 0 {
 		return out, err
-	}
-	result, err := s.do(c, r)
-	if err != nil {
-		return answer{}, err
 	}
 	var o object
 	o.int("id", result.Item)

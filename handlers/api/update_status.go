@@ -7,11 +7,7 @@ const maxSmallBody = 256 << 10
 
 // updateStatus answers PATCH workflows/:id.
 func (s *Server) updateStatus(c *call) (answer, error) {
-	stream, err := s.stream(c)
-	if err != nil {
-		return answer{}, err
-	}
-	body, doc, err := s.document(c, maxSmallBody)
+	stream, body, doc, err := s.onWorkflow(c, maxSmallBody)
 	if err != nil {
 		return answer{}, err
 	}
@@ -23,11 +19,9 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.later(c, r); done || err != nil {
+	_, out, err := s.nowOrLater(c, r)
+	if err != nil || out.status != 0 {
 		return out, err
-	}
-	if _, err := s.do(c, r); err != nil {
-		return answer{}, err
 	}
 	w, err := s.find(c, stream.ID)
 	if err != nil {
