@@ -39,7 +39,7 @@ func Start(doc document.Object, t Tenant) (*workflow.Start, error) {
 	if err != nil {
 		return nil, err
 	}
-	start.Flow, err = FlowFor(reference, t)
+	start.Flow, err = flowFor(reference, t)
 	return start, err
 }
 

@@ -29,8 +29,8 @@ type Tenant struct {
 	ResolveFlow func(reference string) (workflow.Flow, error)
 }
 
-// FlowFor pins the flow a client names, or the tenant's.
-func FlowFor(reference string, t Tenant) (workflow.Flow, error) {
+// flowFor pins the flow a client names, or the tenant's.
+func flowFor(reference string, t Tenant) (workflow.Flow, error) {
 	switch {
 	case reference == "" || reference == t.Flow.Definition:
 		return t.Flow, nil
