@@ -17,6 +17,7 @@ const (
 	CodeUnauthenticated  Code = "unauthenticated"
 	CodeForbidden        Code = "forbidden"
 	CodeNotFound         Code = "not_found"
+	CodeGone             Code = "gone"
 	CodeConflict         Code = "conflict"
 	CodeUnknownEvent     Code = "unsupported_status_event"
 	CodeIllegalStatus    Code = "illegal_status_transition"
@@ -27,9 +28,13 @@ const (
 	CodeNotNow           Code = "not_now"
 	CodeStreamStopped    Code = "stream_stopped"
 	CodeLogUnsafe        Code = "log_unsafe"
+	CodeReadOnly         Code = "read_only"
 	CodeInternal         Code = "internal"
 	CodeFlowNotEnabled   Code = "flow_not_enabled"
 	CodeNamespaceMissing Code = "namespace_not_configured"
+	CodeThreadDeleted    Code = "thread_deleted"
+	CodeStaleWriter      Code = "stale_writer"
+	CodeSendWhole        Code = "send_whole"
 )
 
 // Error is the one error shape of the product: what is wrong, which field says

@@ -50,6 +50,12 @@ func (p Position) Number(partitions int32) int64 {
 	return p.Offset*int64(partitions) + int64(p.Partition)
 }
 
+// PositionOf is the position of the commit whose item has a number.
+func PositionOf(item int64, partitions int32) Position {
+	n := item / MaxItems
+	return Position{Partition: int32(n % int64(partitions)), Offset: n / int64(partitions)} //nolint:gosec // below the count of partitions
+}
+
 // ItemNumber names item i (0 ≤ i < MaxItems) of the commit at p.
 func (p Position) ItemNumber(partitions int32, i int) int64 {
 	return p.Number(partitions)*MaxItems + int64(i)

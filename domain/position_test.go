@@ -33,6 +33,9 @@ func TestNumbers(t *testing.T) {
 		if n := a.ItemNumber(partitions, i); n < 0 || n >= exact {
 			t.Fatalf("%d is not below 2^53", n)
 		}
+		if back := domain.PositionOf(a.ItemNumber(partitions, i), partitions); back != a {
+			t.Fatalf("item %d of %s is of %s", i, a, back)
+		}
 	})
 }
 

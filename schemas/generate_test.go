@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -50,6 +51,7 @@ func enums() map[reflect.Type][]string {
 		reflect.TypeFor[workflow.DeliveryKind]():   {"result", "error", "question"},
 		reflect.TypeFor[workflow.MailStatus]():     {"queued", "delivered"},
 		reflect.TypeFor[conversation.Mode]():       {"start", "continue"},
+		reflect.TypeFor[workflow.PruneStrategy]():  {"keep_latest", "delete"},
 		reflect.TypeFor[workflow.StatusEvent](): {
 			"start", "pause", "require_input", "require_plan_approval", "require_tool_call_approval",
 			"resume", "retry", "finish", "drop", "stop",
@@ -74,6 +76,12 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 		return
 	case *value.Value:
 		*p = drawValue(t, name)
+		return
+	case *[]byte:
+		*p = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, name)
+		return
+	case *journal.Hash:
+		*p = journal.HashOf(rapid.SliceOf(rapid.Byte()).Draw(t, name))
 		return
 	case *json.RawMessage:
 		*p = json.RawMessage(rapid.SampledFrom([]string{`{}`, `{"a":[1,"é"]}`}).Draw(t, name))
@@ -101,8 +109,9 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
-				tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-				fill(t, v.Field(i), tag)
+				if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "-" {
+					fill(t, v.Field(i), tag)
+				}
 			}
 		}
 	default:
@@ -123,7 +132,7 @@ func bounds(name string) (low, high int64) {
 	switch name {
 	case "agent_privileges", "pre_approved_agent_privileges":
 		return 1, 8
-	case "attempt", "epoch":
+	case "attempt", "epoch", "incarnation", "v":
 		return 1, math.MaxInt32
 	case "current_thread":
 		return 0, math.MaxInt32

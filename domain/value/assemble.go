@@ -10,6 +10,12 @@ type Fetch func(addresses []Address) (map[Address][]byte, error)
 // level of nodes and once for all pieces, and checks each blob against its
 // address and its size.
 func Assemble(m Manifest, fetch Fetch) ([]byte, error) {
+	return AssembleChecked(m, fetch.checked())
+}
+
+// AssembleChecked is Assemble for a fetch that checks each blob against its address
+// itself.
+func AssembleChecked(m Manifest, fetch Fetch) ([]byte, error) {
 	if m.Key != "" {
 		return nil, fmt.Errorf("assemble: this build cannot decrypt, key %q", m.Key)
 	}
@@ -46,7 +52,7 @@ func Addresses(m Manifest, fetch Fetch) ([]Address, error) {
 			out = append(out, a)
 		}
 	}
-	pieces, err := m.pieces(fetch, once)
+	pieces, err := m.pieces(fetch.checked(), once)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +92,23 @@ func (m Manifest) pieces(fetch Fetch, node func(Address)) ([]Entry, error) {
 	return entries, nil
 }
 
-// fetchAll reads the blobs of entries in one call and checks each.
+// checked reads blobs and checks each against its address.
+func (f Fetch) checked() Fetch {
+	return func(addresses []Address) (map[Address][]byte, error) {
+		blobs, err := f(addresses)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addresses {
+			if b, there := blobs[a]; there && AddressOf(b) != a {
+				return nil, fmt.Errorf("blob %s has other bytes", a)
+			}
+		}
+		return blobs, nil
+	}
+}
+
+// fetchAll reads the blobs of entries in one call.
 func fetchAll(entries []Entry, fetch Fetch) (map[Address][]byte, error) {
 	seen := make(map[Address]bool, len(entries))
 	var want []Address
@@ -104,13 +126,50 @@ func fetchAll(entries []Entry, fetch Fetch) (map[Address][]byte, error) {
 		return nil, fmt.Errorf("assemble: fetch %d blobs: %w", len(want), err)
 	}
 	for _, a := range want {
-		b, ok := blobs[a]
-		if !ok {
+		if _, ok := blobs[a]; !ok {
 			return nil, fmt.Errorf("assemble: blob %s is not there", a)
-		}
-		if AddressOf(b) != a {
-			return nil, fmt.Errorf("assemble: blob %s has other bytes", a)
 		}
 	}
 	return blobs, nil
+}
+
+// Reach adds to on every blob that m stands on. What on has already is not looked
+// into again, so that many manifests of one history cost no more than what is in
+// them. Only nodes are fetched, a level at a time; fetch may leave out those that are
+// not there: nothing stands on them.
+func Reach(m Manifest, on map[Address]bool, fetch Fetch) error {
+	entries := m.Entries
+	for len(entries) > 0 {
+		var nodes []Entry
+		var want []Address
+		for _, e := range entries {
+			if e.Inline != nil || on[e.Address] {
+				continue
+			}
+			on[e.Address] = true
+			if e.Level > 0 {
+				nodes, want = append(nodes, e), append(want, e.Address)
+			}
+		}
+		if len(nodes) == 0 {
+			return nil
+		}
+		blobs, err := fetch(want)
+		if err != nil {
+			return fmt.Errorf("reach: fetch %d nodes: %w", len(want), err)
+		}
+		entries = nil
+		for _, e := range nodes {
+			b, there := blobs[e.Address]
+			if !there {
+				continue
+			}
+			below, err := decodeNode(e, b)
+			if err != nil {
+				return fmt.Errorf("reach: %w", err)
+			}
+			entries = append(entries, below...)
+		}
+	}
+	return nil
 }

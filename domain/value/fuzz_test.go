@@ -38,6 +38,9 @@ func FuzzManifest(f *testing.F) {
 		if err := json.Unmarshal(once, &again); err != nil || again.ID() != m.ID() {
 			t.Errorf("%s is written as %s: %v", wire, once, err)
 		}
+		if again, err := value.ReadManifest(m.AppendPacked(nil)); err != nil || again.ID() != m.ID() {
+			t.Errorf("%s is packed as %x: %v", wire, m.AppendPacked(nil), err)
+		}
 		fuzztest.Bounded(t, len(wire)+64*len(blob), func() {
 			_, _ = value.Assemble(m, func(want []value.Address) (map[value.Address][]byte, error) {
 				return map[value.Address][]byte{want[0]: blob}, nil
@@ -59,5 +62,25 @@ func FuzzBuild(f *testing.F) {
 		fuzztest.Bounded(t, len(raw), func() { m, blobs = value.Build(typ, raw) })
 		s.put(blobs...)
 		s.mustHold(t, m, raw)
+	})
+}
+
+// FuzzPackedManifest: a packed manifest that is read is packed the same way again, up
+// to numbers that were longer than they must be.
+func FuzzPackedManifest(f *testing.F) {
+	for _, raw := range [][]byte{list(150, 100, "[", "]"), []byte(`{"a":[1,2]}`), {}, {0, 1, 2}} {
+		m, _ := value.Build("json", raw)
+		f.Add(m.AppendPacked(nil))
+	}
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		var m value.Manifest
+		var err error
+		fuzztest.Bounded(t, len(packed), func() { m, err = value.ReadManifest(packed) })
+		if err != nil {
+			return
+		}
+		if again, err := value.ReadManifest(m.AppendPacked(nil)); err != nil || again.ID() != m.ID() {
+			t.Errorf("%x is packed as %x: %v", packed, m.AppendPacked(nil), err)
+		}
 	})
 }

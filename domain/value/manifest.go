@@ -37,14 +37,7 @@ type wireManifest struct {
 // ID is the identity of the value within its stream: the address of the
 // manifest's canonical JSON.
 func (m Manifest) ID() Address {
-	id, _ := m.Canonical()
-	return id
-}
-
-// Canonical is the identity of the value and the JSON that it is the address of.
-func (m Manifest) Canonical() (Address, []byte) {
-	b := m.appendJSON(make([]byte, 0, 128+m.Weight()))
-	return AddressOf(b), b
+	return AddressOf(m.appendJSON(make([]byte, 0, 128+m.Weight())))
 }
 
 // Weight is about how many bytes of memory m takes.

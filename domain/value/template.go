@@ -1,9 +1,11 @@
 package value
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/duolog/duolog/domain"
 )
@@ -72,10 +74,31 @@ func Names(header []byte, member string) ([]string, error) {
 	return out, err
 }
 
-// field is a member of an object; its value is the bytes from:to.
+// Without is raw, a JSON object, without a member. Names and values of the others
+// keep their bytes.
+func Without(raw []byte, member string) ([]byte, error) {
+	fields, end, err := fieldsOf(raw, 0)
+	if err != nil || skipSpace(raw, end) != len(raw) {
+		return nil, invalid(member, "the document is not a JSON object", err)
+	}
+	var kept [][]byte
+	for _, f := range fields {
+		if f.name != member {
+			kept = append(kept, raw[f.name0:f.to])
+		}
+	}
+	if len(kept) == len(fields) {
+		return raw, nil
+	}
+	last := fields[len(fields)-1].to
+	return slices.Concat(raw[:fields[0].name0], bytes.Join(kept, []byte(",")), raw[last:]), nil
+}
+
+// field is a member of an object; its name begins at name0, and its value is the
+// bytes from:to.
 type field struct {
-	name     string
-	from, to int
+	name            string
+	name0, from, to int
 }
 
 // innerFields are the members of the object that is raw's member.
@@ -156,7 +179,7 @@ func fieldAt(raw []byte, i int) (field, error) {
 		return field{}, fmt.Errorf("no name at byte %d", i)
 	}
 	end := stringEnd(raw, i)
-	var f field
+	f := field{name0: i}
 	if err := json.Unmarshal(raw[i:end], &f.name); err != nil {
 		return field{}, fmt.Errorf("name at byte %d: %w", i, err)
 	}

@@ -123,3 +123,28 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{}`:                        `{}`,
+		`{"b":1}`:                   `{"b":1}`,
+		` { "a" : {"a":1} } `:       ` {  } `,
+		` { "b" : 1 , "a":2 } `:     ` { "b" : 1 } `,
+		`{"a":1,"b" : 2}`:           `{"b" : 2}`,
+		`{"b":2 , "a":[1,{"a":2}]}`: `{"b":2}`,
+		`{"b":2,"\u0061":0,"c":3}`:  `{"b":2,"c":3}`,
+		`{"a":1, "a":2}`:            `{}`,
+		`{"a":1,"b":2,"a":3}`:       `{"b":2}`,
+	} {
+		got, err := value.Without([]byte(in), "a")
+		if err != nil || string(got) != want {
+			t.Errorf("%s becomes %s, not %s: %v", in, got, want, err)
+		}
+	}
+	for _, in := range []string{``, `[]`, `{"a":1`, `{"a":1}x`} {
+		if got, err := value.Without([]byte(in), "a"); err == nil {
+			t.Errorf("%s becomes %s", in, got)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 // and a replayed one never share memory.
 func Apply(s State, r Recorded) (State, error) {
 	s.UpdatedAt = r.Time
+	s.Events++
 	if _, creates := r.Event.(Created); creates == s.Exists() {
 		return s, fmt.Errorf("%s: the workflow exists: %t", r.Event.EventType(), s.Exists())
 	}
@@ -27,19 +28,49 @@ func Apply(s State, r Recorded) (State, error) {
 		return applyDelivery(s, r)
 	case MailQueued, MailMarked:
 		return applyMail(s, r)
+	case ThreadOpened, ThreadDeleted, ThreadTaken, ThreadPruned, RetentionSet:
+		return applyThread(s, r), nil
+	case Pinned, Forked, Branched:
+		return applyOrigin(s, r.Event), nil
+	case ImportBegun, Imported, ImportEnded:
+		return applyImport(s, r)
 	case Checkpointed:
 		s.Checkpoints++
 		if s.FlowMeta == "" {
 			s.FlowMeta = e.FlowMetadata
 		}
+		return s.written(), nil
+	case WritesRecorded: // rows of their own
+		return s.written(), nil
 	case ModelSelected:
 		s.Model = e.Metadata
 	case StatusChanged:
 		s.Status, s.Reason = e.To, e.Reason
-	case WritesRecorded, MessageReceived:
-		// Facts: rows of their own.
+	case MessageReceived:
+		// A fact: a row of its own.
 	}
 	return s, nil
+}
+
+// ApplyNumbered is Apply for an event of a commit that has its place in the log: it
+// names what the event began, and since when what was before is gone.
+func ApplyNumbered(s State, r Recorded, number int64) (State, error) {
+	next, err := Apply(s, r)
+	if err != nil {
+		return next, err
+	}
+	switch e := r.Event.(type) {
+	case MailQueued:
+		next = next.numberMail(e.Mail, number)
+	case ThreadDeleted:
+		next.Pruned = number
+	case ThreadPruned:
+		if e.Count > 0 {
+			next.Pruned = number
+		}
+	default: // nothing that bears a number
+	}
+	return next, nil
 }
 
 // clone copies what an optional field points to. What a value lists is never

@@ -21,6 +21,8 @@ type Env struct {
 	Principal domain.Principal
 	// AllowRunless lets clients without a run write state: a policy of the tenant.
 	AllowRunless bool
+	// FenceWriters lets one writer at a time write to a thread: a policy of the tenant.
+	FenceWriters bool
 }
 
 // derive makes an id that deciding again makes again.
@@ -35,6 +37,18 @@ type Outcome struct {
 	Item int
 	// Existing is the number of what was there already; 0 when it is new.
 	Existing int64
+	// Count is how many things the command has removed.
+	Count int
+	// Needs is what has to be looked up before this can be decided; nothing else of
+	// the outcome counts then.
+	Needs []ChannelAt
+	// Versions are those in the headers of the checkpoints among the events.
+	Versions map[CheckpointKey]Versions
+	// Gone are bytes that the events name and that are nowhere any more.
+	Gone []value.Address
+	// Replayed says that the events happened elsewhere and are not followed by the
+	// facts: who decides next looks them up.
+	Replayed bool
 }
 
 // Command is a request to change one workflow.
@@ -53,6 +67,15 @@ type noFacts struct{}
 // Want asks for nothing.
 func (noFacts) Want(State, Env) Want { return Want{} }
 
+// Wholesale is a command that is decided on all that a workflow has, and so before any
+// other of its batch.
+type Wholesale interface{ wholesale() }
+
+// onAll is embedded by them.
+type onAll struct{}
+
+func (onAll) wholesale() {}
+
 // events is the outcome of a command that makes no bytes.
 func events(e ...Event) (Outcome, error) { return Outcome{Events: e}, nil }
 
@@ -61,6 +84,21 @@ func alreadySo() (Outcome, error) { return Outcome{}, nil }
 
 func notFound() error {
 	return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such workflow", Fix: "check the id; duolog workflow list shows yours"}
+}
+
+// runless refuses a client without a run.
+func runless() error {
+	return &domain.Error{
+		Code: domain.CodeForbidden, Message: "only a run of this workflow may write its state here",
+		Fix: "use the run's token, or set allow_runless of the tenant to let clients without a run write",
+	}
+}
+
+// mayManage refuses what a run that was replaced asks to be done with the state of
+// its workflow; people may always ask.
+func (s State) mayManage(env Env) error {
+	env.AllowRunless = true
+	return s.mayWriteState(env)
 }
 
 // mayWriteState refuses what a run that is no longer the workflow's own sends:
@@ -73,7 +111,7 @@ func (s State) mayWriteState(env Env) error {
 	case run == nil && env.AllowRunless:
 		return nil
 	case run == nil:
-		return &domain.Error{Code: domain.CodeForbidden, Message: "only a run of this workflow may write its state here", Fix: "use the run's token"}
+		return runless()
 	case s.Run != nil && run.Epoch < s.Epoch:
 		return &domain.Error{
 			Code: domain.CodeStaleRun, Message: "this run was replaced by a newer one of the same workflow; its state is not taken",

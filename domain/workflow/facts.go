@@ -46,15 +46,22 @@ type Want struct {
 	Base []CheckpointKey
 	// Latest asks, for these namespaces, for the newest checkpoint as a base.
 	Latest []string
-	// Newest asks which checkpoint is the newest of these namespaces: one that
-	// is newer still is not there, and need not be looked for.
+	// Newest asks which checkpoint is the newest of these namespaces, or has the
+	// newest writes: one that is newer still is not there, and has none, and need
+	// not be looked for.
 	Newest []string
+	// Versions asks for the versions in the headers of these checkpoints.
+	Versions []CheckpointKey
 	// Writes of these checkpoints.
 	Writes []CheckpointKey
 	// Blobs asks which of these bytes the stream has.
 	Blobs []value.Address
 	// Deliveries asks for these, owed or ended.
 	Deliveries []uuid.UUID
+	// Tree asks for everything that has checkpoints or writes, Runs for the checkpoints
+	// of these runs of a graph. A command that asks for either is the first of its batch.
+	Tree bool
+	Runs []string
 }
 
 // Facts is what was looked up. Within a batch it is part of the state: Apply
@@ -63,16 +70,28 @@ type Facts struct {
 	Checkpoints map[CheckpointKey]Checkpoint
 	// Latest is the newest checkpoint of a namespace, by id, among Checkpoints.
 	Latest map[string]CheckpointKey
-	// Newest is the id of the newest checkpoint that there is, nil for none, of
-	// the namespaces that were asked for.
+	// Newest is the id of the newest checkpoint that there is, or that has writes,
+	// nil for none, of the namespaces that were asked for.
 	Newest map[string]uuid.UUID
+	// Versions are those in the headers of checkpoints.
+	Versions map[CheckpointKey]Versions
+	// Elsewhere is what was looked for among all checkpoints of a namespace.
+	Elsewhere map[ChannelAt]FoundAt
 	// Values are the manifests of channel values by id.
 	Values map[value.Address]value.Manifest
 	Writes map[WriteKey]value.Value
-	Blobs  map[value.Address]bool
+	// Settled are the checkpoints whose writes are all among Writes.
+	Settled map[CheckpointKey]bool
+	Blobs   map[value.Address]bool
 	// Deliveries are as they stood when they were looked up; one that was
 	// touched since counts as owed.
 	Deliveries map[uuid.UUID]Delivery
+	// Tree is nil unless it was asked for, and OfRuns empty.
+	Tree   *Tree
+	OfRuns map[CheckpointKey]bool
+	// Forked says that bytes of the values may stand in another stream: this one is a
+	// fork. A commit can then not name what a base names.
+	Forked bool
 }
 
 // NewFacts is a Facts without any.
@@ -80,7 +99,8 @@ func NewFacts() *Facts {
 	return &Facts{
 		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{}, Newest: map[string]uuid.UUID{},
 		Values: map[value.Address]value.Manifest{}, Writes: map[WriteKey]value.Value{}, Blobs: map[value.Address]bool{},
-		Deliveries: map[uuid.UUID]Delivery{},
+		Deliveries: map[uuid.UUID]Delivery{}, Versions: map[CheckpointKey]Versions{}, Elsewhere: map[ChannelAt]FoundAt{},
+		Settled: map[CheckpointKey]bool{}, OfRuns: map[CheckpointKey]bool{},
 	}
 }
 
@@ -90,9 +110,8 @@ type Fetch func(value.Address) ([]byte, error)
 // Stored is what one checkpointed event adds.
 type Stored struct {
 	Checkpoint Checkpoint
-	// Values are the manifests of the channels that changed, Encoded their JSON.
-	Values  map[value.Address]value.Manifest
-	Encoded map[value.Address][]byte
+	// Values are the manifests of the channels that changed.
+	Values map[value.Address]value.Manifest
 }
 
 // Store resolves a checkpointed event against the facts: the parent's channels
@@ -100,7 +119,7 @@ type Stored struct {
 // and the bases to be among the facts and changes nothing.
 func (f *Facts) Store(e Checkpointed, fetch Fetch) (Stored, error) {
 	out := Stored{
-		Values: map[value.Address]value.Manifest{}, Encoded: map[value.Address][]byte{},
+		Values: map[value.Address]value.Manifest{},
 		Checkpoint: Checkpoint{
 			Key: CheckpointKey{e.NS, e.ThreadTS}, Parent: clone(e.ParentTS), Header: e.Header, Metadata: e.Metadata,
 			Channels: map[string]value.Address{}, Thread: e.CurrentThread, Missing: e.ParentMissing,
@@ -124,8 +143,8 @@ func (f *Facts) Store(e Checkpointed, fetch Fetch) (Stored, error) {
 		if err != nil {
 			return Stored{}, fmt.Errorf("channel %q of checkpoint %s: %w", c.Channel, e.ThreadTS, err)
 		}
-		id, encoded := m.Canonical()
-		out.Checkpoint.Channels[c.Channel], out.Values[id], out.Encoded[id] = id, m, encoded
+		id := m.ID()
+		out.Checkpoint.Channels[c.Channel], out.Values[id] = id, m
 	}
 	return out, nil
 }
@@ -150,8 +169,23 @@ func (f *Facts) Add(s Stored) {
 	if latest, ok := f.Latest[key.NS]; !ok || after(key.TS, latest.TS) {
 		f.Latest[key.NS] = key
 	}
-	if newest, known := f.Newest[key.NS]; known && after(key.TS, newest) {
+	f.reach(key)
+}
+
+// reach says that there is a checkpoint, or writes of one. One that is newer than
+// all that there were had no writes before.
+func (f *Facts) reach(key CheckpointKey) {
+	if f.absent(key) {
 		f.Newest[key.NS] = key.TS
+		f.Settled[key] = true
+	}
+}
+
+// Learn is what a command says beyond its events.
+func (f *Facts) Learn(o Outcome) {
+	maps.Copy(f.Versions, o.Versions)
+	for _, b := range o.Blobs {
+		f.Blobs[b.Address] = true
 	}
 }
 
@@ -175,10 +209,21 @@ func (f *Facts) Holds(w Want) bool {
 			return false
 		}
 	}
-	return len(w.Writes)+len(w.Deliveries) == 0
+	for _, key := range w.Versions {
+		_, there := f.Checkpoints[key]
+		if _, known := f.Versions[key]; there && !known {
+			return false
+		}
+	}
+	for _, key := range w.Writes {
+		if !f.Settled[key] && !f.absent(key) {
+			return false
+		}
+	}
+	return len(w.Deliveries) == 0 && !w.Tree && len(w.Runs) == 0
 }
 
-// absent says that there is no such checkpoint.
+// absent says that there is no such checkpoint, and no write of it.
 func (f *Facts) absent(key CheckpointKey) bool {
 	newest, known := f.Newest[key.NS]
 	return known && after(key.TS, newest)
@@ -200,6 +245,7 @@ const keptNamespaces = 4
 // namespace with its values; nothing of a workflow with many namespaces.
 func (f *Facts) Trim() *Facts {
 	out := NewFacts()
+	out.Forked = f.Forked
 	if len(f.Latest) > keptNamespaces {
 		return out
 	}
@@ -217,15 +263,41 @@ func (f *Facts) Trim() *Facts {
 				out.Values[id] = m
 			}
 		}
+		if versions, known := f.Versions[key]; known {
+			out.Versions[key] = versions
+		}
 	}
+	f.trimWrites(out)
 	return out
+}
+
+// trimWrites keeps the writes of the checkpoints that are kept, where all of them are
+// known.
+func (f *Facts) trimWrites(out *Facts) {
+	for key := range out.Checkpoints {
+		if f.Settled[key] {
+			out.Settled[key] = true
+		}
+	}
+	for key, v := range f.Writes {
+		if out.Settled[key.Checkpoint] {
+			out.Writes[key] = v
+		}
+	}
 }
 
 // Merge adds facts of the same stream at the same commit.
 func (f *Facts) Merge(o *Facts) {
-	maps.Copy(f.Checkpoints, o.Checkpoints)
+	for key, c := range o.Checkpoints {
+		if have, there := f.Checkpoints[key]; !there || have.Number == 0 {
+			f.Checkpoints[key] = c // one that was looked up knows its number as well
+		}
+	}
 	maps.Copy(f.Values, o.Values)
 	maps.Copy(f.Newest, o.Newest)
+	maps.Copy(f.Versions, o.Versions)
+	maps.Copy(f.Settled, o.Settled)
+	maps.Copy(f.Writes, o.Writes)
 	for ns, key := range o.Latest {
 		if latest, ok := f.Latest[ns]; !ok || after(key.TS, latest.TS) {
 			f.Latest[ns] = key
@@ -244,6 +316,12 @@ func (f *Facts) Weight() int {
 	for _, m := range f.Values {
 		n += each + m.Weight()
 	}
+	for _, v := range f.Versions {
+		n += v.weight()
+	}
+	for _, v := range f.Writes {
+		n += each + v.Weight()
+	}
 	return n
 }
 
@@ -260,10 +338,22 @@ func (f *Facts) Apply(e Event, fetch Fetch) error {
 			return err
 		}
 		f.Add(s)
+	case Forked:
+		_, err := f.AddForked(e, fetch)
+		return err
 	case WritesRecorded:
 		for _, w := range e.Writes {
 			f.Writes[WriteKey{CheckpointKey{e.NS, e.ThreadTS}, w.Task, w.Idx}] = w.Value
 		}
+		f.reach(CheckpointKey{e.NS, e.ThreadTS})
+	case ThreadDeleted:
+		f.forget()
+	case ThreadPruned:
+		gone, err := e.Gone(fetch)
+		if err != nil {
+			return err
+		}
+		f.prune(gone)
 	default:
 		// Everything else is State, but for what was looked up of deliveries.
 		if id, ok := DeliveryOf(e); ok {

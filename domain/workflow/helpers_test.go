@@ -125,9 +125,7 @@ func (s *story) when(c workflow.Command) *story {
 		s.apply(e)
 		s.replay(before, e)
 	}
-	for _, b := range s.out.Blobs {
-		s.facts.Blobs[b.Address] = true
-	}
+	s.facts.Learn(s.out)
 	return s
 }
 

@@ -57,6 +57,9 @@ func deliveryDelays() []time.Duration {
 // Intents lists what the workflow owes. It derives from the state alone: no
 // clock, no table of its own.
 func (s State) Intents() []Intent {
+	if s.Importing() {
+		return nil // it is owed elsewhere
+	}
 	var out []Intent
 	if run := s.ActiveRun(); run != nil {
 		out = append(out, run.intents()...)

@@ -129,8 +129,8 @@ func (s State) queued() []Mail {
 	return slices.DeleteFunc(slices.Clone(s.Mail), func(m Mail) bool { return m.Status != MailIsQueued })
 }
 
-// NumberMail gives the item that an event left its number.
-func (s State) NumberMail(id uuid.UUID, number int64) State {
+// numberMail gives the item that an event left its number.
+func (s State) numberMail(id uuid.UUID, number int64) State {
 	s.Mail = slices.Clone(s.Mail)
 	for i := range s.Mail {
 		if s.Mail[i].ID == id {

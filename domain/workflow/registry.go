@@ -46,6 +46,17 @@ func Events() []EventRow {
 		{Type: "workflow.redelivery_requested", V: 1, Decode: decode[RedeliveryRequested]},
 		{Type: "workflow.mail_queued", V: 1, Decode: decode[MailQueued]},
 		{Type: "workflow.mail_marked", V: 1, Decode: decode[MailMarked]},
+		{Type: "workflow.thread_opened", V: 1, Decode: decode[ThreadOpened]},
+		{Type: "workflow.thread_deleted", V: 1, Decode: decode[ThreadDeleted]},
+		{Type: "workflow.thread_taken", V: 1, Decode: decode[ThreadTaken]},
+		{Type: "workflow.thread_pruned", V: 1, Decode: decode[ThreadPruned]},
+		{Type: "workflow.retention_set", V: 1, Decode: decode[RetentionSet]},
+		{Type: "workflow.pinned", V: 1, Decode: decode[Pinned]},
+		{Type: "workflow.forked", V: 1, Decode: decode[Forked]},
+		{Type: "workflow.branched", V: 1, Decode: decode[Branched]},
+		{Type: "workflow.import_begun", V: 1, Decode: decode[ImportBegun]},
+		{Type: "workflow.imported", V: 1, Decode: decode[Imported]},
+		{Type: "workflow.import_ended", V: 1, Decode: decode[ImportEnded]},
 	}
 }
 
@@ -77,6 +88,18 @@ func Commands() []CommandRow {
 		{Type: "workflow.redeliver", V: 1, New: func() Command { return &Redeliver{} }},
 		{Type: "workflow.queue_mail", V: 1, New: func() Command { return &QueueMail{} }},
 		{Type: "workflow.mark_mail", V: 1, New: func() Command { return &MarkMail{} }},
+		{Type: "workflow.put_checkpoint", V: 1, New: func() Command { return &PutCheckpoint{} }},
+		{Type: "workflow.put_writes", V: 1, New: func() Command { return &PutWrites{} }},
+		{Type: "workflow.delete_thread", V: 1, New: func() Command { return &DeleteThread{} }},
+		{Type: "workflow.prune_thread", V: 1, New: func() Command { return &PruneThread{} }},
+		{Type: "workflow.delete_runs", V: 1, New: func() Command { return &DeleteRuns{} }},
+		{Type: "workflow.set_retention", V: 1, New: func() Command { return &SetRetention{} }},
+		{Type: "workflow.expire_thread", V: 1, New: func() Command { return &ExpireThread{} }},
+		{Type: "workflow.pin_checkpoint", V: 1, New: func() Command { return &PinCheckpoint{} }},
+		{Type: "workflow.fork", V: 1, New: func() Command { return &Fork{} }},
+		{Type: "workflow.branch", V: 1, New: func() Command { return &Branch{} }},
+		{Type: "workflow.import_commit", V: 1, New: func() Command { return &ImportCommit{} }},
+		{Type: "workflow.end_import", V: 1, New: func() Command { return &EndImport{} }},
 	}
 }
 
@@ -103,6 +126,17 @@ func (DeliveryAnswered) EventType() string      { return "workflow.delivery_answ
 func (RedeliveryRequested) EventType() string   { return "workflow.redelivery_requested" }
 func (MailQueued) EventType() string            { return "workflow.mail_queued" }
 func (MailMarked) EventType() string            { return "workflow.mail_marked" }
+func (ThreadOpened) EventType() string          { return "workflow.thread_opened" }
+func (ThreadDeleted) EventType() string         { return "workflow.thread_deleted" }
+func (ThreadTaken) EventType() string           { return "workflow.thread_taken" }
+func (ThreadPruned) EventType() string          { return "workflow.thread_pruned" }
+func (RetentionSet) EventType() string          { return "workflow.retention_set" }
+func (Pinned) EventType() string                { return "workflow.pinned" }
+func (Forked) EventType() string                { return "workflow.forked" }
+func (Branched) EventType() string              { return "workflow.branched" }
+func (ImportBegun) EventType() string           { return "workflow.import_begun" }
+func (Imported) EventType() string              { return "workflow.imported" }
+func (ImportEnded) EventType() string           { return "workflow.import_ended" }
 
 // Values lists what the event carries.
 func (e Created) Values() []value.Value {
@@ -142,6 +176,19 @@ func (DeliveryAnswered) Values() []value.Value        { return nil }
 func (e RedeliveryRequested) Values() []value.Value   { return []value.Value{e.Message} }
 func (e MailQueued) Values() []value.Value            { return optional(e.Text) }
 func (MailMarked) Values() []value.Value              { return nil }
+func (ThreadOpened) Values() []value.Value            { return nil }
+func (ThreadDeleted) Values() []value.Value           { return nil }
+func (ThreadTaken) Values() []value.Value             { return nil }
+func (e ThreadPruned) Values() []value.Value          { return optional(e.Kept, e.Removed) }
+func (RetentionSet) Values() []value.Value            { return nil }
+func (Pinned) Values() []value.Value                  { return nil }
+func (Branched) Values() []value.Value                { return nil }
+func (ImportBegun) Values() []value.Value             { return nil }
+func (Imported) Values() []value.Value                { return nil }
+func (ImportEnded) Values() []value.Value             { return nil }
+
+// Values are none: the bytes of what a fork begins with stand in other streams.
+func (Forked) Values() []value.Value { return nil }
 
 func optional(values ...*value.Value) []value.Value {
 	var out []value.Value
@@ -175,3 +222,14 @@ func (DeliveryAnswered) event()      {}
 func (RedeliveryRequested) event()   {}
 func (MailQueued) event()            {}
 func (MailMarked) event()            {}
+func (ThreadOpened) event()          {}
+func (ThreadDeleted) event()         {}
+func (ThreadTaken) event()           {}
+func (ThreadPruned) event()          {}
+func (RetentionSet) event()          {}
+func (Pinned) event()                {}
+func (Forked) event()                {}
+func (Branched) event()              {}
+func (ImportBegun) event()           {}
+func (Imported) event()              {}
+func (ImportEnded) event()           {}

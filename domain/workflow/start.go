@@ -52,6 +52,9 @@ type Start struct {
 // CommandType names the command.
 func (*Start) CommandType() string { return "workflow.start" }
 
+// Size is how many bytes the request brings.
+func (c *Start) Size() int { return len(c.Goal) + len(c.CallbackContext) + len(c.AdditionalContext) }
+
 // Decide creates the workflow once.
 func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if s.Exists() {

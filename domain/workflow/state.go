@@ -21,6 +21,8 @@ type State struct {
 	// Epoch numbers the latest run; 0 before the first.
 	Epoch int  `json:"epoch"`
 	Run   *Run `json:"run,omitempty"`
+	// Events counts all events there were.
+	Events int `json:"events"`
 	// Checkpoints counts checkpointed events.
 	Checkpoints int    `json:"checkpoints"`
 	Model       string `json:"model,omitempty"`
@@ -33,6 +35,17 @@ type State struct {
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	// Mail is the mailbox of the agent, oldest first.
 	Mail []Mail `json:"mail,omitempty"`
+	// Thread is set for one that was begun or deleted as a thread.
+	Thread *Thread `json:"thread,omitempty"`
+	// Pruned is the number of the latest event that removed something of what there
+	// was. The fold sets it: it comes from the position.
+	Pruned int64 `json:"pruned,omitempty"`
+	// Origin is set for a fork; Lineage are the workflows whose streams have the
+	// bytes that it began with.
+	Origin  *Origin     `json:"origin,omitempty"`
+	Lineage []uuid.UUID `json:"lineage,omitempty"`
+	// Import is set for a workflow that comes from another log.
+	Import *Import `json:"import,omitempty"`
 }
 
 // Exists says whether the workflow was created.
@@ -130,4 +143,25 @@ func (s State) Delivery(id uuid.UUID) (Delivery, bool) {
 		}
 	}
 	return Delivery{}, false
+}
+
+// Values lists what the state keeps, so that their bytes stay as long as it does.
+func (s State) Values() []value.Value {
+	var out []value.Value
+	if s.Created != nil {
+		out = s.Created.Values()
+	}
+	if s.Run != nil {
+		out = append(out, optional(s.Run.Input)...)
+		if s.Run.Result != nil {
+			out = append(out, optional(s.Run.Result.Log)...)
+		}
+	}
+	for _, d := range s.Deliveries {
+		out = append(out, d.Message)
+	}
+	for _, m := range s.Mail {
+		out = append(out, optional(m.Text)...)
+	}
+	return out
 }

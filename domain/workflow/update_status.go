@@ -12,6 +12,9 @@ type UpdateStatus struct {
 
 	Event  StatusEvent `json:"status_event"`
 	Reason string      `json:"reason,omitempty"`
+	// Run asks for a run that goes on from the last checkpoint, with resume or
+	// retry.
+	Run bool `json:"start_workflow,omitempty"`
 	// OnlyRun limits the transition to the time that run is the latest: what
 	// follows from the end of a run must not touch the one after it.
 	OnlyRun *uuid.UUID `json:"only_run,omitempty"`
@@ -38,14 +41,45 @@ func (c *UpdateStatus) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 		return Outcome{}, err
 	}
 	to, changed, err := Transition(s.Status, c.Event)
-	if err != nil || !changed {
+	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Events: []Event{StatusChanged{Event: c.Event, From: s.Status, To: to, Reason: c.Reason}}}
+	var out Outcome
+	if changed {
+		out.Events = append(out.Events, StatusChanged{Event: c.Event, From: s.Status, To: to, Reason: c.Reason})
+	}
+	if c.Run {
+		return c.restart(out, s, env)
+	}
+	if !changed {
+		return alreadySo()
+	}
 	if run := s.ActiveRun(); c.Event == EventStop && run != nil && run.Stop == nil {
 		out.Events = append(out.Events, stopRun(*run, c.Reason))
 	}
 	return out, nil
+}
+
+// restart asks for a run, unless one is there to go on.
+func (c *UpdateStatus) restart(out Outcome, s State, env Env) (Outcome, error) {
+	kind, ok := map[StatusEvent]RunKind{EventResume: RunResume, EventRetry: RunRetry}[c.Event]
+	switch run := s.ActiveRun(); {
+	case !ok:
+		return Outcome{}, domain.InvalidField("start_workflow", "start_workflow goes with resume or retry", "leave it out")
+	case s.Created.Engine == EngineNone:
+		return Outcome{}, runsElsewhere()
+	case run != nil && s.Status.Terminal():
+		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the run before has not ended yet", Fix: "try again when it has; the workflow shows it"}
+	case run != nil:
+		return out, nil
+	}
+	out.Events = append(out.Events, requestRun(s, s.Created.Engine, kind, c.Reason, env))
+	return out, nil
+}
+
+// runsElsewhere refuses a run of what no engine here runs.
+func runsElsewhere() error {
+	return domain.InvalidField("start_workflow", "this workflow runs elsewhere: no engine here starts it", "go on with it where it runs, or fork it with start_workflow")
 }
 
 func stopRun(run Run, reason string) Event {

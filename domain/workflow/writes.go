@@ -38,6 +38,15 @@ type RecordWrites struct {
 // CommandType names the command.
 func (*RecordWrites) CommandType() string { return "workflow.record_writes" }
 
+// Size is how many bytes the request brings.
+func (c *RecordWrites) Size() int {
+	n := 0
+	for _, w := range c.Writes {
+		n += len(w.Data)
+	}
+	return n
+}
+
 // Want asks for the writes that are there.
 func (c *RecordWrites) Want(State, Env) Want {
 	return Want{Writes: []CheckpointKey{{c.NS, c.ThreadTS}}}
@@ -52,24 +61,51 @@ func (c *RecordWrites) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	if err := c.validate(); err != nil {
 		return Outcome{}, err
 	}
+	batch := writes{key: CheckpointKey{c.NS, c.ThreadTS}, field: "checkpoint_writes"}
+	for _, w := range c.Writes {
+		batch.list = append(batch.list, pendingWrite{w.Task, w.Idx, w.TaskPath, w.Channel, writeType(w.Type), []byte(w.Data), w.Idx < 0})
+	}
+	return batch.decide(f, env)
+}
+
+// writes are pending writes of one checkpoint, whichever command brings them.
+type writes struct {
+	key  CheckpointKey
+	list []pendingWrite
+	// field names them in a refusal.
+	field string
+}
+
+type pendingWrite struct {
+	task          string
+	idx           int
+	path, channel string
+	typ           string
+	raw           []byte
+	// lastWins says that it replaces the one that is there.
+	lastWins bool
+}
+
+// decide records those that are new.
+func (c writes) decide(f *Facts, env Env) (Outcome, error) {
 	var out Outcome
-	e := WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Epoch: epochOf(env.Principal)}
+	e := WritesRecorded{ThreadTS: c.key.TS, NS: c.key.NS, Epoch: epochOf(env.Principal)}
 	raws := map[WriteKey][]byte{}
 	for _, w := range c.winners() {
-		key, raw := w.at(c), []byte(w.Data)
+		key := WriteKey{c.key, w.task, w.idx}
 		there, has := f.Writes[key]
-		v, blobs := wholeOrApart(writeType(w.Type), raw, false)
-		if has && (w.Idx >= 0 || isValue(there, writeType(w.Type), raw)) {
+		if has && (!w.lastWins || isValue(there, w.typ, w.raw)) {
 			continue
 		}
-		raws[key] = raw
-		e.Writes = append(e.Writes, Write{Task: w.Task, Idx: w.Idx, TaskPath: w.TaskPath, Channel: w.Channel, Value: v})
-		out.Blobs = append(out.Blobs, blobs...)
+		v, blobs := wholeOrApart(w.typ, w.raw, false)
+		raws[key] = w.raw
+		e.Writes = append(e.Writes, Write{Task: w.task, Idx: w.idx, TaskPath: w.path, Channel: w.channel, Value: v})
+		out.bring(f, blobs)
 	}
 	if len(e.Writes) == 0 {
 		return alreadySo()
 	}
-	if err := e.shrink(&out, raws); err != nil {
+	if err := e.shrink(f, &out, raws, c.field); err != nil {
 		return Outcome{}, err
 	}
 	out.Events = []Event{e}
@@ -77,31 +113,42 @@ func (c *RecordWrites) Decide(s State, f *Facts, env Env) (Outcome, error) {
 }
 
 // winners leaves one write of each key, in the order of the request.
-func (c *RecordWrites) winners() []NewWrite {
-	var out []NewWrite
+func (c writes) winners() []pendingWrite {
+	var out []pendingWrite
 	taken := map[WriteKey]int{}
-	for _, w := range c.Writes {
-		i, has := taken[w.at(c)]
+	for _, w := range c.list {
+		key := WriteKey{c.key, w.task, w.idx}
+		i, has := taken[key]
 		switch {
 		case !has:
-			taken[w.at(c)] = len(out)
+			taken[key] = len(out)
 			out = append(out, w)
-		case w.Idx < 0:
+		case w.lastWins:
 			out[i] = w
 		}
 	}
 	return out
 }
 
-func (w NewWrite) at(c *RecordWrites) WriteKey {
-	return WriteKey{CheckpointKey{c.NS, c.ThreadTS}, w.Task, w.Idx}
+// bring adds bytes to those of the commit, save what the stream has.
+func (o *Outcome) bring(f *Facts, blobs []value.Blob) {
+	for _, b := range blobs {
+		if !f.Blobs[b.Address] {
+			o.Blobs = append(o.Blobs, b)
+		}
+	}
 }
 
-// wholeOrApart describes raw as it is cut, or, to take less of the commit, as
-// one blob.
+// wholeOrApart describes raw as it is cut, or, to take less of the commit, by as
+// few blobs as hold it.
 func wholeOrApart(typ string, raw []byte, apart bool) (value.Value, []value.Blob) {
-	if !apart || len(raw) == 0 {
+	switch {
+	case !apart || len(raw) == 0:
 		m, blobs := value.Build(typ, raw)
+		return value.Diff(m, nil), blobs
+	case len(raw) > value.MaxPiece:
+		m, blobs := value.Build("", raw)
+		m.Type = typ
 		return value.Diff(m, nil), blobs
 	}
 	b := value.Blob{Address: value.AddressOf(raw), Bytes: raw}
@@ -122,7 +169,7 @@ func isValue(there value.Value, typ string, raw []byte) bool {
 
 // shrink describes the largest writes as one blob each until the event fits its
 // commit.
-func (e *WritesRecorded) shrink(out *Outcome, raws map[WriteKey][]byte) error {
+func (e *WritesRecorded) shrink(f *Facts, out *Outcome, raws map[WriteKey][]byte, field string) error {
 	size := len(e.AppendJSON(nil))
 	for _, i := range largestFirst(len(e.Writes), func(i int) int { return e.Writes[i].Value.EncodedSize() }) {
 		if size <= describeMost {
@@ -132,10 +179,10 @@ func (e *WritesRecorded) shrink(out *Outcome, raws map[WriteKey][]byte) error {
 		v, blobs := wholeOrApart(w.Value.Type, raws[WriteKey{CheckpointKey{e.NS, e.ThreadTS}, w.Task, w.Idx}], true)
 		if saved := w.Value.EncodedSize() - v.EncodedSize(); saved > 0 {
 			w.Value, size = v, size-saved
-			out.Blobs = append(out.Blobs, blobs...)
+			out.bring(f, blobs)
 		}
 	}
-	return domain.CheckSize("checkpoint_writes", size, eventMost)
+	return domain.CheckSize(field, size, eventMost)
 }
 
 func writeType(t string) string {
