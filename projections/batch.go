@@ -7,6 +7,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // Verdict is what admission said of one commit.
@@ -205,7 +206,9 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 	}
 	b.advance(e, &out.rows)
 	out.accepted = append(out.accepted, Accepted{e.parsed.Record.Position, e.parsed.Commit})
+	removed := len(out.rows.removed)
 	b.foldTraced(ctx, e, &out.rows)
+	b.forgetBytes(out.rows.removed[removed:], known)
 	out.verdicts[len(out.verdicts)-1].Stopped = e.stream.stopped
 	return b.broken
 }
@@ -219,6 +222,16 @@ func (b *builder) keepBytes(p journal.Parsed, known map[manifestKey]bool, r *row
 		b.carried[manifestKey{key, blob.Address}] = blob.Bytes
 		codec, data := b.set.codec.packBlob(blob.Bytes)
 		r.blobs = append(r.blobs, blobRow{stream: key, address: blob.Address[:], codec: codec, data: data})
+	}
+}
+
+// forgetBytes says of bytes that were removed that they are not there any more.
+func (b *builder) forgetBytes(removed []removal, known map[manifestKey]bool) {
+	for _, gone := range removed {
+		for _, a := range gone.blobs {
+			delete(known, manifestKey{gone.stream, a})
+			delete(b.carried, manifestKey{gone.stream, a})
+		}
 	}
 }
 
@@ -238,7 +251,8 @@ func (b *builder) advance(e *entry, r *rows) {
 	r.commits = append(r.commits, commitRow{
 		partition: b.partition, offset: s.offset, stream: s.key, hash: p.Hash[:], commandID: p.Commit.Command.ID,
 		commandHash: commandHash, time: p.Commit.Time, events: int32(len(p.Commit.Events)), //nolint:gosec // at most MaxItems
-		record: b.set.codec.PackCommit(p.Record.Value),
+		record:     b.set.codec.PackCommit(p.Record.Value),
+		deliveries: b.fold.carries.deliveries(p.Commit), messages: b.fold.carries.messages(p.Commit),
 	})
 }
 
@@ -247,7 +261,7 @@ func (b *builder) advance(e *entry, r *rows) {
 // folded, except what ends its run, so that a stop still works.
 func (b *builder) foldOrStop(ctx context.Context, e *entry, r *rows) {
 	s := e.stream
-	if s.stopped && !endsRun(e.parsed.Commit.Command.Type) {
+	if s.stopped && !EndsRun(e.parsed.Commit) {
 		return
 	}
 	err := b.tryFold(ctx, e, r)
@@ -257,8 +271,10 @@ func (b *builder) foldOrStop(ctx context.Context, e *entry, r *rows) {
 	}
 }
 
-func endsRun(command string) bool {
-	switch command {
+// EndsRun says whether a commit counts although its stream is stopped, where it can be
+// folded: it ends a run.
+func EndsRun(c journal.Commit) bool {
+	switch c.Command.Type {
 	case "workflow.update_status", "workflow.attempt_stop", "workflow.finish_workload":
 		return true
 	}
@@ -285,10 +301,12 @@ func (b *builder) tryFold(ctx context.Context, e *entry, r *rows) (err error) {
 		if err != nil {
 			b.broken = err
 		} else if !there {
-			err = fmt.Errorf("the stream has no bytes %s", a)
+			err = fmt.Errorf("%w: %s", errRemoved, a)
 		}
 		return bytes, err
 	}
+	e.decoded.holdings = func() (*holdings, error) { return b.holdings(ctx, e.stream.key, r) }
+	e.decoded.pinned = func(p workflow.Pinned) (pinRow, error) { return b.pinned(ctx, e.stream.key, p, r) }
 	return b.fold.fold(e.stream, e.decoded, r)
 }
 

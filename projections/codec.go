@@ -11,12 +11,16 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// dictionary is what commits have in common: one of each kind, as they stand in
-// the log. Rows are written over it, so it never changes; a better one comes
-// beside it, under a mark of its own.
-//
-//go:embed commits.dict
-var dictionary []byte
+// The dictionaries are what commits have in common: one of each kind, as they stand
+// in the log. Rows are written over them, so they never change; a better one comes
+// beside them, under a mark of its own. The second knows LangGraph's threads, and is
+// used over folded text (foldHex).
+var (
+	//go:embed commits.dict
+	dictionary1 []byte
+	//go:embed commits2.dict
+	dictionary2 []byte
+)
 
 // How the data of a blob is stored.
 const (
@@ -24,10 +28,11 @@ const (
 	codecZstd = 1
 	// compressAbove is the size from which compression is tried.
 	compressAbove = 128
-	// markDictionary leads a commit that is S2 over the dictionary; every other
-	// one is a zstd frame, which begins otherwise.
-	markDictionary = 2
-	// dictionaryBelow is the size up to which the dictionary helps.
+	// These marks lead a commit that is S2 over a dictionary; every other one is a
+	// zstd frame, which begins otherwise.
+	markDictionary1 = 2
+	markDictionary2 = 3
+	// dictionaryBelow is the size up to which a dictionary helps.
 	dictionaryBelow = 8 << 10
 )
 
@@ -36,14 +41,16 @@ var errEmpty = errors.New("decompress: there is nothing")
 // Codec compresses what Postgres keeps and reads it back. Its methods are safe
 // for concurrent use.
 type Codec struct {
-	enc  *zstd.Encoder
-	dec  *zstd.Decoder
-	dict *s2.Dict
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+	// dicts are by mark.
+	dicts map[byte]*s2.Dict
 }
 
 // NewCodec makes a Codec.
 func NewCodec() (*Codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	// Random text has no matches, but an alphabet: without entropy coding of literals it would stay as it is.
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		return nil, fmt.Errorf("make zstd encoder: %w", err)
 	}
@@ -51,7 +58,13 @@ func NewCodec() (*Codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make zstd decoder: %w", err)
 	}
-	return &Codec{enc: enc, dec: dec, dict: s2.MakeDict(dictionary, nil)}, nil
+	folded, ok := foldHex(dictionary2)
+	if !ok {
+		return nil, errors.New("the dictionary is not text")
+	}
+	return &Codec{enc: enc, dec: dec, dicts: map[byte]*s2.Dict{
+		markDictionary1: s2.MakeDict(dictionary1, nil), markDictionary2: s2.MakeDict(folded, nil),
+	}}, nil
 }
 
 // PackCommit compresses the value of a commit's record. Commits are small and
@@ -61,9 +74,14 @@ func (c *Codec) PackCommit(b []byte) []byte {
 	if len(b) >= dictionaryBelow {
 		return c.enc.EncodeAll(b, nil)
 	}
-	out := make([]byte, 1+s2.MaxEncodedLen(len(b)))
-	out[0] = markDictionary
-	return out[:1+len(c.dict.Encode(out[1:], b))]
+	mark := byte(markDictionary2)
+	folded, ok := foldHex(b)
+	if !ok {
+		mark, folded = markDictionary1, b
+	}
+	out := make([]byte, 1+s2.MaxEncodedLen(len(folded)))
+	out[0] = mark
+	return out[:1+len(c.dicts[mark].Encode(out[1:], folded))]
 }
 
 // UnpackCommit reads what PackCommit wrote.
@@ -71,16 +89,20 @@ func (c *Codec) UnpackCommit(b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, errEmpty
 	}
-	if b[0] != markDictionary {
+	dict, ok := c.dicts[b[0]]
+	if !ok {
 		return c.unzstd(b)
 	}
 	// The length stands in front, and room is made for it before anything is read.
 	if n, err := s2.DecodedLen(b[1:]); err != nil || n >= dictionaryBelow {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: they say that they become %d: %w", len(b), n, cmp.Or(err, s2.ErrTooLarge))
 	}
-	out, err := c.dict.Decode(nil, b[1:])
+	out, err := dict.Decode(nil, b[1:])
 	if err != nil {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: %w", len(b), err)
+	}
+	if b[0] == markDictionary2 {
+		out = unfoldHex(out)
 	}
 	return out, nil
 }

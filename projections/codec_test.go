@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
 
@@ -26,7 +27,7 @@ func newCodec(tb testing.TB) *projections.Codec {
 func TestCommitsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
-	dictionary, err := os.ReadFile("commits.dict")
+	dictionary, err := os.ReadFile("commits2.dict")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,22 +55,42 @@ func TestCommitsOfZstdAreRead(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%q, %v", got, err)
 	}
-	for _, broken := range [][]byte{nil, {2}, {2, 0xff, 0xff}, {0x28}} {
+	for _, broken := range [][]byte{nil, {2}, {2, 0xff, 0xff}, {3}, {3, 0xff, 0xff}, {0x28}} {
 		if _, err := newCodec(t).UnpackCommit(broken); err == nil {
 			t.Errorf("%x was read", broken)
 		}
 	}
 }
 
-// TestTheDictionaryStays: rows in databases stand on its bytes.
-func TestTheDictionaryStays(t *testing.T) {
+// TestTheDictionariesStay: rows in databases stand on their bytes.
+func TestTheDictionariesStay(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"commits.dict":  "c76895c472fbde95bdfa325c82fa86c2444d50ac44766a10f4909e8cd04c54b3",
+		"commits2.dict": "0d2d78de204d6e9858b50c79d14a6c178a97581e5c919fa277468008aee76b99",
+	} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
+			t.Errorf("%s has the hash %x, want %s: put a new dictionary beside it", name, sum, want)
+		}
+	}
+}
+
+// TestCommitsOverTheFirstDictionaryAreRead: databases hold rows that were written
+// before there was a second.
+func TestCommitsOverTheFirstDictionaryAreRead(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("commits.dict")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "c76895c472fbde95bdfa325c82fa86c2444d50ac44766a10f4909e8cd04c54b3"
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
-		t.Errorf("commits.dict has the hash %x, want %s: put a new dictionary beside it", sum, want)
+	want := b[:1000]
+	out := make([]byte, s2.MaxEncodedLen(len(want)))
+	packed := append([]byte{2}, s2.MakeDict(b, nil).Encode(out, want)...)
+	if got, err := newCodec(t).UnpackCommit(packed); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -21,10 +21,11 @@ type folder struct {
 	partitions    int32
 	workflows     workflow.Decoder
 	conversations conversation.Decoder
+	carries       carries
 }
 
 func newFolder(partitions int32) *folder {
-	return &folder{partitions: partitions, workflows: workflow.NewDecoder(), conversations: conversation.NewDecoder()}
+	return &folder{partitions: partitions, workflows: workflow.NewDecoder(), conversations: conversation.NewDecoder(), carries: newCarries()}
 }
 
 // decoded is a commit with its events read.
@@ -35,6 +36,10 @@ type decoded struct {
 	conversation  []conversation.Event
 	blobs         map[value.Address][]byte
 	readFromStore workflow.Fetch
+	// holdings reads all rows of the stream as they are before the commit.
+	holdings func() (*holdings, error)
+	// pinned reads what a checkpoint stands on, as it is before the commit.
+	pinned func(workflow.Pinned) (pinRow, error)
 }
 
 // decode reads the events of a commit. Its error is kept with the commit: it
@@ -124,11 +129,11 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 	var later []func(*rows)
 	for i, event := range d.workflow {
 		recorded := workflow.Recorded{Event: event, Time: d.commit.Time, Principal: d.commit.Principal}
-		next, err := workflow.Apply(state, recorded)
+		number := d.position.ItemNumber(f.partitions, i)
+		next, err := workflow.ApplyNumbered(state, recorded, number)
 		if err != nil {
 			return err
 		}
-		number := d.position.ItemNumber(f.partitions, i)
 		switch e := event.(type) {
 		case workflow.Checkpointed:
 			st, err := s.facts.Store(e, d.fetch)
@@ -137,19 +142,50 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 			}
 			st.Checkpoint.Number = number
 			s.facts.Add(st)
+			run, err := d.runOf(e.Metadata)
+			if err != nil {
+				return err
+			}
 			epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
-			later = append(later, func(r *rows) { r.addCheckpoint(s.key, st, epoch) })
-		case workflow.MailQueued:
-			next = next.NumberMail(e.Mail, number)
+			later = append(later, func(r *rows) { r.addCheckpoint(s.key, st, epoch, run, d.position.Offset) })
+		case workflow.Forked:
+			add, err := f.foldForked(s, d, e, number)
+			if err != nil {
+				return err
+			}
+			later = append(later, add)
+		case workflow.Pinned:
+			pin, err := d.pinned(e)
+			if err != nil {
+				return err
+			}
+			pin.number = number
+			later = append(later, func(r *rows) { r.pins = append(r.pins, pin) })
+		case workflow.ThreadDeleted:
+			gone, err := d.removed(s, next)
+			if err != nil {
+				return err
+			}
+			s.facts = workflow.NewFacts()
+			later = append(later, func(r *rows) { r.remove(gone) })
+		case workflow.ThreadPruned:
+			gone, err := d.pruned(s, next, e)
+			if err != nil {
+				return err
+			}
+			later = append(later, func(r *rows) { r.remove(gone) })
 		case workflow.WritesRecorded:
-			later = append(later, func(r *rows) { r.addWrites(s.key, e, number) })
+			later = append(later, func(r *rows) { r.addWrites(s.key, e, number, d.position.Offset) })
 		default:
-			if row, ok := deliveryAfter(state, next, recorded); ok {
+			if row, ok := DeliveryAfter(state, next, recorded); ok {
 				attempt, made := attemptAfter(s.id, state, recorded)
-				later = append(later, func(r *rows) { r.addDelivery(s.id, row); r.addAttempt(attempt, made) })
+				later = append(later, func(r *rows) { r.addDelivery(s.id, row, number); r.addAttempt(attempt, made) })
 			}
 		}
 		state = next
+	}
+	if stateIsKept(s.workflow, state) {
+		later = append(later, func(r *rows) { r.addState(s.key, d, state) })
 	}
 	s.workflow = state
 	for _, add := range later {
@@ -158,8 +194,8 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 	return nil
 }
 
-// deliveryAfter is the delivery that the event changed, as it is afterwards.
-func deliveryAfter(before, after workflow.State, r workflow.Recorded) (workflow.Delivery, bool) {
+// DeliveryAfter is the delivery that the event changed, as it is afterwards.
+func DeliveryAfter(before, after workflow.State, r workflow.Recorded) (workflow.Delivery, bool) {
 	id, ok := workflow.DeliveryOf(r.Event)
 	if !ok {
 		return workflow.Delivery{}, false
@@ -204,16 +240,16 @@ func (f *folder) finish(s *stream, r *rows) error {
 	return nil
 }
 
-func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32) {
+func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32, run []byte, offset int64) {
 	c := st.Checkpoint
 	names, ids := packChannels(c.Channels)
-	r.checkpoints.put(checkpointKey{key, c.Key}, checkpointRow{
+	r.checkpoints.put(version[checkpointKey]{checkpointKey{key, c.Key}, offset}, checkpointRow{
 		stream: key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
 		header: c.Header.AppendJSON(nil), metadata: c.Metadata.AppendJSON(nil), channels: names, ids: ids,
-		currentThread: int32(c.Thread), epoch: epoch, //nolint:gosec // bounded at the API
+		currentThread: int32(c.Thread), epoch: epoch, runID: run, //nolint:gosec // bounded at the API
 	})
-	for id, encoded := range st.Encoded {
-		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: encoded})
+	for id, m := range st.Values {
+		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: m.AppendPacked(nil)})
 	}
 }
 
@@ -248,10 +284,10 @@ func UnpackChannels(names, ids []byte) (map[string]value.Address, error) {
 	return out, nil
 }
 
-func (r *rows) addWrites(key string, e workflow.WritesRecorded, number int64) {
+func (r *rows) addWrites(key string, e workflow.WritesRecorded, number, offset int64) {
 	for i, w := range e.Writes {
 		at := workflow.WriteKey{Checkpoint: workflow.CheckpointKey{NS: e.NS, TS: e.ThreadTS}, Task: w.Task, Idx: w.Idx}
-		r.writes.put(writeKey{key, at}, writeRow{
+		r.writes.put(version[writeKey]{writeKey{key, at}, offset}, writeRow{
 			stream: key, nsHash: NSHash(e.NS), threadTS: e.ThreadTS, task: []byte(w.Task), idx: int32(w.Idx), //nolint:gosec // bounded at the API
 			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: w.Value.AppendJSON(nil), number: number + int64(i),
 		})
@@ -292,11 +328,19 @@ func (r *rows) addWorkflow(s *stream, partition int32) {
 		definition: w.Created.Flow.Definition, source: w.Created.Trigger.Source, owner: w.Owner.User,
 		engine: w.Created.Engine, createdAt: w.CreatedAt,
 	}
+	if w.Thread != nil {
+		row.thread = w.Thread.ID
+	}
+	row.ttl = -1
+	expires, ttl := w.Expires()
+	if row.expires = expires; ttl != nil {
+		row.ttl = *ttl
+	}
 	if w.Created.Project != nil {
 		row.project = w.Created.Project.Path
 	}
 	if w.Run != nil {
-		row.run, row.active, row.workload, row.home = &w.Run.ID, w.ActiveRun() != nil, w.Run.Workload, workflow.NodeOf(w.Run.Attempt.By)
+		row.run, row.active, row.workload, row.home = &w.Run.ID, w.ActiveRun() != nil && !w.Importing(), w.Run.Workload, workflow.NodeOf(w.Run.Attempt.By)
 	}
 	intents := intentsOf(s, partition)
 	if s.written != nil && s.written.same(row, intents) {

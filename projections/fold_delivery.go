@@ -9,14 +9,24 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 )
 
-func (r *rows) addDelivery(id domain.StreamID, d workflow.Delivery) {
-	_, named, _ := strings.Cut(d.Adapter, workflow.LaneHook)
+func (r *rows) addDelivery(id domain.StreamID, d workflow.Delivery, number int64) {
 	row := deliveryRow{
 		stream: id.String(), id: d.ID, run: d.Run, adapter: d.Adapter, kind: string(d.Kind), status: d.Status,
 		attempts: int32(d.Attempt.Count), body: mustJSON(d), requestedAt: d.RequestedAt, //nolint:gosec // counts attempts
-		tenant: string(id.Tenant), hook: cmp.Or(d.Hook, named), event: d.Event,
+		tenant: string(id.Tenant), hook: HookOf(d), event: d.Event, first: number, last: number,
 	}
-	r.deliveries.put(deliveryKey{row.stream, d.ID}, row)
+	key := deliveryKey{row.stream, d.ID}
+	if before, there := r.deliveries.get(key); there {
+		row.first = before.first
+	}
+	r.deliveries.put(key, row)
+}
+
+// HookOf is the hook that a delivery tells, of an event or of an answer; empty for a
+// messaging surface.
+func HookOf(d workflow.Delivery) string {
+	_, named, _ := strings.Cut(d.Adapter, workflow.LaneHook)
+	return cmp.Or(d.Hook, named)
 }
 
 // How an attempt ended, as the table says it.

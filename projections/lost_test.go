@@ -63,7 +63,7 @@ func TestPostgresLosesItsLastTransactions(t *testing.T) {
 			t.Errorf("command %s was answered at %s, and stands at %s: %v", command, at, stands, err)
 		}
 	}
-	rebuildIsEqual(t, c, nodes[1], []int32{2, 0, 3, 1})
+	nodes[1].RebuildIsEqual(t, []int32{2, 0, 3, 1})
 }
 
 // crashes lets Postgres crash under load: what is lost is what it had not yet

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -21,7 +20,6 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/internal/embedded/embeddedtest"
 	"github.com/duolog/duolog/internal/nodetest"
-	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -79,6 +77,7 @@ func play(t *testing.T, n *nodetest.Node) {
 		}
 		do(t, n, dispatch.Request{Stream: id, Workflow: save(nil, strings.Repeat("x", 1<<20))})
 		do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.RecordWrites{ThreadTS: *parent, Writes: []workflow.NewWrite{{Task: "t", Channel: "c", Data: "{}"}}}})
+		playForks(t, n, id, *parent)
 		if i%2 == 0 {
 			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.FinishWorkload{Run: run, Epoch: 1, Status: "success"}})
 			r = do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.RequestDelivery{Run: run, Adapter: "console", Kind: "result", Message: "done"}})
@@ -87,6 +86,8 @@ func play(t *testing.T, n *nodetest.Node) {
 			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.SettleDelivery{Delivery: d, Attempt: 1, Error: "away"}})
 		}
 	}
+	threads(t, n)
+	playImport(t, n)
 	place := conversation.Place{Adapter: "console", Channel: "general", Thread: "1"}
 	id := domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: place.ID("acme")}
 	for i := range 3 {
@@ -116,53 +117,6 @@ func ends(t *testing.T, n *nodetest.Node) map[int32]int64 {
 	return out
 }
 
-// replayInto builds the read models up to a cut in a schema of their own.
-func replayInto(t *testing.T, c *nodetest.Cluster, n *nodetest.Node, cut map[int32]int64, order []int32) *postgres.DB {
-	t.Helper()
-	schema := "replay_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := n.DB.Write.Exec(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-		t.Fatal(err)
-	}
-	db, err := postgres.Open(t.Context(), postgres.Config{URL: c.DatabaseURL, Schema: schema})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p, err := projections.New(projections.Config{
-		Log: nodetest.Reading(n.Log), Pool: db.Write, Partitions: nodetest.Partitions, Build: "test",
-		Visible: projections.NewVisible(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, partition := range order {
-		if err := p.Replay(t.Context(), partition, cut[partition], func(int32, int64, int64) {}); err != nil {
-			t.Fatalf("replay partition %d: %v", partition, err)
-		}
-	}
-	return db
-}
-
-// rebuildIsEqual compares the read models with a replay of the log.
-func rebuildIsEqual(t *testing.T, c *nodetest.Cluster, n *nodetest.Node, order []int32) {
-	t.Helper()
-	cut, err := projections.OpenCut(t.Context(), n.DB.Read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cut.Close(t.Context()) }()
-	differences, err := cut.Compare(t.Context(), replayInto(t, c, n, cut.Ends, order).Read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range differences {
-		t.Errorf("order %v: %s, only %s: %.300s", order, d.Table, d.Side, d.Row)
-	}
-}
-
 func TestRebuildGivesTheSameRows(t *testing.T) {
 	t.Parallel()
 	c := nodetest.NewCluster(t)
@@ -173,7 +127,7 @@ func TestRebuildGivesTheSameRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, order := range [][]int32{{0, 1, 2, 3}, {3, 1, 0, 2}} {
-		rebuildIsEqual(t, c, n, order)
+		n.RebuildIsEqual(t, order)
 	}
 }
 
@@ -190,7 +144,7 @@ func TestCompareSeesADifference(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cut.Close(t.Context()) }()
-	differences, err := cut.Compare(t.Context(), replayInto(t, c, n, cut.Ends, []int32{0, 1, 2, 3}).Read)
+	differences, err := cut.Compare(t.Context(), n.Replay(t, cut.Ends, []int32{0, 1, 2, 3}).Read)
 	if err != nil || len(differences) != 2 || differences[0].Table != "workflows" {
 		t.Errorf("differences %v, %v: want the one changed row, from both sides", differences, err)
 	}

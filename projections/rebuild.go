@@ -24,14 +24,17 @@ func derivedTables() []struct{ name, order string } {
 		{"blobs", "stream, address"},
 		{"manifests", "stream, id"},
 		{"workflows", "stream"},
-		{"checkpoints", "stream, ns_hash, thread_ts"},
-		{"writes", "stream, ns_hash, thread_ts, task, idx"},
+		{"checkpoints", "stream, ns_hash, thread_ts, number"},
+		{"writes", "stream, ns_hash, thread_ts, task, idx, number"},
+		{"states", `stream, "offset"`},
 		{"conversations", "stream"},
 		{"messages", "stream, message_id"},
 		{"deliveries", "stream, id"},
 		{"attempts", "stream, id, attempt"},
 		{"intents", "stream, kind, id"},
 		{"traces", "kind, id"},
+		{"lineages", "stream"},
+		{"pins", "stream, number"},
 	}
 }
 
@@ -146,7 +149,7 @@ func OpenCut(ctx context.Context, pool *pgxpool.Pool) (*Cut, error) {
 }
 
 // Offsets is how far each partition has come, in one cut.
-func Offsets(ctx context.Context, tx pgx.Tx) (map[int32]int64, error) {
+func Offsets(ctx context.Context, tx querier) (map[int32]int64, error) {
 	rows, err := tx.Query(ctx, `SELECT partition, next FROM offsets`)
 	if err != nil {
 		return nil, fmt.Errorf("read offsets: %w", err)

@@ -15,7 +15,7 @@ import (
 // streamTables are the tables whose rows a fold writes; commits and blobs are
 // what they are folded from.
 func streamTables() []string {
-	return []string{"heads", "stopped", "manifests", "workflows", "checkpoints", "writes", "conversations", "messages", "deliveries", "attempts", "intents"}
+	return []string{"heads", "stopped", "manifests", "workflows", "checkpoints", "writes", "states", "conversations", "messages", "deliveries", "attempts", "intents", "lineages", "pins"}
 }
 
 // retryStopped folds the streams anew that another build could not fold.

@@ -100,7 +100,7 @@ func TestSwapWhileServing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rebuildIsEqual(t, c, nodes[1], []int32{0, 1, 2, 3})
+	nodes[1].RebuildIsEqual(t, []int32{0, 1, 2, 3})
 	var granted bool
 	err := nodes[0].DB.Write.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM information_schema.role_table_grants WHERE table_name = 'workflows' AND grantee = 'PUBLIC')`).Scan(&granted)
 	if err != nil || !granted {

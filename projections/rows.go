@@ -22,6 +22,8 @@ type (
 		time        time.Time
 		events      int32
 		record      []byte
+		deliveries  bool
+		messages    bool
 	}
 	ignoredRow struct {
 		partition int32
@@ -40,6 +42,12 @@ type (
 		hash      []byte
 		time      time.Time
 		state     []byte
+	}
+	stateRow struct {
+		stream string
+		offset int64
+		time   time.Time
+		state  []byte
 	}
 	stoppedRow struct {
 		stream    string
@@ -76,6 +84,12 @@ type (
 		workload   string
 		home       string
 		createdAt  time.Time
+		// thread is empty where there is none.
+		thread string
+		// expires says that something may be kept long enough; ttl is for how many
+		// seconds, below 0 where the tenant says that.
+		expires bool
+		ttl     int64
 	}
 	checkpointRow struct {
 		stream        string
@@ -90,6 +104,7 @@ type (
 		ids           []byte
 		currentThread int32
 		epoch         int32
+		runID         []byte
 	}
 	writeRow struct {
 		stream   string
@@ -138,6 +153,8 @@ type (
 		tenant      string
 		hook        string
 		event       string
+		first       int64
+		last        int64
 	}
 	attemptRow struct {
 		stream  string
@@ -167,6 +184,22 @@ type (
 		home      string
 	}
 )
+
+// threadBytes is the column of a thread's id, which may be any text.
+func (w *workflowRow) threadBytes() []byte {
+	if w.thread == "" {
+		return nil
+	}
+	return []byte(w.thread)
+}
+
+// ttlSeconds is the column of how long a thread is kept.
+func (w *workflowRow) ttlSeconds() *int64 {
+	if w.ttl < 0 {
+		return nil
+	}
+	return &w.ttl
+}
 
 // queue adds the statements of a batch's rows, one per table that has any.
 func (r *rows) queue(b *pgx.Batch) {
@@ -235,6 +268,14 @@ func (k *keyed[K, R]) put(key K, row R) {
 	k.rows = append(k.rows, row)
 }
 
+func (k *keyed[K, R]) get(key K) (row R, there bool) {
+	i, there := k.at[key]
+	if there {
+		row = k.rows[i]
+	}
+	return row, there
+}
+
 type (
 	checkpointKey struct {
 		stream string
@@ -243,6 +284,11 @@ type (
 	writeKey struct {
 		stream string
 		key    workflow.WriteKey
+	}
+	// version is a key as one commit left it: commits never overwrite each other's.
+	version[K comparable] struct {
+		key    K
+		offset int64
 	}
 	messageKey  struct{ stream, message string }
 	deliveryKey struct {

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,6 +118,12 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	if len(w.Workflow.Writes) > 0 {
 		queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
 	}
+	if w.Workflow.Tree {
+		queueTree(b, key, out.Facts)
+	}
+	if len(w.Workflow.Runs) > 0 {
+		queueRuns(b, key, w.Workflow.Runs, out.Facts.OfRuns)
+	}
 	if len(w.Workflow.Deliveries) > 0 {
 		queueDeliveries(b, key, w.Workflow.Deliveries, out.Facts.Deliveries)
 	}
@@ -135,7 +142,7 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	for k, m := range messages {
 		out.Messages.Messages[k.message] = m
 	}
-	return out, nil
+	return out, cmp.Or(s.loadVersions(ctx, out, w.Workflow.Versions), s.loadNewest(ctx, out))
 }
 
 // Blobs says which of the addresses the stream has.
@@ -155,13 +162,17 @@ func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []v
 	return out, nil
 }
 
-// Blob reads one blob of a stream.
+// Blob reads one blob of a stream, or of those that it comes from.
 func (s *Snapshots) Blob(ctx context.Context, id domain.StreamID, a value.Address) ([]byte, error) {
-	bytes, there, err := readBlob(ctx, s.pool, s.codec, id.String(), a)
-	if err == nil && !there {
-		err = fmt.Errorf("%s has no bytes %s", id, a)
+	found, err := readBlobsOf(ctx, s.pool, s.codec, id.String(), []value.Address{a})
+	if err != nil {
+		return nil, err
 	}
-	return bytes, err
+	bytes, there := found[a]
+	if !there {
+		return nil, fmt.Errorf("%s has no bytes %s", id, a)
+	}
+	return bytes, nil
 }
 
 // Verdict looks up what became of a stream's record at a position that is
@@ -234,6 +245,7 @@ func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
 				if err := json.Unmarshal(state, into); err != nil {
 					return fmt.Errorf("read a state: %w", err)
 				}
+				out.Facts.Forked = out.Workflow.Origin != nil
 			}
 			return r.Err()
 		})
@@ -272,17 +284,16 @@ const manifestsOf = `
 func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey]value.Manifest) {
 	b.Queue(`SELECT m.stream, m.id, m.manifest
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
-		CROSS JOIN LATERAL (SELECT stream, ids FROM checkpoints WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) c`+
-		manifestsOf,
+		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`+manifestsOf,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
-		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(scanManifests(into))
 }
 
 func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
-	const latest = `SELECT * FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`
-	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread FROM (`+latest+`) c`, key, NSHash(ns)).
+	latest := NewestCheckpoint("$1", "$2", "$3")
+	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread FROM (`+latest+`) c`, key, NSHash(ns), int64(AllNumbers)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var stream string
@@ -295,14 +306,17 @@ func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]wor
 			}
 			return r.Err()
 		})
-	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns)).
+	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns), int64(AllNumbers)).
 		Query(scanManifests(manifests))
 }
 
-// queueNewest finds the id of the newest checkpoint of a namespace.
+// queueNewest finds the id of the newest checkpoint of a namespace, or that has the
+// newest writes.
 func queueNewest(b *pgx.Batch, key, ns string, facts *workflow.Facts) {
 	facts.Newest[ns] = uuid.Nil
-	b.Queue(`SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`, key, NSHash(ns)).
+	b.Queue(`(SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1)
+		UNION ALL (SELECT thread_ts FROM writes WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1)
+		ORDER BY thread_ts DESC LIMIT 1`, key, NSHash(ns)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var newest uuid.UUID
@@ -318,14 +332,15 @@ func queueNewest(b *pgx.Batch, key, ns string, facts *workflow.Facts) {
 func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
 	byHash := map[string]workflow.CheckpointKey{}
 	for _, k := range keys {
+		facts.Settled[k.key] = true
 		byHash[string(NSHash(k.key.NS))+k.key.TS.String()] = k.key
 	}
 	b.Queue(`SELECT w.ns_hash, w.thread_ts, w.task, w.idx, w.value
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
-		CROSS JOIN LATERAL (SELECT * FROM writes WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) w`,
+		CROSS JOIN LATERAL (`+WritesOf("k", "$4")+`) w`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
-		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(func(r pgx.Rows) error {
 		for r.Next() {
 			var hash, task, raw []byte

@@ -13,8 +13,9 @@ type rows struct {
 	ignored       []ignoredRow
 	blobs         []blobRow
 	manifests     []manifestRow
-	checkpoints   keyed[checkpointKey, checkpointRow]
-	writes        keyed[writeKey, writeRow]
+	checkpoints   keyed[version[checkpointKey], checkpointRow]
+	writes        keyed[version[writeKey], writeRow]
+	states        []stateRow
 	heads         keyed[string, headRow]
 	stopped       keyed[string, stoppedRow]
 	workflows     keyed[string, workflowRow]
@@ -24,8 +25,12 @@ type rows struct {
 	attempts      keyed[attemptKey, attemptRow]
 	intents       []intentRow
 	traces        []traceRow
+	lineages      []lineageRow
+	pins          []pinRow
 	// touched are the streams whose intents are written anew.
 	touched []string
+	// removed is what is deleted, in order, before anything is inserted.
+	removed []removal
 }
 
 // reasons counts the ignored records; nil for none.
@@ -46,13 +51,15 @@ func (r *rows) statements() []statement {
 	if len(r.touched) > 0 {
 		out = append(out, statement{`DELETE FROM intents WHERE stream = ANY($1)`, []any{r.touched}})
 	}
-	for _, s := range []statement{
+	out = append(out, r.deletions()...)
+	for _, s := range append(r.insertLineages(),
 		r.insertCommits(),
 		r.insertIgnored(),
 		r.insertBlobs(),
 		r.insertManifests(),
 		r.insertCheckpoints(),
 		r.insertWrites(),
+		r.insertStates(),
 		r.insertHeads(),
 		r.insertStopped(),
 		r.insertWorkflows(),
@@ -62,7 +69,8 @@ func (r *rows) statements() []statement {
 		r.insertAttempts(),
 		r.insertIntents(),
 		r.insertTraces(),
-	} {
+		r.insertPins(),
+	) {
 		if s.sql != "" {
 			out = append(out, s)
 		}
@@ -75,8 +83,8 @@ func (r *rows) insertCommits() statement {
 		return statement{}
 	}
 	rows := r.commits
-	return statement{`INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record)
-		SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::int[], $9::bytea[])`, []any{
+	return statement{`INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record, deliveries, messages)
+		SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::int[], $9::bytea[], $10::bool[], $11::bool[])`, []any{
 		col(rows, func(r *commitRow) int32 { return r.partition }),
 		col(rows, func(r *commitRow) int64 { return r.offset }),
 		col(rows, func(r *commitRow) string { return r.stream }),
@@ -86,6 +94,8 @@ func (r *rows) insertCommits() statement {
 		col(rows, func(r *commitRow) time.Time { return r.time }),
 		col(rows, func(r *commitRow) int32 { return r.events }),
 		col(rows, func(r *commitRow) []byte { return r.record }),
+		col(rows, func(r *commitRow) bool { return r.deliveries }),
+		col(rows, func(r *commitRow) bool { return r.messages }),
 	}}
 }
 
@@ -140,9 +150,8 @@ func (r *rows) insertCheckpoints() statement {
 		return statement{}
 	}
 	rows := r.checkpoints.rows
-	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, ids, current_thread, epoch)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::int[], $12::int[])
-		ON CONFLICT (stream, ns_hash, thread_ts) DO UPDATE SET ns = EXCLUDED.ns, parent_ts = EXCLUDED.parent_ts, number = EXCLUDED.number, header = EXCLUDED.header, metadata = EXCLUDED.metadata, channels = EXCLUDED.channels, ids = EXCLUDED.ids, current_thread = EXCLUDED.current_thread, epoch = EXCLUDED.epoch`, []any{
+	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, ids, current_thread, epoch, run_id)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::int[], $12::int[], $13::bytea[])`, []any{
 		col(rows, func(r *checkpointRow) string { return r.stream }),
 		col(rows, func(r *checkpointRow) []byte { return r.nsHash }),
 		uuidCol(rows, func(r *checkpointRow) *uuid.UUID { return &r.threadTS }),
@@ -155,6 +164,7 @@ func (r *rows) insertCheckpoints() statement {
 		col(rows, func(r *checkpointRow) []byte { return r.ids }),
 		col(rows, func(r *checkpointRow) int32 { return r.currentThread }),
 		col(rows, func(r *checkpointRow) int32 { return r.epoch }),
+		col(rows, func(r *checkpointRow) []byte { return r.runID }),
 	}}
 }
 
@@ -164,8 +174,7 @@ func (r *rows) insertWrites() statement {
 	}
 	rows := r.writes.rows
 	return statement{`INSERT INTO writes (stream, ns_hash, thread_ts, task, idx, task_path, channel, value, number)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[])
-		ON CONFLICT (stream, ns_hash, thread_ts, task, idx) DO UPDATE SET task_path = EXCLUDED.task_path, channel = EXCLUDED.channel, value = EXCLUDED.value, number = EXCLUDED.number`, []any{
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[])`, []any{
 		col(rows, func(r *writeRow) string { return r.stream }),
 		col(rows, func(r *writeRow) []byte { return r.nsHash }),
 		uuidCol(rows, func(r *writeRow) *uuid.UUID { return &r.threadTS }),
@@ -175,6 +184,20 @@ func (r *rows) insertWrites() statement {
 		col(rows, func(r *writeRow) []byte { return r.channel }),
 		col(rows, func(r *writeRow) []byte { return r.value }),
 		col(rows, func(r *writeRow) int64 { return r.number }),
+	}}
+}
+
+func (r *rows) insertStates() statement {
+	if len(r.states) == 0 {
+		return statement{}
+	}
+	rows := r.states
+	return statement{`INSERT INTO states (stream, "offset", time, state)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[])`, []any{
+		col(rows, func(r *stateRow) string { return r.stream }),
+		col(rows, func(r *stateRow) int64 { return r.offset }),
+		col(rows, func(r *stateRow) time.Time { return r.time }),
+		col(rows, func(r *stateRow) []byte { return r.state }),
 	}}
 }
 
@@ -218,9 +241,9 @@ func (r *rows) insertWorkflows() statement {
 		return statement{}
 	}
 	rows := r.workflows.rows
-	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, home, created_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::text[], $15::timestamptz[])
-		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, home = EXCLUDED.home, created_at = EXCLUDED.created_at`, []any{
+	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, home, created_at, thread, expires, ttl)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::text[], $15::timestamptz[], $16::bytea[], $17::bool[], $18::bigint[])
+		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, home = EXCLUDED.home, created_at = EXCLUDED.created_at, thread = EXCLUDED.thread, expires = EXCLUDED.expires, ttl = EXCLUDED.ttl`, []any{
 		col(rows, func(r *workflowRow) string { return r.stream }),
 		col(rows, func(r *workflowRow) string { return r.tenant }),
 		uuidCol(rows, func(r *workflowRow) *uuid.UUID { return &r.id }),
@@ -236,6 +259,9 @@ func (r *rows) insertWorkflows() statement {
 		col(rows, func(r *workflowRow) string { return r.workload }),
 		col(rows, func(r *workflowRow) string { return r.home }),
 		col(rows, func(r *workflowRow) time.Time { return r.createdAt }),
+		col(rows, func(r *workflowRow) []byte { return r.threadBytes() }),
+		col(rows, func(r *workflowRow) bool { return r.expires }),
+		col(rows, func(r *workflowRow) *int64 { return r.ttlSeconds() }),
 	}}
 }
 
@@ -285,9 +311,9 @@ func (r *rows) insertDeliveries() statement {
 		return statement{}
 	}
 	rows := r.deliveries.rows
-	return statement{`INSERT INTO deliveries (stream, id, run, adapter, kind, status, attempts, body, requested_at, tenant, hook, event)
-		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[], $9::timestamptz[], $10::text[], $11::text[], $12::text[])
-		ON CONFLICT (stream, id) DO UPDATE SET run = EXCLUDED.run, adapter = EXCLUDED.adapter, kind = EXCLUDED.kind, status = EXCLUDED.status, attempts = EXCLUDED.attempts, body = EXCLUDED.body, requested_at = EXCLUDED.requested_at, tenant = EXCLUDED.tenant, hook = EXCLUDED.hook, event = EXCLUDED.event`, []any{
+	return statement{`INSERT INTO deliveries (stream, id, run, adapter, kind, status, attempts, body, requested_at, tenant, hook, event, first, last)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bytea[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[])
+		ON CONFLICT (stream, id) DO UPDATE SET run = EXCLUDED.run, adapter = EXCLUDED.adapter, kind = EXCLUDED.kind, status = EXCLUDED.status, attempts = EXCLUDED.attempts, body = EXCLUDED.body, requested_at = EXCLUDED.requested_at, tenant = EXCLUDED.tenant, hook = EXCLUDED.hook, event = EXCLUDED.event, last = EXCLUDED.last`, []any{
 		col(rows, func(r *deliveryRow) string { return r.stream }),
 		uuidCol(rows, func(r *deliveryRow) *uuid.UUID { return &r.id }),
 		uuidCol(rows, func(r *deliveryRow) *uuid.UUID { return &r.run }),
@@ -300,6 +326,8 @@ func (r *rows) insertDeliveries() statement {
 		col(rows, func(r *deliveryRow) string { return r.tenant }),
 		col(rows, func(r *deliveryRow) string { return r.hook }),
 		col(rows, func(r *deliveryRow) string { return r.event }),
+		col(rows, func(r *deliveryRow) int64 { return r.first }),
+		col(rows, func(r *deliveryRow) int64 { return r.last }),
 	}}
 }
 

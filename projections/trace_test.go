@@ -75,7 +75,7 @@ func TestTracesAreKeptForWhoGoesOn(t *testing.T) {
 			t.Errorf("%s of %s: %q, %v; want trace %q", want.kind, want.id, got, err, want.trace)
 		}
 	}
-	rebuildIsEqual(t, c, n.Node, []int32{0, 1, 2, 3})
+	n.RebuildIsEqual(t, []int32{0, 1, 2, 3})
 }
 
 // TestTracedIsToldOfAcceptedAndIgnored of a record that another one overtook, and

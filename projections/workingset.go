@@ -174,7 +174,7 @@ type found struct {
 }
 
 // load reads what is wanted in one round trip. Look-ups of many keys are
-// lateral with OFFSET 0, which keeps Postgres at one index look-up per key: it
+// lateral with OFFSET 0 or LIMIT 1, which keeps Postgres at one index look-up per key: it
 // guesses how many keys an unnest has, and would rather read a table whole.
 func load(ctx context.Context, q querier, w wanted) (found, error) {
 	f := found{
@@ -205,11 +205,11 @@ func load(ctx context.Context, q querier, w wanted) (found, error) {
 
 func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts) CROSS JOIN LATERAL (
-			SELECT * FROM checkpoints WHERE stream = k.stream AND ns_hash = k.ns_hash AND thread_ts = k.thread_ts OFFSET 0) c`,
+		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
-		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }),
+		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(func(r pgx.Rows) error {
 		for r.Next() {
 			var stream string
@@ -257,12 +257,12 @@ func scanManifests(into map[manifestKey]value.Manifest) func(pgx.Rows) error {
 		for r.Next() {
 			var key manifestKey
 			var id, raw []byte
-			var m value.Manifest
 			if err := r.Scan(&key.stream, &id, &raw); err != nil {
 				return fmt.Errorf("read a manifest: %w", err)
 			}
 			copy(key.id[:], id)
-			if err := json.Unmarshal(raw, &m); err != nil {
+			m, err := value.ReadManifest(raw)
+			if err != nil {
 				return fmt.Errorf("read manifest %s: %w", key.id, err)
 			}
 			into[key] = m

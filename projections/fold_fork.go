@@ -1,0 +1,105 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
+)
+
+// foldForked stores what a fork begins with. Nothing of another stream is read:
+// the event has all of it but the bytes.
+func (f *folder) foldForked(s *stream, d *decoded, e workflow.Forked, number int64) (add func(*rows), err error) {
+	stored, err := s.facts.AddForked(e, d.fetch)
+	if err != nil {
+		return nil, err
+	}
+	last := len(stored) - 1
+	for i := range stored {
+		stored[i].Checkpoint.Number = number
+		if i < last { // an event has one number: those before it take the last ones of the commit
+			stored[i].Checkpoint.Number = d.position.ItemNumber(f.partitions, domain.MaxItems-1-i)
+		}
+		s.facts.Add(stored[i])
+	}
+	return func(r *rows) {
+		r.lineages = append(r.lineages, lineageRow{s.key, Lineage(s.id.Tenant, e.Lineage)})
+		for i, st := range stored {
+			r.addCheckpoint(s.key, st, 0, nil, d.position.Offset) // no run of this workflow wrote it
+			c := e.Checkpoints[i]
+			r.addWrites(s.key, workflow.WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Writes: c.Writes}, st.Checkpoint.Number, d.position.Offset)
+		}
+	}, nil
+}
+
+// Lineage are the streams of workflows of a tenant.
+func Lineage(tenant domain.Tenant, ids []uuid.UUID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: id}.String()
+	}
+	return out
+}
+
+type lineageRow struct {
+	stream    string
+	ancestors []string
+}
+
+// insertLineages writes one statement for each: arrays of arrays are not ragged,
+// and a fork is rare.
+func (r *rows) insertLineages() []statement {
+	out := make([]statement, len(r.lineages))
+	for i, l := range r.lineages {
+		out[i] = statement{`INSERT INTO lineages (stream, ancestors) VALUES ($1, $2)
+			ON CONFLICT (stream) DO UPDATE SET ancestors = EXCLUDED.ancestors`, []any{l.stream, l.ancestors}}
+	}
+	return out
+}
+
+// InheritedBlobs reads bytes that a stream does not have itself, from the streams
+// that it comes from: keys are pairs of stream and address. It gives the stream that
+// asked.
+const InheritedBlobs = `SELECT k.stream, k.address, b.codec, b.data
+	FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN lineages l ON l.stream = k.stream
+	CROSS JOIN LATERAL (SELECT codec, data FROM blobs WHERE stream = ANY(l.ancestors) AND address = k.address LIMIT 1) b`
+
+// readBlobsOf reads those of the blobs that a stream has, or those that it comes from.
+func readBlobsOf(ctx context.Context, q querier, codec *Codec, key string, addresses []value.Address) (map[value.Address][]byte, error) {
+	out, err := readBlobs(ctx, q, codec, key, addresses)
+	if err != nil {
+		return nil, err
+	}
+	var streams []string
+	var missing [][]byte
+	for _, a := range addresses {
+		if _, there := out[a]; !there {
+			streams, missing = append(streams, key), append(missing, a[:])
+		}
+	}
+	if len(missing) == 0 {
+		return out, nil
+	}
+	rows, err := q.Query(ctx, InheritedBlobs, streams, missing)
+	if err != nil {
+		return nil, fmt.Errorf("read %d inherited blobs: %w", len(missing), err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var stream string
+		var address, data []byte
+		var c int16
+		if err := rows.Scan(&stream, &address, &c, &data); err != nil {
+			return nil, fmt.Errorf("read an inherited blob: %w", err)
+		}
+		a := value.Address(address)
+		if out[a], err = codec.UnpackBlob(c, data); err != nil {
+			return nil, fmt.Errorf("read blob %s: %w", a, err)
+		}
+	}
+	return out, rows.Err()
+}
