@@ -1,28 +1,36 @@
 package answer
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/plain"
+	"github.com/duolog/duolog/projections/queries/stored"
+	"github.com/duolog/duolog/projections/queries/threads"
 )
 
 // MaxText bounds an answer, in bytes; what is longer is cut and says so.
 const MaxText = 1 << 20
 
+// What an agent says stands in the first of these channels that the newest checkpoint
+// has: the log of the Duo Workflow API, or the messages of LangChain.
 const (
-	channel = "ui_chat_log"
-	cutNote = "\n\n… (cut; the whole answer stands in the session)"
+	chatLog  = "ui_chat_log"
+	messages = "messages"
 )
+
+const cutNote = "\n\n… (cut; the whole answer stands in the session)"
 
 // Said is what the agent said last; a part is empty when it never did.
 type Said struct {
@@ -30,107 +38,127 @@ type Said struct {
 	Answer string
 	// Question is the last text or request to a person.
 	Question string
+	// Waits says that a task was interrupted and that nobody has answered it yet.
+	Waits bool
 }
 
 // Queries reads answers. It is safe for concurrent use.
-type Queries struct{ db cut.DB }
+type Queries struct {
+	db      cut.DB
+	threads *threads.Queries
+}
 
 // New makes a Queries.
-func New(db cut.DB) *Queries { return &Queries{db} }
+func New(db cut.DB) *Queries { return &Queries{db, threads.New(db)} }
 
 // Last is what the newest checkpoint of the workflow's root namespace says. A
-// workflow without checkpoints, or whose chat log cannot be read as one, has
-// said nothing.
+// workflow without checkpoints, or whose state cannot be read so, has said nothing.
 func (q *Queries) Last(ctx context.Context, stream domain.StreamID) (Said, error) {
-	var raw []byte
-	err := q.db.Read(ctx, func(tx *cut.Tx) error {
-		var err error
-		raw, err = chatLog(ctx, tx, stream.String())
+	var n newest
+	err := q.db.Read(ctx, func(tx *cut.Tx) (err error) {
+		n, err = readNewest(ctx, tx, stream.String())
 		return err
 	})
 	if err != nil {
-		return Said{}, fmt.Errorf("read the chat log of %s: %w", stream, err)
+		return Said{}, fmt.Errorf("read what was said last in %s: %w", stream, err)
 	}
-	return Parse(raw), nil
+	var said Said
+	switch {
+	case n.channel == chatLog:
+		said = Parse(n.said)
+	case n.channel == messages:
+		said = ParseMessages(n.said)
+	case n.versions:
+		if said, err = q.fromWrites(ctx, stream); err != nil {
+			return Said{}, err
+		}
+	}
+	return n.interrupted(said), nil
 }
 
-func chatLog(ctx context.Context, tx *cut.Tx, stream string) ([]byte, error) {
-	var names, ids, manifest []byte
-	err := tx.QueryRow(ctx, `SELECT channels, ids FROM checkpoints
-		WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`, stream, projections.NSHash("")).Scan(&names, &ids)
+// maxRead bounds the bytes that are looked at; a larger state has said nothing.
+const maxRead = 64 << 20
+
+// newest is the newest checkpoint as far as it says something.
+type newest struct {
+	// channel is the one that has what was said, empty where none has; said is its
+	// value as JSON.
+	channel string
+	said    []byte
+	// versions says that there is a checkpoint, whose messages may stand in the writes
+	// of its ancestors.
+	versions bool
+	// writes are what tasks were interrupted with, and answered.
+	writes []stored.Write
+}
+
+// The channels of a task that waits for a person.
+const (
+	interrupt = "__interrupt__"
+	resume    = "__resume__"
+)
+
+func readNewest(ctx context.Context, tx *cut.Tx, stream string) (n newest, err error) {
+	var ts uuid.UUID
+	var names, ids []byte
+	lineage := stored.Lineage{Stream: stream, Before: projections.AllNumbers}
+	err = tx.QueryRow(ctx, `SELECT thread_ts, channels, ids FROM (`+projections.NewestCheckpoint("$1", "$2", "$3")+`) c`,
+		stream, projections.NSHash(lineage.NS), lineage.Before).Scan(&ts, &names, &ids)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
+		return n, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find the newest checkpoint: %w", err)
+		return n, fmt.Errorf("find the newest checkpoint: %w", err)
 	}
 	channels, err := projections.UnpackChannels(names, ids)
 	if err != nil {
-		return nil, err
+		return n, err
 	}
-	id, there := channels[channel]
-	if !there {
-		return nil, nil
+	n.versions = true
+	var wanted []value.Address
+	for _, name := range []string{chatLog, messages} {
+		if id, there := channels[name]; there {
+			n.channel, wanted = name, []value.Address{id}
+			break
+		}
 	}
-	if err := tx.QueryRow(ctx, `SELECT manifest FROM manifests WHERE stream = $1 AND id = $2`, stream, id[:]).Scan(&manifest); err != nil {
-		return nil, fmt.Errorf("read manifest %s: %w", id, err)
+	parts, size, err := stored.ReadParts(ctx, tx, lineage, wanted, []uuid.UUID{ts}, []string{interrupt, resume}, maxRead)
+	if err != nil || size > maxRead {
+		return newest{}, err
 	}
-	var m value.Manifest
-	if err := json.Unmarshal(manifest, &m); err != nil {
-		return nil, err
+	for _, v := range parts.Values {
+		n.said = plain.JSON(v.Type, v.Bytes)
 	}
-	out, err := tx.Assemble(ctx, []cut.Item{{Stream: stream, Manifest: m}})
+	n.writes = parts.Writes[ts]
+	return n, nil
+}
+
+// fromWrites looks for messages where the channel is kept as its changes: the newest of
+// them come last.
+func (q *Queries) fromWrites(ctx context.Context, stream domain.StreamID) (Said, error) {
+	history, err := q.threads.History(ctx, stream, "", nil, []string{messages})
+	if domain.CodeOf(err) == domain.CodeTooLarge || len(history) == 0 {
+		return Said{}, nil
+	}
 	if err != nil {
-		return nil, err
+		return Said{}, err
 	}
-	return out[0], nil
-}
-
-// entry is what counts of one line of the chat log.
-type entry struct {
-	Type      string          `json:"message_type"`
-	Content   json.RawMessage `json:"content"`
-	ToolCalls json.RawMessage `json:"tool_calls"`
-}
-
-// Parse finds the last words in the bytes of a chat log. It takes whatever
-// agents write: an entry it cannot read is skipped.
-func Parse(raw []byte) Said {
-	var log []json.RawMessage
-	if json.Unmarshal(raw, &log) != nil {
-		return Said{}
-	}
-	var out Said
-	for i := len(log) - 1; i >= 0 && (out.Answer == "" || out.Question == ""); i-- {
-		var e entry
-		if json.Unmarshal(log[i], &e) != nil {
-			continue
-		}
-		text, isAgent := e.text(), e.Type == "agent"
-		if out.Question == "" && (isAgent || e.Type == "request") {
-			out.Question = text
-		}
-		if out.Answer == "" && isAgent && !e.callsTools() {
-			out.Answer = text
+	var said Said
+	for _, w := range slices.Backward(history[0].Writes) {
+		if said = said.or(ParseMessages(plain.JSON(w.Type, w.Bytes))); said.Answer != "" {
+			return said, nil
 		}
 	}
-	return out
+	if seed := history[0].Seed; seed != nil {
+		said = said.or(ParseMessages(plain.JSON(seed.Type, seed.Bytes)))
+	}
+	return said, nil
 }
 
-func (e entry) text() string {
-	var text string
-	if json.Unmarshal(e.Content, &text) != nil || strings.TrimSpace(text) == "" {
-		return ""
-	}
-	return clip(text)
-}
-
-func (e entry) callsTools() bool {
-	switch strings.TrimSpace(string(e.ToolCalls)) {
-	case "", "null", "[]", "{}":
-		return false
-	}
-	return true
+// or fills in what was said before.
+func (s Said) or(before Said) Said {
+	s.Answer, s.Question = cmp.Or(s.Answer, before.Answer), cmp.Or(s.Question, before.Question)
+	return s
 }
 
 func clip(text string) string {

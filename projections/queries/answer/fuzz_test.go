@@ -19,3 +19,16 @@ func FuzzSaid(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMessages: the last words of any messages are found, or there are none.
+func FuzzMessages(f *testing.F) {
+	f.Add([]byte(`[{"lc":1,"type":"constructor","id":["a","AIMessage"],"kwargs":{"content":[{"type":"text","text":"x"}],"tool_calls":[{}]}}]`))
+	f.Add([]byte(`{"class":"m._DeltaSnapshot","value":[{"class":"m.AIMessage","kwargs":{"content":"x"}},{"role":"assistant","content":["a"]}]}`))
+	f.Fuzz(func(t *testing.T, messages []byte) {
+		var said answer.Said
+		fuzztest.Bounded(t, len(messages), func() { said = answer.ParseMessages(messages) })
+		if len(said.Answer)+len(said.Question) > 2*3*len(messages) {
+			t.Errorf("%d bytes said %d", len(messages), len(said.Answer)+len(said.Question))
+		}
+	})
+}

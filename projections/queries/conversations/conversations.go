@@ -45,6 +45,9 @@ type Queries struct{ db cut.DB }
 // New makes a Queries.
 func New(db cut.DB) *Queries { return &Queries{db: db} }
 
+// At reads as of then.
+func (q *Queries) At(at cut.At) *Queries { return New(q.db.At(at)) }
+
 // Find reads one conversation with its newest messages. It returns not_found,
 // with Next set, where the tenant has none of that id.
 func (q *Queries) Find(ctx context.Context, tenant domain.Tenant, id uuid.UUID) (Conversation, error) {
@@ -55,6 +58,13 @@ func (q *Queries) Find(ctx context.Context, tenant domain.Tenant, id uuid.UUID) 
 		if c.Next, err = tx.Next(ctx, q.db.PartitionOf(stream)); err != nil {
 			return err
 		}
+		at, err := tx.Point(ctx, stream)
+		if err != nil {
+			return err
+		}
+		if !at.Now {
+			return past(ctx, tx, stream, at, &c)
+		}
 		err = tx.QueryRow(ctx, `SELECT adapter, team, channel, thread, workflow, updated_at FROM conversations WHERE stream = $1`, stream.String()).
 			Scan(&c.Place.Adapter, &c.Place.Team, &c.Place.Channel, &c.Place.Thread, &c.Workflow, &c.Updated)
 		if missing = errors.Is(err, pgx.ErrNoRows); missing {
@@ -63,7 +73,7 @@ func (q *Queries) Find(ctx context.Context, tenant domain.Tenant, id uuid.UUID) 
 		if err != nil {
 			return err
 		}
-		c.Messages, err = messages(ctx, tx, stream)
+		c.Messages, err = messages(ctx, tx, stream, at)
 		return err
 	})
 	switch {
@@ -86,29 +96,37 @@ func (c Conversation) Message(id string) (Message, bool) {
 	return Message{}, false
 }
 
-func messages(ctx context.Context, tx *cut.Tx, stream domain.StreamID) ([]Message, error) {
+func messages(ctx context.Context, tx *cut.Tx, stream domain.StreamID, at cut.Point) ([]Message, error) {
 	found, err := tx.Query(ctx, `SELECT stream, message_id, author, text, flow, at, workflow, mode, refused FROM
-		(SELECT * FROM messages WHERE stream = $1 ORDER BY at DESC, message_id DESC LIMIT $2) m ORDER BY at, message_id`, stream.String(), maxMessages)
+		(SELECT * FROM messages WHERE stream = $1 ORDER BY at DESC, message_id COLLATE "C" DESC LIMIT $2) m ORDER BY at, message_id COLLATE "C"`, stream.String(), maxMessages)
 	if err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)
 	}
 	defer found.Close()
-	var out []Message
-	var items []cut.Item
+	var list []conversation.Message
 	for found.Next() {
 		var key string
 		m, err := projections.ScanMessage(found, &key)
 		if err != nil {
 			return nil, err
 		}
-		item, err := cut.ItemOf(key, m.Text)
-		if err != nil {
-			return nil, err
-		}
-		items, out = append(items, item), append(out, Message{Message: m})
+		list = append(list, m)
 	}
 	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	return fill(ctx, tx, stream, at, list)
+}
+
+// fill adds the texts of messages, and the numbers of the workflows they went to.
+func fill(ctx context.Context, tx *cut.Tx, stream domain.StreamID, at cut.Point, list []conversation.Message) ([]Message, error) {
+	items, out := make([]cut.Item, len(list)), make([]Message, len(list))
+	for i, m := range list {
+		var err error
+		if items[i], err = cut.ItemOf(stream.String(), m.Text); err != nil {
+			return nil, err
+		}
+		out[i].Message = m
 	}
 	texts, err := tx.Assemble(ctx, items)
 	if err != nil {
@@ -117,18 +135,19 @@ func messages(ctx context.Context, tx *cut.Tx, stream domain.StreamID) ([]Messag
 	for i, b := range texts {
 		out[i].Text = string(b)
 	}
-	return out, numbers(ctx, tx, stream.Tenant, out)
+	return out, numbers(ctx, tx, stream.Tenant, at, out)
 }
 
-// numbers adds the numbers of the workflows that messages went to.
-func numbers(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, list []Message) error {
+// numbers adds the numbers of the workflows that messages went to, of those that there
+// were. Between streams there is no order but that of time.
+func numbers(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, at cut.Point, list []Message) error {
 	var keys []string
 	for _, m := range list {
 		if m.Workflow != uuid.Nil {
 			keys = append(keys, domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: m.Workflow}.String())
 		}
 	}
-	found, err := tx.Query(ctx, `SELECT id, number FROM workflows WHERE stream = ANY($1)`, keys)
+	found, err := tx.Query(ctx, `SELECT id, number FROM workflows WHERE stream = ANY($1) AND ($2 OR created_at <= $3)`, keys, at.AsOf.IsZero(), at.AsOf)
 	if err != nil {
 		return fmt.Errorf("read numbers: %w", err)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/projections"
 )
 
 // Item is a value of a stream.
@@ -34,27 +36,47 @@ type blobKey struct {
 // errPending says that a value needs blobs that are not read yet.
 var errPending = errors.New("blobs are not read yet")
 
+// errRemoved says that bytes are not there.
+var errRemoved = errors.New("it is not there")
+
 // assembly is values on their way to bytes.
 type assembly struct {
 	items   []Item
 	out     [][]byte
 	blobs   map[blobKey][]byte
 	missing map[blobKey]bool
+	// gone are the items whose bytes were removed, removed the blobs; nil where that is
+	// an error.
+	gone    []bool
+	removed map[blobKey]bool
+	// cache may have bytes before they are read.
+	cache *Cache
 }
 
 // Assemble gives the bytes of each item, in order. It reads the blobs of one
 // level of all items in one query.
 func (t *Tx) Assemble(ctx context.Context, items []Item) ([][]byte, error) {
-	a := &assembly{items: items, out: make([][]byte, len(items)), blobs: map[blobKey][]byte{}}
+	a := &assembly{items: items, out: make([][]byte, len(items)), blobs: map[blobKey][]byte{}, cache: t.cache}
+	return a.out, a.run(ctx, t)
+}
+
+// AssembleLeft is Assemble for values that nothing keeps any more, such as those of
+// past events: gone says which of them were removed.
+func (t *Tx) AssembleLeft(ctx context.Context, items []Item) (out [][]byte, gone []bool, err error) {
+	a := &assembly{
+		items: items, out: make([][]byte, len(items)), blobs: map[blobKey][]byte{}, cache: t.cache,
+		gone: make([]bool, len(items)), removed: map[blobKey]bool{},
+	}
+	return a.out, a.gone, a.run(ctx, t)
+}
+
+func (a *assembly) run(ctx context.Context, t *Tx) error {
 	for {
-		if err := a.advance(); err != nil {
-			return nil, err
-		}
-		if len(a.missing) == 0 {
-			return a.out, nil
+		if err := a.advance(); err != nil || len(a.missing) == 0 {
+			return err
 		}
 		if err := a.read(ctx, t); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -65,14 +87,16 @@ func (t *Tx) Assemble(ctx context.Context, items []Item) ([][]byte, error) {
 func (a *assembly) advance() error {
 	a.missing = map[blobKey]bool{}
 	for i, item := range a.items {
-		if a.out[i] != nil {
+		if a.out[i] != nil || a.gone != nil && a.gone[i] {
 			continue
 		}
-		b, err := value.Assemble(item.Manifest, func(want []value.Address) (map[value.Address][]byte, error) {
+		b, err := value.AssembleChecked(item.Manifest, func(want []value.Address) (map[value.Address][]byte, error) {
 			return a.fetch(item.Stream, want)
 		})
 		switch {
 		case errors.Is(err, errPending):
+		case errors.Is(err, errRemoved):
+			a.gone[i] = true
 		case err != nil:
 			return fmt.Errorf("value of %s: %w", item.Stream, err)
 		default:
@@ -85,8 +109,12 @@ func (a *assembly) advance() error {
 func (a *assembly) fetch(stream string, want []value.Address) (map[value.Address][]byte, error) {
 	out := make(map[value.Address][]byte, len(want))
 	pending := false
+	a.cache.fill(stream, want, a.blobs)
 	for _, address := range want {
 		key := blobKey{stream, address}
+		if a.removed[key] {
+			return nil, errRemoved
+		}
 		b, ok := a.blobs[key]
 		if !ok {
 			a.missing[key], pending = true, true
@@ -99,16 +127,35 @@ func (a *assembly) fetch(stream string, want []value.Address) (map[value.Address
 	return out, nil
 }
 
-// read fetches what is missing in one query. Bytes that are not there are an
-// error: the cut promises them.
+// read fetches what is missing in one query, and what a fork has not itself in
+// another. Bytes that are not there are an error where the cut promises them.
 func (a *assembly) read(ctx context.Context, t *Tx) error {
+	for _, sql := range []string{ownBlobs, projections.InheritedBlobs} {
+		if err := a.readFrom(ctx, t, sql); err != nil || len(a.missing) == 0 {
+			return err
+		}
+	}
+	if a.removed != nil {
+		maps.Copy(a.removed, a.missing)
+		return nil
+	}
+	for key := range a.missing {
+		return fmt.Errorf("blob %s of %s: %w", key.address, key.stream, errRemoved)
+	}
+	return nil
+}
+
+// ownBlobs reads bytes of the streams themselves.
+const ownBlobs = `SELECT b.stream, b.address, b.codec, b.data
+	FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN blobs b USING (stream, address)`
+
+func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	streams := make([]string, 0, len(a.missing))
 	addresses := make([][]byte, 0, len(a.missing))
 	for key := range a.missing {
 		streams, addresses = append(streams, key.stream), append(addresses, key.address[:])
 	}
-	found, err := t.Query(ctx, `SELECT b.stream, b.address, b.codec, b.data
-		FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN blobs b USING (stream, address)`, streams, addresses)
+	found, err := t.Query(ctx, sql, streams, addresses)
 	if err != nil {
 		return fmt.Errorf("read %d blobs: %w", len(streams), err)
 	}
@@ -120,9 +167,6 @@ func (a *assembly) read(ctx context.Context, t *Tx) error {
 	}
 	if err := found.Err(); err != nil {
 		return fmt.Errorf("read %d blobs: %w", len(streams), err)
-	}
-	for key := range a.missing {
-		return fmt.Errorf("blob %s of %s is not there", key.address, key.stream)
 	}
 	return nil
 }
@@ -139,7 +183,33 @@ func (a *assembly) scan(found pgx.Rows, t *Tx) error {
 	if err != nil {
 		return fmt.Errorf("blob %s of %s: %w", key.address, key.stream, err)
 	}
+	if value.AddressOf(b) != key.address {
+		return fmt.Errorf("blob %s of %s has other bytes", key.address, key.stream)
+	}
 	a.blobs[key] = b
+	a.cache.put(key, b)
 	delete(a.missing, key)
 	return nil
+}
+
+// Blobs reads bytes of a stream, or of those that it comes from. What is nowhere is
+// not in the answer.
+func (t *Tx) Blobs(ctx context.Context, stream string, addresses []value.Address) (map[value.Address][]byte, error) {
+	a := &assembly{blobs: map[blobKey][]byte{}, missing: map[blobKey]bool{}}
+	for _, address := range addresses {
+		a.missing[blobKey{stream, address}] = true
+	}
+	for _, sql := range []string{ownBlobs, projections.InheritedBlobs} {
+		if len(a.missing) == 0 {
+			break
+		}
+		if err := a.readFrom(ctx, t, sql); err != nil {
+			return nil, err
+		}
+	}
+	out := make(map[value.Address][]byte, len(a.blobs))
+	for key, b := range a.blobs {
+		out[key.address] = b
+	}
+	return out, nil
 }

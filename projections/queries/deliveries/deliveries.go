@@ -10,6 +10,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
 
@@ -71,19 +72,27 @@ func New(db cut.DB) *Queries { return &Queries{db: db} }
 const columns = `SELECT d.stream, d.hook, d.body, coalesce(w.number, -1), i.due
 	FROM deliveries d LEFT JOIN workflows w USING (stream) LEFT JOIN intents i ON i.stream = d.stream AND i.kind = 'deliver' AND i.id = d.id `
 
+// At lists those of one workflow as of then. What is found by its id is as it is now.
+func (q *Queries) At(at cut.At) *Queries { return New(q.db.At(at)) }
+
 // List is at most limit deliveries of a tenant after the first skipped, newest
-// first, and whether there are more.
+// first, and whether there are more. As of a moment it lists those of one workflow, which
+// the filter then names.
 func (q *Queries) List(ctx context.Context, tenant domain.Tenant, f Filter, skip, limit int) (list []Delivery, more bool, err error) {
-	ids := f.IDs
-	if ids == nil {
-		ids = []uuid.UUID{}
-	}
 	err = q.db.Read(ctx, func(tx *cut.Tx) (err error) {
-		list, err = read(ctx, tx, columns+`WHERE d.tenant = $1 AND ($2 = '' OR d.status = $2) AND ($3 = '' OR d.stream = $3) AND ($4 = '' OR d.hook = $4)
-			AND ($5 = '' OR d.event = $5) AND ($6::timestamptz IS NULL OR d.requested_at >= $6) AND ($7::timestamptz IS NULL OR d.requested_at < $7)
-			AND (NOT $8 OR d.status <> 'delivered') AND (cardinality($9::uuid[]) = 0 OR d.id = ANY($9))
-			ORDER BY d.requested_at DESC, d.id LIMIT $10 OFFSET $11`,
-			string(tenant), f.Status, f.Workflow, f.Hook, f.Event, orNull(f.Since), orNull(f.Until), f.Missing, ids, limit+1, skip)
+		if f.Workflow != "" {
+			stream, err := domain.ParseStreamID(f.Workflow)
+			if err != nil || stream.Tenant != tenant {
+				return err // another tenant's workflow has none
+			}
+			at, err := tx.Point(ctx, stream)
+			if err != nil {
+				return err
+			}
+			list, err = In(ctx, tx, stream, at, f, skip, limit+1)
+			return err
+		}
+		list, err = f.list(ctx, tx, tenant, projections.AllNumbers, skip, limit+1)
 		return err
 	})
 	if err != nil {
@@ -93,6 +102,19 @@ func (q *Queries) List(ctx context.Context, tenant domain.Tenant, f Filter, skip
 		return list[:limit], true, nil
 	}
 	return list, false, nil
+}
+
+// list is what the tables hold and no number from before on changed.
+func (f Filter) list(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, before int64, skip, limit int) ([]Delivery, error) {
+	ids := f.IDs
+	if ids == nil {
+		ids = []uuid.UUID{}
+	}
+	return read(ctx, tx, columns+`WHERE d.tenant = $1 AND ($2 = '' OR d.status = $2) AND ($3 = '' OR d.stream = $3) AND ($4 = '' OR d.hook = $4)
+		AND ($5 = '' OR d.event = $5) AND ($6::timestamptz IS NULL OR d.requested_at >= $6) AND ($7::timestamptz IS NULL OR d.requested_at < $7)
+		AND (NOT $8 OR d.status <> 'delivered') AND (cardinality($9::uuid[]) = 0 OR d.id = ANY($9)) AND (d.last < $12 OR $12 = $13)
+		ORDER BY d.requested_at DESC, d.id LIMIT $10 OFFSET $11`,
+		string(tenant), f.Status, f.Workflow, f.Hook, f.Event, orNull(f.Since), orNull(f.Until), f.Missing, ids, limit, skip, before, int64(projections.AllNumbers))
 }
 
 // Find reads one delivery with its attempts and what it sends, or returns

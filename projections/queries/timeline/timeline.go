@@ -30,6 +30,8 @@ type Event struct {
 	journal.Event
 	// Text holds the short texts that the event names by value.
 	Text map[string]string
+	// Gone are the names of those whose bytes were removed.
+	Gone []string
 }
 
 // Page is what follows a position.
@@ -55,6 +57,9 @@ type Queries struct {
 // New makes a Queries.
 func New(db cut.DB) *Queries { return &Queries{db: db, decoder: workflow.NewDecoder()} }
 
+// At reads up to then.
+func (q *Queries) At(at cut.At) *Queries { return &Queries{db: q.db.At(at), decoder: q.decoder} }
+
 // Start is the position before the first event of a stream.
 func (q *Queries) Start(stream domain.StreamID) domain.Position {
 	return domain.Position{Partition: q.db.PartitionOf(stream), Offset: 0}
@@ -72,7 +77,11 @@ func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domai
 		if page.Next, err = tx.Next(ctx, after.Partition); err != nil {
 			return err
 		}
-		if page.Events, err = q.read(ctx, tx, stream, after.Offset, commits); err != nil {
+		at, err := tx.Point(ctx, stream)
+		if err != nil {
+			return err
+		}
+		if page.Events, err = q.read(ctx, tx, stream, after.Offset, at.Upto(), commits); err != nil {
 			return err
 		}
 		if n := len(page.Events); n > 0 {
@@ -87,12 +96,27 @@ func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domai
 	return page, nil
 }
 
+// Last reads the last events of at most commits commits that are not behind a point,
+// oldest first, of those commits that carry something.
+func (q *Queries) Last(ctx context.Context, tx *cut.Tx, stream domain.StreamID, what cut.Carrying, at cut.Point, commits int) ([]Event, error) {
+	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM (SELECT * FROM commits WHERE stream = $1 AND "offset" <= $2 AND `+string(what)+
+		` ORDER BY "offset" DESC LIMIT $3) c ORDER BY "offset"`, stream.String(), at.Upto(), commits)
+	if err != nil {
+		return nil, fmt.Errorf("read commits: %w", err)
+	}
+	events, err := scan(tx, found)
+	if err != nil {
+		return nil, err
+	}
+	return events, q.resolve(ctx, tx, stream.String(), events, maxText)
+}
+
 // One reads one event, with its texts however long they are. It returns not_found where
 // the stream has no such event.
 func (q *Queries) One(ctx context.Context, stream domain.StreamID, at domain.Position, index int) (Event, error) {
 	var out Event
 	err := q.db.Read(ctx, func(tx *cut.Tx) error {
-		events, err := q.read(ctx, tx, stream, at.Offset-1, 1)
+		events, err := q.read(ctx, tx, stream, at.Offset-1, at.Offset, 1)
 		if err != nil {
 			return err
 		}
@@ -121,12 +145,17 @@ func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
 	return err
 }
 
-func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, after int64, commits int) ([]Event, error) {
-	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3`,
-		stream.String(), after, commits)
+func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, after, upto int64, commits int) ([]Event, error) {
+	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 AND "offset" <= $3 ORDER BY "offset" LIMIT $4`,
+		stream.String(), after, upto, commits)
 	if err != nil {
 		return nil, fmt.Errorf("read commits: %w", err)
 	}
+	return scan(tx, found)
+}
+
+// scan reads the events of commits.
+func scan(tx *cut.Tx, found pgx.Rows) ([]Event, error) {
 	defer found.Close()
 	var out []Event
 	for found.Next() {
@@ -152,7 +181,7 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, 
 // that this build does not know is shown without.
 func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events []Event, most int64) error {
 	var items []cut.Item
-	var set []func(string)
+	var places []place
 	for i := range events {
 		decoded, err := q.decoder.Decode(events[i].Event)
 		if err != nil {
@@ -167,22 +196,34 @@ func (q *Queries) resolve(ctx context.Context, tx *cut.Tx, stream string, events
 				return err
 			}
 			items = append(items, item)
-			set = append(set, func(text string) {
-				if events[i].Text == nil {
-					events[i].Text = map[string]string{}
-				}
-				events[i].Text[name] = text
-			})
+			places = append(places, place{&events[i], name})
 		}
 	}
-	values, err := tx.Assemble(ctx, items)
+	values, gone, err := tx.AssembleLeft(ctx, items)
 	if err != nil {
 		return err
 	}
 	for i, b := range values {
-		set[i](string(b))
+		places[i].fill(string(b), gone[i])
 	}
 	return nil
+}
+
+// place is where the text of an event goes.
+type place struct {
+	event *Event
+	name  string
+}
+
+func (p place) fill(text string, gone bool) {
+	switch {
+	case gone:
+		p.event.Gone = append(p.event.Gone, p.name)
+	case p.event.Text == nil:
+		p.event.Text = map[string]string{p.name: text}
+	default:
+		p.event.Text[p.name] = text
+	}
 }
 
 // texts are the values of an event that people read.

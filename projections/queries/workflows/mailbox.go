@@ -2,10 +2,7 @@ package workflows
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
@@ -23,19 +20,15 @@ type MailItem struct {
 func (q *Queries) Mailbox(ctx context.Context, stream domain.StreamID) ([]MailItem, error) {
 	var out []MailItem
 	err := q.db.Read(ctx, func(tx *cut.Tx) error {
-		var raw []byte
-		err := tx.QueryRow(ctx, `SELECT state FROM heads WHERE stream = $1`, stream.String()).Scan(&raw)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return notFound()
-		}
+		at, err := tx.Point(ctx, stream)
 		if err != nil {
 			return err
 		}
-		var state workflow.State
-		if err := cut.DecodeJSON("the state of "+stream.String(), raw, &state); err != nil {
+		state, err := tx.State(ctx, stream, at)
+		if err != nil {
 			return err
 		}
-		out, err = mailOf(ctx, tx, stream.String(), state.Mail)
+		out, err = MailOf(ctx, tx, stream.String(), state.Mail)
 		return err
 	})
 	if err != nil {
@@ -44,8 +37,8 @@ func (q *Queries) Mailbox(ctx context.Context, stream domain.StreamID) ([]MailIt
 	return out, nil
 }
 
-// mailOf assembles the texts of all items together.
-func mailOf(ctx context.Context, tx *cut.Tx, stream string, box []workflow.Mail) ([]MailItem, error) {
+// MailOf assembles the texts of all items together.
+func MailOf(ctx context.Context, tx *cut.Tx, stream string, box []workflow.Mail) ([]MailItem, error) {
 	out := make([]MailItem, len(box))
 	var items []cut.Item
 	var of []int

@@ -49,6 +49,9 @@ func New(db cut.DB) *Queries {
 	return &Queries{db: db, ids: ids}
 }
 
+// At reads one workflow as of then; lists are of now.
+func (q *Queries) At(at cut.At) *Queries { return &Queries{db: q.db.At(at), ids: q.ids} }
+
 // Locate is the stream of a workflow. A UUID is taken at its word: whether the
 // workflow exists is for the command or query that follows to say. It returns
 // not_found for a number that names none of the tenant's.
@@ -77,23 +80,58 @@ const columns = `SELECT w.stream, w.number, h.state FROM workflows w JOIN heads 
 
 // Find reads one workflow, or returns not_found.
 func (q *Queries) Find(ctx context.Context, tenant domain.Tenant, ref Ref) (Workflow, error) {
-	var out []Workflow
-	err := q.db.Read(ctx, func(tx *cut.Tx) (err error) {
-		if ref.ID != uuid.Nil {
-			stream := domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: ref.ID}
-			out, err = read(ctx, tx, columns+`WHERE w.stream = $1`, stream.String())
-		} else {
-			out, err = read(ctx, tx, columns+`WHERE w.tenant = $1 AND w.number = $2`, string(tenant), ref.Number)
+	var out Workflow
+	err := q.db.Read(ctx, func(tx *cut.Tx) error {
+		where, arg := `WHERE w.stream = $1 AND w.tenant = $2`, any(domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: ref.ID}.String())
+		if ref.ID == uuid.Nil {
+			where, arg = `WHERE w.number = $1 AND w.tenant = $2`, ref.Number
 		}
+		found, err := scan(ctx, tx, columns+where, arg, string(tenant))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return notFound()
+		}
+		at, err := tx.Point(ctx, found[0].Stream)
+		if err != nil {
+			return err
+		}
+		out, err = found[0].as(ctx, tx, at)
 		return err
 	})
 	if err != nil {
 		return Workflow{}, fmt.Errorf("find workflow of %s: %w", tenant, err)
 	}
-	if len(out) == 0 {
+	return out, nil
+}
+
+// In is a workflow as it stood at a point, in a cut that reads more of it.
+func In(ctx context.Context, tx *cut.Tx, stream domain.StreamID, at cut.Point) (Workflow, error) {
+	found, err := scan(ctx, tx, columns+`WHERE w.stream = $1`, stream.String())
+	if err != nil {
+		return Workflow{}, err
+	}
+	if len(found) == 0 {
 		return Workflow{}, notFound()
 	}
-	return out[0], nil
+	return found[0].as(ctx, tx, at)
+}
+
+// as is a workflow as it stood at a point.
+func (w Workflow) as(ctx context.Context, tx *cut.Tx, at cut.Point) (Workflow, error) {
+	if !at.Now {
+		var err error
+		if w.State, err = tx.State(ctx, w.Stream, at); err != nil {
+			return w, err
+		}
+		if !w.State.Exists() {
+			return w, notFound()
+		}
+	}
+	one := []Workflow{w}
+	err := fill(ctx, tx, one)
+	return one[0], err
 }
 
 // Filter narrows a list; what is empty does not.
@@ -123,6 +161,15 @@ func (q *Queries) List(ctx context.Context, tenant domain.Tenant, f Filter, page
 
 // read runs one query for workflows and fills in their values.
 func read(ctx context.Context, tx *cut.Tx, sql string, args ...any) ([]Workflow, error) {
+	out, err := scan(ctx, tx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return out, fill(ctx, tx, out)
+}
+
+// scan runs one query for workflows.
+func scan(ctx context.Context, tx *cut.Tx, sql string, args ...any) ([]Workflow, error) {
 	found, err := tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -144,10 +191,7 @@ func read(ctx context.Context, tx *cut.Tx, sql string, args ...any) ([]Workflow,
 		}
 		out = append(out, w)
 	}
-	if err := found.Err(); err != nil {
-		return nil, err
-	}
-	return out, fill(ctx, tx, out)
+	return out, found.Err()
 }
 
 // fill assembles the goals and callback contexts of all workflows together.

@@ -1,0 +1,239 @@
+package stored
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/cut"
+)
+
+// Checkpoint is one checkpoint. What Find gives has everything but Header,
+// Metadata, and the bytes of Values and Writes: those are for Read.
+type Checkpoint struct {
+	Stream   string
+	NS       string
+	ThreadTS uuid.UUID
+	ParentTS *uuid.UUID
+	Number   int64
+	Thread   int
+	// ParentMissing says that the parent it names is not there.
+	ParentMissing bool
+	CreatedAt     time.Time
+	// Header is JSON: with a placeholder for each value where the whole checkpoint
+	// was sent as JSON, without the member that holds the values where they were
+	// sent apart.
+	Header, Metadata []byte
+	// Values are those of the channels, by name.
+	Values []Value
+	// Writes are in the order of task and idx.
+	Writes []Write
+	// Sends are the parent's writes to SendsChannel, where they were asked for.
+	Sends []Write
+
+	header, metadata value.Value
+}
+
+// Value is the value of a channel.
+type Value struct {
+	Channel string
+	Type    string
+	Bytes   []byte
+
+	manifest value.Manifest
+	id       value.Address
+}
+
+// Write is one pending write.
+type Write struct {
+	Number   int64
+	Task     string
+	Idx      int
+	TaskPath string
+	Channel  string
+	Type     string
+	Bytes    []byte
+
+	value value.Value
+}
+
+// SendsChannel is where a task says which tasks come next.
+const SendsChannel = "__pregel_tasks"
+
+// Query finds checkpoints.
+type Query struct {
+	// Select is SQL that gives rows of the table checkpoints, few of them: it is
+	// asked once for each thing that belongs to them. Rows of versions count whose
+	// number is below Before, which is parameter 1; Args are those from 2 on.
+	Select string
+	Args   []any
+	Before int64
+	// Bare leaves out writes, and of the values all but their names; Sends adds the
+	// parent's sends.
+	Bare, Sends bool
+	// With adds what is asked along; nil for nothing.
+	With func(*pgx.Batch)
+}
+
+// rowKey is the primary key of a checkpoint.
+type rowKey struct {
+	stream, nsHash string
+	ts             uuid.UUID
+}
+
+// finding is a page on its way.
+type finding struct {
+	page []Checkpoint
+	at   map[rowKey]int
+}
+
+// Find reads the rows of q, newest first by id, then by stream and namespace.
+func Find(ctx context.Context, tx *cut.Tx, q Query) ([]Checkpoint, error) {
+	f := &finding{at: map[rowKey]int{}}
+	args := append([]any{q.Before}, q.Args...)
+	b := &pgx.Batch{}
+	b.Queue(rowsSQL(q.Select, tx.Partitions()), args...).Query(f.rows)
+	if !q.Bare {
+		b.Queue(manifestsSQL(q.Select), args...).Query(f.manifests)
+		b.Queue(writesSQL(q.Select, "thread_ts"), args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Writes }))
+	}
+	if q.Sends {
+		b.Queue(writesSQL(q.Select, "parent_ts")+` WHERE w.channel = '`+SendsChannel+`'`, args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Sends }))
+	}
+	if q.With != nil {
+		q.With(b)
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	return f.page, nil
+}
+
+// rowsSQL reads the rows. A checkpoint's number names its commit, which says when.
+func rowsSQL(from string, partitions int32) string {
+	return fmt.Sprintf(`SELECT c.stream, c.ns_hash, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread, m.time,
+		c.parent_ts IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoints p WHERE p.stream = c.stream AND p.ns_hash = c.ns_hash AND p.thread_ts = c.parent_ts AND p.number < $1)
+		FROM (%[3]s) c
+		JOIN commits m ON m.partition = (c.number / %[1]d) %% %[2]d AND m."offset" = (c.number / %[1]d) / %[2]d
+		ORDER BY c.thread_ts DESC, c.stream, c.ns_hash`, domain.MaxItems, partitions, from)
+}
+
+// manifestsSQL reads what the channels of the rows name, each once.
+func manifestsSQL(from string) string {
+	return fmt.Sprintf(`SELECT m.stream, m.id, m.manifest
+		FROM (SELECT DISTINCT c.stream, substring(c.ids FROM i.at FOR %[1]d) AS id FROM (%[2]s) c CROSS JOIN LATERAL generate_series(1, length(c.ids), %[1]d) AS i(at)) k
+		JOIN manifests m ON m.stream = k.stream AND m.id = k.id`, len(value.Address{}), from)
+}
+
+// writesSQL reads the writes of the checkpoints that a column of the rows names.
+func writesSQL(from, column string) string {
+	return fmt.Sprintf(`SELECT k.stream, k.ns_hash, k.own, w.number, w.task, w.idx, w.task_path, w.channel, w.value
+		FROM (SELECT c.stream, c.ns_hash, c.thread_ts AS own, c.%s AS thread_ts FROM (%s) c) k CROSS JOIN LATERAL (%s) w`, column, from, projections.WritesOf("k", "$1"))
+}
+
+func (f *finding) rows(found pgx.Rows) error {
+	var err error
+	f.page, err = pgx.CollectRows(found, f.row)
+	return err
+}
+
+func (f *finding) row(row pgx.CollectableRow) (Checkpoint, error) {
+	var c Checkpoint
+	var nsHash, ns, header, metadata, channels, ids []byte
+	var thread int32
+	if err := row.Scan(&c.Stream, &nsHash, &ns, &c.ThreadTS, &c.ParentTS, &c.Number, &header, &metadata, &channels, &ids, &thread, &c.CreatedAt, &c.ParentMissing); err != nil {
+		return c, fmt.Errorf("read a checkpoint: %w", err)
+	}
+	c.NS, c.Thread, c.CreatedAt = string(ns), int(thread), c.CreatedAt.UTC()
+	at := "checkpoint " + c.ThreadTS.String()
+	named, err := projections.UnpackChannels(channels, ids)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", at, err)
+	}
+	for name, id := range named {
+		c.Values = append(c.Values, Value{Channel: name, id: id})
+	}
+	slices.SortFunc(c.Values, func(a, b Value) int { return cmp.Compare(a.Channel, b.Channel) })
+	f.at[rowKey{c.Stream, string(nsHash), c.ThreadTS}] = len(f.at)
+	return c, errors.Join(
+		cut.DecodeJSON(at+": header", header, &c.header),
+		cut.DecodeJSON(at+": metadata", metadata, &c.metadata),
+	)
+}
+
+// valueKey names a channel value.
+type valueKey struct {
+	stream string
+	id     value.Address
+}
+
+func (f *finding) manifests(found pgx.Rows) error {
+	read := map[valueKey]value.Manifest{}
+	for found.Next() {
+		var k valueKey
+		var id, raw []byte
+		if err := found.Scan(&k.stream, &id, &raw); err != nil {
+			return fmt.Errorf("read a manifest: %w", err)
+		}
+		copy(k.id[:], id)
+		m, err := value.ReadManifest(raw)
+		if err != nil {
+			return fmt.Errorf("read manifest %s: %w", k.id, err)
+		}
+		read[k] = m
+	}
+	if err := found.Err(); err != nil {
+		return fmt.Errorf("read manifests: %w", err)
+	}
+	for i := range f.page {
+		for n := range f.page[i].Values {
+			v := &f.page[i].Values[n]
+			m, ok := read[valueKey{f.page[i].Stream, v.id}]
+			if !ok {
+				return fmt.Errorf("manifest %s of %s is not there", v.id, f.page[i].Stream)
+			}
+			v.manifest, v.Type = m, m.Type
+		}
+	}
+	return nil
+}
+
+// writes reads writes into a list of the checkpoint they come with.
+func (f *finding) writes(of func(*Checkpoint) *[]Write) func(pgx.Rows) error {
+	return func(found pgx.Rows) error {
+		for found.Next() {
+			var k rowKey
+			var nsHash []byte
+			w, err := scanWrite(found, &k.stream, &nsHash, &k.ts)
+			if err != nil {
+				return err
+			}
+			k.nsHash = string(nsHash)
+			list := of(&f.page[f.at[k]])
+			*list = append(*list, w)
+		}
+		return found.Err()
+	}
+}
+
+// scanWrite reads a write behind what comes before it in a row.
+func scanWrite(row pgx.Rows, before ...any) (Write, error) {
+	var w Write
+	var task, path, channel, raw []byte
+	var idx int32
+	if err := row.Scan(append(before, &w.Number, &task, &idx, &path, &channel, &raw)...); err != nil {
+		return w, fmt.Errorf("read a write: %w", err)
+	}
+	err := cut.DecodeJSON("a write", raw, &w.value)
+	w.Task, w.Idx, w.TaskPath, w.Channel, w.Type = string(task), int(idx), string(path), string(channel), w.value.Type
+	return w, err
+}
