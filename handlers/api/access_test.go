@@ -150,6 +150,14 @@ func (f dispatchFunc) Do(ctx context.Context, r dispatch.Request) (dispatch.Resu
 	return f(ctx, r)
 }
 
+func (f dispatchFunc) DoAll(ctx context.Context, rs []dispatch.Request) []dispatch.Answer {
+	out := make([]dispatch.Answer, len(rs))
+	for i, r := range rs {
+		out[i].Result, out[i].Err = f(ctx, r)
+	}
+	return out
+}
+
 type gateFunc func(context.Context) error
 
 func (f gateFunc) Ready(ctx context.Context) error { return f(ctx) }

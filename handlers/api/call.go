@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -32,15 +34,19 @@ func (c *call) end() {
 	}
 }
 
-// answer is what a client gets: raw JSON.
+// answer is what a client gets: raw JSON, and the bytes of values behind it.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	tail   [][]byte
 	// follow is set for a stream of events: they come after the header. leave is called
 	// when it has ended.
 	follow following
 	leave  func()
+	// rest writes what comes after body, however long it takes; its error cuts the
+	// answer off. Nil for nothing.
+	rest func(ctx context.Context, w io.Writer) error
 }
 
 func ok(body []byte) answer { return answer{status: http.StatusOK, body: body} }

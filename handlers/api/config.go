@@ -15,12 +15,6 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/handlers/tracing"
-	"github.com/duolog/duolog/projections/queries/checkpoints"
-	"github.com/duolog/duolog/projections/queries/commits"
-	"github.com/duolog/duolog/projections/queries/conversations"
-	"github.com/duolog/duolog/projections/queries/deliveries"
-	"github.com/duolog/duolog/projections/queries/timeline"
-	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
 // Dispatcher carries out commands. Do returns when the effect is visible to
@@ -28,6 +22,8 @@ import (
 // verdict before ctx ended, and that the same request may be sent again.
 type Dispatcher interface {
 	Do(ctx context.Context, r dispatch.Request) (dispatch.Result, error)
+	// DoAll carries out commands of one stream in their order, as Do does each.
+	DoAll(ctx context.Context, rs []dispatch.Request) []dispatch.Answer
 }
 
 // Inbox takes commands that are carried out later. Publish returns when the
@@ -53,15 +49,10 @@ type Changes interface {
 
 // Config is what the API is made of.
 type Config struct {
+	Queries
+
 	Dispatch Dispatcher
 	Inbox    Inbox
-
-	Workflows     *workflows.Queries
-	Checkpoints   *checkpoints.Queries
-	Timeline      *timeline.Queries
-	Commits       *commits.Queries
-	Conversations *conversations.Queries
-	Deliveries    *deliveries.Queries
 
 	Auth    entry.Authenticator
 	Tenants entry.Tenants
@@ -70,6 +61,10 @@ type Config struct {
 	// Stopping is closed when this process begins to stop: who waits for news is
 	// answered then, instead of holding the process up. Nil is never.
 	Stopping <-chan struct{}
+	// ReadOnly says what is served where it is not now and nothing can be written; empty
+	// for a node. It stands in the readiness.
+	ReadOnly string
+
 	// Ready says at once whether this node can serve, and why not.
 	Ready   func(context.Context) error
 	Gate    Gate
@@ -142,13 +137,8 @@ func (c Config) Validate() error {
 	}{
 		{"Dispatch", c.Dispatch == nil},
 		{"Inbox", c.Inbox == nil},
-		{"Workflows", c.Workflows == nil},
-		{"Checkpoints", c.Checkpoints == nil},
-		{"Timeline", c.Timeline == nil},
-		{"Commits", c.Commits == nil},
+		{"Queries", c.Queries == Queries{}},
 		{"Schemas", c.Schemas == nil},
-		{"Conversations", c.Conversations == nil},
-		{"Deliveries", c.Deliveries == nil},
 		{"Auth", c.Auth == nil},
 		{"Tenants", c.Tenants == nil},
 		{"Ready", c.Ready == nil},

@@ -6,6 +6,7 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
@@ -58,9 +59,9 @@ func (s *Server) startRequest(c *call, start *workflow.Start, body []byte) (disp
 }
 
 // find reads the workflow a stream holds.
-func (s *Server) find(c *call, id uuid.UUID) (workflows.Workflow, error) {
+func (s *Server) find(c *call, id uuid.UUID, at cut.At) (workflows.Workflow, error) {
 	if err := s.gate(c.Context()); err != nil {
 		return workflows.Workflow{}, err
 	}
-	return s.cfg.Workflows.Find(c.Context(), c.who.Tenant, workflows.Ref{ID: id})
+	return s.cfg.Workflows.At(at).Find(c.Context(), c.who.Tenant, workflows.Ref{ID: id})
 }

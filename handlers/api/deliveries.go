@@ -30,6 +30,13 @@ func (s *Server) listDeliveries(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	at, err := s.at(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if at.Set() && filter.Workflow == "" {
+		return answer{}, domain.InvalidField("at", "deliveries are read as of a moment of one workflow", "name it with workflow")
+	}
 	p, err := pageOf(c)
 	if err != nil {
 		return answer{}, err
@@ -37,7 +44,7 @@ func (s *Server) listDeliveries(c *call) (answer, error) {
 	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
 	}
-	found, more, err := s.cfg.Deliveries.List(c.Context(), c.who.Tenant, filter, (p.page-1)*p.perPage, p.perPage)
+	found, more, err := s.cfg.Deliveries.At(at).List(c.Context(), c.who.Tenant, filter, (p.page-1)*p.perPage, p.perPage)
 	if err != nil {
 		return answer{}, err
 	}

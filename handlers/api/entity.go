@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections/queries/workflows"
@@ -43,7 +45,18 @@ func (s *Server) entity(w workflows.Workflow) []byte {
 	o.rawOrNull("run", runOf(w.State.Run))
 	o.uuidOrNull("conversation", c.Trigger.Conversation)
 	o.textOrNull("reason", w.State.Reason)
+	o.textOrNull("thread", threadOf(w))
+	o.rawOrNull("origin", originOf(w.State.Origin))
+	o.rawOrNull("import", importOf(w.State.Import))
 	return o.end()
+}
+
+// threadOf is what LangGraph's clients call the workflow, where they write to it.
+func threadOf(w workflows.Workflow) string {
+	if w.State.Thread == nil {
+		return ""
+	}
+	return cmp.Or(w.State.Thread.ID, w.Stream.ID.String())
 }
 
 func containerOf(o *object, name string, c *workflow.Container) {

@@ -18,13 +18,16 @@ func statusOf(code domain.Code) int {
 		return http.StatusBadRequest
 	case domain.CodeUnauthenticated:
 		return http.StatusUnauthorized
-	case domain.CodeForbidden, domain.CodeFlowNotEnabled:
+	case domain.CodeForbidden, domain.CodeReadOnly, domain.CodeFlowNotEnabled:
 		return http.StatusForbidden
 	case domain.CodeNotFound:
 		return http.StatusNotFound
+	case domain.CodeGone:
+		return http.StatusGone
 	case codeMethod:
 		return http.StatusMethodNotAllowed
-	case domain.CodeConflict, domain.CodeStaleRun, domain.CodeWorkflowEnded:
+	case domain.CodeConflict, domain.CodeStaleRun, domain.CodeWorkflowEnded,
+		domain.CodeThreadDeleted, domain.CodeStaleWriter, domain.CodeSendWhole:
 		return http.StatusConflict
 	case domain.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge

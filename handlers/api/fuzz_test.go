@@ -22,13 +22,7 @@ import (
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/internal/fuzztest"
-	"github.com/duolog/duolog/projections/queries/checkpoints"
-	"github.com/duolog/duolog/projections/queries/commits"
-	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
-	"github.com/duolog/duolog/projections/queries/deliveries"
-	"github.com/duolog/duolog/projections/queries/timeline"
-	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
 )
 
@@ -38,6 +32,14 @@ type never struct{ asked []dispatch.Request }
 func (n *never) Do(_ context.Context, r dispatch.Request) (dispatch.Result, error) {
 	n.asked = append(n.asked, r)
 	return dispatch.Result{}, &domain.Error{Code: domain.CodeNotNow, Message: "never"}
+}
+
+func (n *never) DoAll(ctx context.Context, rs []dispatch.Request) []dispatch.Answer {
+	out := make([]dispatch.Answer, len(rs))
+	for i, r := range rs {
+		out[i].Result, out[i].Err = n.Do(ctx, r)
+	}
+	return out
 }
 
 func (n *never) Ready(context.Context) error                 { return context.DeadlineExceeded }
@@ -50,7 +52,7 @@ func bare(f *testing.F, n *never) *api.Server {
 	db := cut.DB{Partitions: 4}
 	s, err := api.New(api.Config{
 		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tenants: tenants{},
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db), Deliveries: deliveries.New(db),
+		Queries: api.NewQueries(db), Schemas: schemas.Public,
 		Ready: n.Ready, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.New, Log: uuid.MustParse("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"),
 		Limits: api.Limits{MaxBody: 256 << 10, MaxCompressed: 64 << 10},
@@ -66,6 +68,7 @@ const one = base + "/0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"
 // endpoints that take a body.
 var endpoints = []string{
 	"POST " + base, "POST " + one + "/checkpoints", "POST " + one + "/checkpoint_writes_batch", "PATCH " + one, "POST /v1/messages", "POST " + one + "/events",
+	"POST /v1/threads/get", "POST /v1/threads/list", "POST /v1/threads/history",
 }
 
 // FuzzBodies: any body of any endpoint is taken or refused as people can
@@ -81,6 +84,8 @@ func FuzzBodies(f *testing.F) {
 	f.Add(uint8(4), []byte(`{"text":"what changed?","thread":"1","flow":"developer/v1"}`))
 	f.Add(uint8(4+5), []byte(`{"a":1,"a":1}`))
 	f.Add(uint8(10), []byte(strings.Repeat("[", 1000)))
+	f.Add(uint8(6), []byte(`{"thread_id":"a/b \u0000","checkpoint_ns":"","checkpoint_id":"`+ts+`"}`))
+	f.Add(uint8(7), []byte(`{"thread_id":"`+ts+`","filter":{"n":1e9},"before":"`+ts+`","limit":7,"values":false,"cursor":"`+strings.Repeat("A", 64)+`"}`))
 	n := &never{}
 	s := bare(f, n)
 	f.Fuzz(func(t *testing.T, how uint8, body []byte) {
@@ -158,7 +163,7 @@ func FuzzQueries(f *testing.F) {
 	s := bare(f, &never{})
 	f.Fuzz(func(t *testing.T, id, query string) {
 		one := base + "/" + url.PathEscape(id)
-		for _, path := range []string{base, one, one + "/timeline", one + "/checkpoints", one + "/checkpoints/by_thread_ts", "/v1/events", "/v1/deliveries", "/v1/deliveries/" + url.PathEscape(id)} {
+		for _, path := range []string{base, one, one + "/timeline", one + "/checkpoints", one + "/checkpoints/by_thread_ts", one + "/fork_preview", "/v1/events", "/v1/deliveries", "/v1/deliveries/" + url.PathEscape(id)} {
 			r := httptest.NewRequest("GET", base, nil)
 			u, err := url.Parse(path)
 			if err != nil {

@@ -14,7 +14,12 @@ func (s *Server) healthz(*call) (answer, error) { return ok([]byte(`{"status":"o
 func (s *Server) readyz(c *call) (answer, error) {
 	err := s.cfg.Ready(c.Context())
 	if err == nil {
-		return ok([]byte(`{"status":"ready"}`)), nil
+		var o object
+		o.text("status", "ready")
+		if s.cfg.ReadOnly != "" {
+			o.text("read_only", s.cfg.ReadOnly)
+		}
+		return ok(o.end()), nil
 	}
 	reason, is := errors.AsType[*domain.Error](err)
 	if !is {

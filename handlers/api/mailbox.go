@@ -8,6 +8,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
@@ -56,7 +57,11 @@ func (s *Server) listEvents(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	box, err := s.mailbox(c, stream)
+	at, err := s.at(c)
+	if err != nil {
+		return answer{}, err
+	}
+	box, err := s.mailbox(c, stream, at)
 	if err != nil {
 		return answer{}, err
 	}
@@ -106,15 +111,15 @@ func (s *Server) markEvent(c *call) (answer, error) {
 	return ok(mailEntity(item)), nil
 }
 
-func (s *Server) mailbox(c *call, stream domain.StreamID) ([]workflows.MailItem, error) {
+func (s *Server) mailbox(c *call, stream domain.StreamID, at cut.At) ([]workflows.MailItem, error) {
 	if err := s.gate(c.Context()); err != nil {
 		return nil, err
 	}
-	return s.cfg.Workflows.Mailbox(c.Context(), stream)
+	return s.cfg.Workflows.At(at).Mailbox(c.Context(), stream)
 }
 
 func (s *Server) mail(c *call, stream domain.StreamID, wanted func(workflows.MailItem) bool) (item workflows.MailItem, there bool, err error) {
-	box, err := s.mailbox(c, stream)
+	box, err := s.mailbox(c, stream, cut.At{})
 	if i := slices.IndexFunc(box, wanted); i >= 0 {
 		return box[i], true, err
 	}

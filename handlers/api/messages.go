@@ -64,15 +64,19 @@ func (s *Server) getConversation(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	at, err := s.at(c)
+	if err != nil {
+		return answer{}, err
+	}
 	var found conversations.Conversation
 	var missing error
 	err = s.poll(c, func() (domain.Position, bool, error) {
 		var err error
-		found, err = s.cfg.Conversations.Find(c.Context(), c.who.Tenant, id)
+		found, err = s.cfg.Conversations.At(at).Find(c.Context(), c.who.Tenant, id)
 		if missing = nil; domain.CodeOf(err) == domain.CodeNotFound {
 			missing, err = err, nil
 		}
-		return found.Next, missing == nil && settled(found, message), err
+		return found.Next, at.Set() || missing == nil && settled(found, message), err
 	})
 	if err != nil || missing != nil {
 		return answer{}, cmp.Or(err, missing)

@@ -3,16 +3,18 @@ package api
 import (
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
+	"github.com/duolog/duolog/projections/queries/plain"
 )
 
 // listCheckpoints answers GET workflows/:id/checkpoints, newest first.
 func (s *Server) listCheckpoints(c *call) (answer, error) {
-	stream, err := s.checkpointStream(c)
+	stream, read, err := s.checkpointsOf(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -24,17 +26,17 @@ func (s *Server) listCheckpoints(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	compressed, err := compressedOf(c)
+	shown, err := shownOf(c)
 	if err != nil {
 		return answer{}, err
 	}
-	found, more, err := s.cfg.Checkpoints.List(c.Context(), stream, ns, p.page, p.perPage)
+	found, more, err := read.List(c.Context(), stream, ns, p.page, p.perPage)
 	if err != nil {
 		return answer{}, err
 	}
 	items := make([][]byte, len(found))
 	for i, row := range found {
-		if items[i], err = checkpointRow(row, compressed); err != nil {
+		if items[i], err = checkpointRow(row, shown); err != nil {
 			return answer{}, err
 		}
 	}
@@ -43,7 +45,7 @@ func (s *Server) listCheckpoints(c *call) (answer, error) {
 
 // getCheckpoint answers GET workflows/:id/checkpoints/:checkpoint_id.
 func (s *Server) getCheckpoint(c *call) (answer, error) {
-	stream, err := s.checkpointStream(c)
+	stream, read, err := s.checkpointsOf(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -52,21 +54,21 @@ func (s *Server) getCheckpoint(c *call) (answer, error) {
 	if err != nil || number < 0 {
 		return answer{}, domain.InvalidField("checkpoint_id", fmt.Sprintf("checkpoint_id must be a checkpoint's number, got %.64q", id), "send the id of a row, or ask by_thread_ts")
 	}
-	compressed, err := compressedOf(c)
+	shown, err := shownOf(c)
 	if err != nil {
 		return answer{}, err
 	}
-	row, err := s.cfg.Checkpoints.ByNumber(c.Context(), stream, number)
+	row, err := read.ByNumber(c.Context(), stream, number)
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := checkpointRow(row, compressed)
+	body, err := checkpointRow(row, shown)
 	return ok(body), err
 }
 
 // getCheckpointByThreadTS answers GET workflows/:id/checkpoints/by_thread_ts.
 func (s *Server) getCheckpointByThreadTS(c *call) (answer, error) {
-	stream, err := s.checkpointStream(c)
+	stream, read, err := s.checkpointsOf(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -82,15 +84,15 @@ func (s *Server) getCheckpointByThreadTS(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	compressed, err := compressedOf(c)
+	shown, err := shownOf(c)
 	if err != nil {
 		return answer{}, err
 	}
-	row, err := s.cfg.Checkpoints.ByThreadTS(c.Context(), stream, ns, ts)
+	row, err := read.ByThreadTS(c.Context(), stream, ns, ts)
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := checkpointRow(row, compressed)
+	body, err := checkpointRow(row, shown)
 	return ok(body), err
 }
 
@@ -107,21 +109,47 @@ func namespaceOf(c *call) (*string, error) {
 	return &ns, domain.CheckText("checkpoint_ns", ns, workflow.MaxNS)
 }
 
-func compressedOf(c *call) (bool, error) {
+// shown is how checkpoints are answered.
+type shown struct {
+	// compressed: the checkpoint in base64(zlib(JSON)).
+	compressed bool
+	// plain: each write as JSON, instead of its data.
+	plain bool
+}
+
+func shownOf(c *call) (shown, error) {
+	var out shown
 	s, err := c.query("accept_compressed")
-	if err != nil || s == "" {
-		return false, err
-	}
-	b, err := strconv.ParseBool(s)
 	if err != nil {
-		return false, domain.InvalidField("accept_compressed", fmt.Sprintf("accept_compressed must be true or false, got %.40q", s), "send true or false")
+		return out, err
 	}
-	return b, nil
+	if s != "" {
+		if out.compressed, err = strconv.ParseBool(s); err != nil {
+			return out, domain.InvalidField("accept_compressed", fmt.Sprintf("accept_compressed must be true or false, got %.40q", s), "send true or false")
+		}
+	}
+	view, err := c.query("view")
+	if err != nil {
+		return out, err
+	}
+	out.plain, err = plainView(view)
+	return out, err
+}
+
+// plainView says whether values are asked for as JSON.
+func plainView(view string) (bool, error) {
+	switch view {
+	case "":
+		return false, nil
+	case "json":
+		return true, nil
+	}
+	return false, domain.InvalidField("view", fmt.Sprintf("there is no view %.40q", view), "send json, or leave it out")
 }
 
 // checkpointRow is one checkpoint as clients see it, its bytes as they came.
-func checkpointRow(row checkpoints.Checkpoint, compressed bool) ([]byte, error) {
-	o := object{b: make([]byte, 0, len(row.Checkpoint)+len(row.Metadata)+512)}
+func checkpointRow(row checkpoints.Checkpoint, how shown) ([]byte, error) {
+	o := object{b: make([]byte, 0, len(row.JSON)+len(row.Metadata)+512)}
 	o.int("id", row.Number)
 	o.text("thread_ts", row.ThreadTS.String())
 	o.uuidOrNull("parent_ts", row.ParentTS)
@@ -130,12 +158,12 @@ func checkpointRow(row checkpoints.Checkpoint, compressed bool) ([]byte, error) 
 	o.bool("parent_missing", row.ParentMissing)
 	o.time("created_at", row.CreatedAt)
 	o.raw("metadata", row.Metadata)
-	o.raw("checkpoint_writes", writeRows(row))
-	if !compressed {
-		o.raw("checkpoint", row.Checkpoint)
+	o.raw("checkpoint_writes", writeRows(row, how.plain))
+	if !how.compressed {
+		o.raw("checkpoint", row.JSON)
 		return o.end(), nil
 	}
-	packed, err := deflateField(row.Checkpoint)
+	packed, err := deflateField(row.JSON)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +172,7 @@ func checkpointRow(row checkpoints.Checkpoint, compressed bool) ([]byte, error) 
 	return o.end(), nil
 }
 
-func writeRows(row checkpoints.Checkpoint) []byte {
+func writeRows(row checkpoints.Checkpoint, asJSON bool) []byte {
 	items := make([][]byte, len(row.Writes))
 	for i, w := range row.Writes {
 		var o object
@@ -155,17 +183,28 @@ func writeRows(row checkpoints.Checkpoint) []byte {
 		o.text("task_path", w.TaskPath)
 		o.text("channel", w.Channel)
 		o.text("write_type", w.Type)
-		o.text("data", string(w.Data))
+		switch {
+		case asJSON:
+			o.raw("value", plain.JSON(w.Type, w.Bytes))
+		case utf8.Valid(w.Bytes):
+			o.text("data", string(w.Bytes))
+		default:
+			o.text("data", string(plain.JSON(w.Type, w.Bytes)))
+		}
 		items[i] = o.end()
 	}
 	return list(items)
 }
 
-// checkpointStream is the workflow whose checkpoints are read.
-func (s *Server) checkpointStream(c *call) (domain.StreamID, error) {
+// checkpointsOf is the workflow whose checkpoints are read, and as of when.
+func (s *Server) checkpointsOf(c *call) (domain.StreamID, *checkpoints.Queries, error) {
 	stream, err := s.stream(c)
 	if err != nil {
-		return stream, err
+		return stream, nil, err
 	}
-	return stream, s.gate(c.Context())
+	at, err := s.at(c)
+	if err != nil {
+		return stream, nil, err
+	}
+	return stream, s.cfg.Checkpoints.At(at), s.gate(c.Context())
 }

@@ -17,7 +17,11 @@ func (s *Server) getWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w, err := s.find(c, stream.ID)
+	at, err := s.at(c)
+	if err != nil {
+		return answer{}, err
+	}
+	w, err := s.find(c, stream.ID, at)
 	if err != nil {
 		return answer{}, err
 	}

@@ -25,16 +25,11 @@ import (
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/values"
 	"github.com/duolog/duolog/internal/nodetest"
 	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
-	"github.com/duolog/duolog/projections/queries/checkpoints"
-	"github.com/duolog/duolog/projections/queries/commits"
-	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
-	"github.com/duolog/duolog/projections/queries/deliveries"
-	"github.com/duolog/duolog/projections/queries/timeline"
-	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
 )
 
@@ -53,7 +48,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	node := nodetest.NewCluster(t).Start(t, nodetest.Options{})
+	return newRigOn(t, nodetest.NewCluster(t))
+}
+
+func newRigOn(t *testing.T, c *nodetest.Cluster) *rig {
+	t.Helper()
+	node := c.Start(t, nodetest.Options{})
 	codec, err := projections.NewCodec()
 	must(t, err)
 	db := cut.DB{Pool: node.DB.Read, Codec: codec, Partitions: nodetest.Partitions}
@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 	r.cfg = api.Config{
 		Log:      node.Log.Genesis().Log,
 		Dispatch: node.Dispatch, Inbox: r.inbox,
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Schemas: schemas.Public, Conversations: conversations.New(db), Deliveries: deliveries.New(db),
+		Queries: api.NewQueries(db), Schemas: schemas.Public,
 		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
 		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",
@@ -88,8 +88,16 @@ func (r *rig) on(t *testing.T) *rig {
 	return &other
 }
 
+// decoders teaches the contract's checks to read the head of a body with values, and to
+// take files as they are.
+var decoders = sync.OnceFunc(func() {
+	openapi3filter.RegisterBodyDecoder("application/jsonl", openapi3filter.PlainBodyDecoder)
+	openapi3filter.RegisterBodyDecoder(values.ContentType, headOf)
+})
+
 func router(t *testing.T) routers.Router {
 	t.Helper()
+	decoders()
 	doc, err := openapi3.NewLoader().LoadFromFile("../../schemas/openapi.yaml")
 	must(t, err)
 	must(t, doc.Validate(t.Context()))
@@ -127,6 +135,17 @@ func (r *rig) send(who, method, target string, body any, headers ...string) repl
 		r.t.Logf("the log ends: %s", r.logs.tail())
 	}
 	return out
+}
+
+// plain makes a request that is not held against the contract.
+func (r *rig) plain(who, target, body string) reply {
+	r.t.Helper()
+	req := httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, target, strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+who)
+	req.Header.Set("Content-Type", values.ContentType)
+	w := httptest.NewRecorder()
+	r.api.ServeHTTP(w, req)
+	return reply{r.t, w.Code, w.Header(), w.Body.Bytes()}
 }
 
 func bodyOf(t *testing.T, body any) []byte {

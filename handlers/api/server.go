@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,17 +23,20 @@ import (
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/quota"
+	"github.com/duolog/duolog/handlers/values"
 )
 
 // Server answers the API. It is an http.Handler and safe for concurrent use.
 type Server struct {
 	cfg Config
 	mux *http.ServeMux
-	// reads answers GETs, compressed where that is worth it: other answers are small.
+	// reads answers what may be large, compressed where that is worth it.
 	reads http.Handler
 	// bodies are those of the requests under way.
 	bodies    *quota.Tenants
 	followers *followers
+	// recent are values of threads that came lately.
+	recent *values.Recent
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -46,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.routes()
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
@@ -74,11 +79,22 @@ func NewHTTPServer(h http.Handler) *http.Server {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet && !wantsSSE(r) {
+	if worthCompressing(r) {
 		s.reads.ServeHTTP(w, r)
 		return
 	}
 	s.serve(w, r)
+}
+
+// worthCompressing says whether the answer of a request is compressed where the client
+// takes that. What savers read is not on its way to the same machine: there it is
+// transferred in less time than it takes to compress and to decompress it.
+func worthCompressing(r *http.Request) bool {
+	if ofThreads(r.URL.Path) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		return err != nil || !peer.Addr().Unmap().IsLoopback()
+	}
+	return r.Method == http.MethodGet && !wantsSSE(r)
 }
 
 // workflowsPath is where the Duo Workflow API has them.
@@ -98,15 +114,23 @@ func (s *Server) routes() {
 	s.route("GET "+one+"/checkpoints/by_thread_ts", other, s.getCheckpointByThreadTS)
 	s.route("GET "+one+"/checkpoints/{checkpoint_id}", other, s.getCheckpoint)
 	s.route("POST "+one+"/checkpoint_writes_batch", agent, s.recordWrites)
+	s.route("POST "+one+"/fork", agent, s.forkWorkflow)
+	s.route("POST "+one+"/branch", agent, s.branchWorkflow)
+	s.route("GET "+one+"/fork_preview", other, s.previewFork)
+	s.route("GET "+one+"/export", other, s.exportWorkflow)
+	s.route("POST /v1/workflows/import", importTime, s.importWorkflow)
 	s.route("POST "+one+"/events", agent, s.queueEvent)
 	s.route("GET "+one+"/events", other, s.listEvents)
 	s.route("PUT "+one+"/events/{event_id}", agent, s.markEvent)
+	s.route("GET "+one+"/as_of", other, s.getMoment)
+	s.route("GET "+one+"/diff", other, s.getDifference)
 	s.route("GET "+one+"/timeline", long, s.getTimeline)
 	s.route("GET "+one+"/timeline/{position}/{index}", other, s.getTimelineEvent)
 	s.route("GET /v1/events", other, s.getEvents)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
 	s.deliveryRoutes(other, agent)
+	s.threadRoutes()
 	s.open("GET /schemas/{path...}", other, s.getSchema)
 	s.open("GET /healthz", other, s.healthz)
 	s.open("GET /readyz", other, s.readyz)
@@ -144,6 +168,9 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 		write(w, out)
 		s.report(ctx, r, pattern, out.status, began, err)
 		done(out.status, err)
+		if out.rest != nil {
+			s.writeRest(ctx, w, out.rest)
+		}
 		if out.follow != nil {
 			defer out.leave()
 			s.streamTo(ctx, w, out.follow)
@@ -156,6 +183,9 @@ func (s *Server) open(pattern string, limit time.Duration, serve endpoint) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	r.Header.Set(requestIDHeader, s.requestID(r))
 	w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
+	if ofThreads(r.URL.Path) {
+		w.Header().Set(threadsHeader, threadsVersion)
+	}
 	began := s.cfg.Now()
 	m := &match{ResponseWriter: w}
 	if path.Clean(r.URL.Path) == r.URL.Path {
@@ -245,8 +275,21 @@ func write(w http.ResponseWriter, out answer) {
 	maps.Copy(w.Header(), out.header)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if len(out.tail) > 0 {
+		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)+sizeOfAll(out.tail)))
+	}
 	w.WriteHeader(out.status)
-	_, _ = w.Write(out.body) // the client is gone: there is nobody to tell
+	for _, part := range append([][]byte{out.body}, out.tail...) {
+		_, _ = w.Write(part) // the client is gone: there is nobody to tell
+	}
+}
+
+func sizeOfAll(parts [][]byte) int {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
 }
 
 // report logs and counts an answered request, once.

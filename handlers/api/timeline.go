@@ -38,13 +38,20 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	at, err := s.at(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if wantsSSE(c.Request) && at.Set() {
+		return answer{}, domain.InvalidField("at", "what is read as of a moment ends there and cannot be followed", "leave out at, or ask for application/json")
+	}
 	if wantsSSE(c.Request) {
 		return s.followTimeline(c, stream, after, limit)
 	}
 	var page timeline.Page
 	err = s.poll(c, func() (next domain.Position, done bool, err error) {
-		page, err = s.cfg.Timeline.After(c.Context(), stream, after, limit)
-		return page.Next, len(page.Events) > 0, err
+		page, err = s.cfg.Timeline.At(at).After(c.Context(), stream, after, limit)
+		return page.Next, at.Set() || len(page.Events) > 0, err
 	})
 	if err != nil {
 		return answer{}, err
@@ -188,6 +195,9 @@ func eventRow(e timeline.Event) []byte {
 		o.raw("text", []byte("{}"))
 	} else {
 		o.value("text", e.Text)
+	}
+	if len(e.Gone) > 0 {
+		o.value("gone", e.Gone)
 	}
 	return o.end()
 }

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/duolog/duolog/handlers/entry"
+import (
+	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/projections/queries/cut"
+)
 
 // maxSmallBody bounds bodies of a few short fields.
 const maxSmallBody = 256 << 10
@@ -23,7 +26,7 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil || out.status != 0 {
 		return out, err
 	}
-	w, err := s.find(c, stream.ID)
+	w, err := s.find(c, stream.ID, cut.At{})
 	if err != nil {
 		return answer{}, err
 	}

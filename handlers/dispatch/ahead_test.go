@@ -121,7 +121,7 @@ func acceptedOnce(t *testing.T, n *nodetest.Node, command dispatch.Request) {
 	}
 	queries := checkpoints.New(cut.DB{Pool: n.DB.Read, Codec: codec, Partitions: nodetest.Partitions})
 	got, err := queries.ByThreadTS(t.Context(), command.Stream, nil, want.ThreadTS)
-	if err != nil || !bytes.Equal(got.Checkpoint, want.Checkpoint) || !bytes.Equal(got.Metadata, want.Metadata) {
-		t.Errorf("read back %d bytes, %d of metadata, %v; saved %d and %d", len(got.Checkpoint), len(got.Metadata), err, len(want.Checkpoint), len(want.Metadata))
+	if err != nil || !bytes.Equal(got.JSON, want.Checkpoint) || !bytes.Equal(got.Metadata, want.Metadata) {
+		t.Errorf("read back %d bytes, %d of metadata, %v; saved %d and %d", len(got.JSON), len(got.Metadata), err, len(want.Checkpoint), len(want.Metadata))
 	}
 }

@@ -30,16 +30,48 @@ func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*wa
 		}
 		known = nil // the decisions have changed it
 	}
-	snap, err := d.load(ctx, id, want, batch)
-	if err != nil {
-		return nil, nil, err
+	elsewhere := map[workflow.ChannelAt]workflow.FoundAt{}
+	for {
+		snap, err := d.load(ctx, id, want, batch)
+		if err != nil {
+			return nil, nil, err
+		}
+		if known != nil && known.Head == snap.Head {
+			d.warm.alone(id)
+			snap.Merge(known)
+		}
+		known = nil
+		if err := d.findElsewhere(ctx, snap, elsewhere); err != nil {
+			return nil, nil, err
+		}
+		s := d.session(snap)
+		outcomes := d.decideOn(s, batch)
+		if !needMore(outcomes, elsewhere) {
+			return s, outcomes, nil
+		}
 	}
-	if known != nil && known.Head == snap.Head {
-		d.warm.alone(id)
-		snap.Merge(known)
+}
+
+// needMore notes what has to be looked for before all can be decided. What was looked
+// for already, and is needed still, was removed meanwhile: that command comes again.
+func needMore(outcomes []decided, elsewhere map[workflow.ChannelAt]workflow.FoundAt) bool {
+	more := false
+	for _, o := range outcomes {
+		for _, at := range o.needs {
+			if _, asked := elsewhere[at]; !asked {
+				elsewhere[at], more = workflow.FoundAt{}, true
+			}
+		}
 	}
-	s := d.session(snap)
-	return s, d.decideOn(s, batch), nil
+	if more {
+		return true
+	}
+	for i := range outcomes {
+		if len(outcomes[i].needs) > 0 {
+			outcomes[i].err = notNow("what it stands on was removed meanwhile")
+		}
+	}
+	return false
 }
 
 func appendsAll(outcomes []decided) bool {
@@ -65,7 +97,7 @@ func (d *Dispatcher) decideOn(s *session, batch []*waiter) []decided {
 func (d *Dispatcher) session(snap *projections.Snapshot) *session {
 	return &session{
 		snap: snap, head: snap.Head, time: snap.Time, partitions: d.cfg.Partitions, newID: d.cfg.NewID,
-		runless: d.cfg.AllowRunless(snap.Stream.Tenant), pending: map[uuid.UUID]int{},
+		runless: d.cfg.AllowRunless(snap.Stream.Tenant), fenced: d.cfg.FenceWriters(snap.Stream.Tenant), pending: map[uuid.UUID]int{},
 	}
 }
 
@@ -108,6 +140,9 @@ func wanted(batch []*waiter) projections.SnapshotWant {
 		w.Workflow.Newest = append(w.Workflow.Newest, want.Newest...)
 		w.Workflow.Writes = append(w.Workflow.Writes, want.Writes...)
 		w.Workflow.Deliveries = append(w.Workflow.Deliveries, want.Deliveries...)
+		w.Workflow.Versions = append(w.Workflow.Versions, want.Versions...)
+		w.Workflow.Tree = w.Workflow.Tree || want.Tree
+		w.Workflow.Runs = append(w.Workflow.Runs, want.Runs...)
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ type Facts interface {
 	Verdict(ctx context.Context, id domain.StreamID, at domain.Position) (projections.Verdict, error)
 	// Done finds commands that were carried out, in a cut that has come to next.
 	Done(ctx context.Context, id domain.StreamID, commands []uuid.UUID) (done map[uuid.UUID]projections.Done, next int64, err error)
+	// FindChannels adds to the facts where the values of channels at versions stand, and
+	// what they are.
+	FindChannels(ctx context.Context, snap *projections.Snapshot, wanted []workflow.ChannelAt) error
 	// FindCommit finds an accepted commit of the stream by its hash.
 	FindCommit(ctx context.Context, id domain.StreamID, hash journal.Hash) (domain.Position, bool, error)
 }
@@ -56,6 +60,9 @@ type Config struct {
 	// AllowRunless says whether clients without a run may write a workflow's
 	// state: a policy of the tenant.
 	AllowRunless func(domain.Tenant) bool
+	// FenceWriters says whether one writer at a time may write to a thread: a policy of
+	// the tenant. Nil is no.
+	FenceWriters func(domain.Tenant) bool
 	// TenantBytes bounds the bytes in flight per tenant: above, and above an
 	// eighth of it for new triggers alone, those are refused with 429 and agents'
 	// writes wait. Too small slows one tenant down, too large lets it fill the
@@ -96,6 +103,9 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, string) {}
 	}
+	if cfg.FenceWriters == nil {
+		cfg.FenceWriters = func(domain.Tenant) bool { return false }
+	}
 	if cfg.Point == nil {
 		cfg.Point = func(string) {}
 	}
@@ -110,11 +120,13 @@ type queue struct {
 	waiting []*waiter
 }
 
-// waiter is one caller of Do.
+// waiter is one command of a caller of DoAll.
 type waiter struct {
 	ctx    context.Context //nolint:containedctx // the caller's own, for its deadline
 	req    *Request
 	answer chan answer
+	// got is what was answered. It belongs to the caller.
+	got answer
 }
 
 type answer struct {
@@ -147,27 +159,74 @@ func (d *Dispatcher) Depth() int {
 // is a *domain.Error. Code not_now means that there was no verdict before ctx
 // ended: the same request may be sent again.
 func (d *Dispatcher) Do(ctx context.Context, req Request) (Result, error) {
-	if err := req.validate(); err != nil {
-		return Result{}, err
-	}
-	if c, ok := req.Workflow.(*workflow.SaveCheckpoint); ok {
-		if err := c.Prepare(); err != nil {
-			return Result{}, err
+	a := d.DoAll(ctx, []Request{req})[0]
+	return a.Result, a.Err
+}
+
+// Answer is what became of one of several commands. Beside a refusal the result says
+// what the stream is then.
+type Answer struct {
+	Result Result
+	Err    error
+}
+
+// DoAll carries out commands of one stream, as Do does each, in their order and as
+// far as it can be together. What is refused does not keep back what follows. The
+// requests belong to the dispatcher from then on.
+func (d *Dispatcher) DoAll(ctx context.Context, reqs []Request) []Answer {
+	out := make([]Answer, len(reqs))
+	var waiting []*waiter
+	var at []int
+	size := int64(0)
+	for i := range reqs {
+		if out[i].Err = reqs[i].prepare(); out[i].Err == nil {
+			waiting, at = append(waiting, &waiter{req: &reqs[i]}), append(at, i)
+			size += reqs[i].size()
 		}
 	}
-	release, err := d.admit(ctx, &req)
+	if len(waiting) == 0 {
+		return out
+	}
+	release, err := d.admit(ctx, waiting[0].req, size)
 	if err != nil {
-		return Result{}, err
+		for _, i := range at {
+			out[i].Err = err
+		}
+		return out
 	}
 	defer release()
-	ctx, span := tracing.Start(ctx, "command")
+	spans := make([]tracing.Span, len(waiting))
+	for i, w := range waiting {
+		w.ctx, spans[i] = tracing.Start(ctx, "command")
+	}
+	d.insist(ctx, waiting)
+	for i, w := range waiting {
+		outcome := outcomeOf(w.got.result, w.got.err)
+		d.cfg.Observe(w.req.commandType(), outcome)
+		endCommand(spans[i], w.req, w.got.result, outcome, w.got.err)
+		out[at[i]] = Answer{w.got.result, w.got.err}
+	}
+	return out
+}
+
+// prepare does what of a command depends on nothing but itself.
+func (r *Request) prepare() error {
+	if err := r.validate(); err != nil {
+		return err
+	}
+	if c, ok := r.Workflow.(preparer); ok {
+		return c.Prepare()
+	}
+	return nil
+}
+
+// insist asks until the stream is not stopped any more, or there is no time left.
+func (d *Dispatcher) insist(ctx context.Context, waiting []*waiter) {
 	for {
-		result, err := d.once(ctx, &req)
-		if domain.CodeOf(err) != domain.CodeStreamStopped || !pause(ctx) {
-			outcome := outcomeOf(result, err)
-			d.cfg.Observe(req.commandType(), outcome)
-			endCommand(span, &req, result, outcome, err)
-			return result, err
+		d.once(ctx, waiting)
+		waiting = slices.DeleteFunc(slices.Clone(waiting), func(w *waiter) bool { return domain.CodeOf(w.got.err) != domain.CodeStreamStopped })
+		if len(waiting) == 0 || !pause(ctx) {
+			return
 		}
 	}
 }
@@ -192,35 +251,44 @@ func outcomeOf(r Result, err error) string {
 }
 
 // admit holds what a tenant has in flight within its bounds.
-func (d *Dispatcher) admit(ctx context.Context, req *Request) (release func(), err error) {
-	if _, trigger := req.Workflow.(*workflow.Start); trigger {
-		return d.tenants.Try(req.Stream.Tenant, req.size())
+func (d *Dispatcher) admit(ctx context.Context, req *Request, size int64) (release func(), err error) {
+	switch req.Workflow.(type) {
+	case *workflow.Start, *workflow.Fork: // something new begins
+		return d.tenants.Try(req.Stream.Tenant, size)
 	}
-	return d.tenants.Hold(ctx, req.Stream.Tenant, req.size())
+	return d.tenants.Hold(ctx, req.Stream.Tenant, size)
 }
 
-func (d *Dispatcher) once(ctx context.Context, req *Request) (Result, error) {
-	w := &waiter{ctx: ctx, req: req, answer: make(chan answer, 1)}
-	if err := d.enqueue(ctx, w); err != nil {
-		return Result{}, err
+// once puts commands into the queue of their stream and waits for their answers.
+func (d *Dispatcher) once(ctx context.Context, waiting []*waiter) {
+	for _, w := range waiting {
+		w.answer = make(chan answer, 1)
 	}
-	select {
-	case a := <-w.answer:
-		return a.result, a.err
-	case <-ctx.Done():
-		return Result{}, notNow("there was no verdict in time")
+	if err := d.enqueue(ctx, waiting); err != nil {
+		for _, w := range waiting {
+			w.got = answer{err: err}
+		}
+		return
+	}
+	for _, w := range waiting {
+		select {
+		case w.got = <-w.answer:
+		case <-ctx.Done():
+			w.got = answer{err: notNow("there was no verdict in time")}
+		}
 	}
 }
 
-func (d *Dispatcher) enqueue(ctx context.Context, w *waiter) error {
+func (d *Dispatcher) enqueue(ctx context.Context, waiting []*waiter) error {
+	stream := waiting[0].req.Stream
 	d.mu.Lock()
-	d.depth++
-	q, busy := d.queues[w.req.Stream]
+	d.depth += len(waiting)
+	q, busy := d.queues[stream]
 	if !busy {
-		q = &queue{stream: w.req.Stream}
-		d.queues[w.req.Stream] = q
+		q = &queue{stream: stream}
+		d.queues[stream] = q
 	}
-	q.waiting = append(q.waiting, w)
+	q.waiting = append(q.waiting, waiting...)
 	d.mu.Unlock()
 	if busy {
 		return nil
@@ -232,6 +300,13 @@ func (d *Dispatcher) enqueue(ctx context.Context, w *waiter) error {
 		d.fail(q, notNow("this node is shutting down"))
 		return notNow("this node is not taking commands")
 	}
+}
+
+// wantsWhole says that the command is decided on all there is, and so before any
+// other.
+func (w *waiter) wantsWhole() bool {
+	_, whole := w.req.Workflow.(workflow.Wholesale)
+	return whole
 }
 
 // fail answers everything that waits in a queue that has no worker.
@@ -255,6 +330,9 @@ func (d *Dispatcher) take(q *queue, most int) []*waiter {
 	if n == 0 {
 		delete(d.queues, q.stream)
 		return nil
+	}
+	if whole := slices.IndexFunc(q.waiting[1:n], (*waiter).wantsWhole); whole >= 0 {
+		n = 1 + whole
 	}
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,7 +72,7 @@ func (d *Dispatcher) showing(ctx context.Context, id domain.StreamID, look func(
 // enough of them to matter.
 func (d *Dispatcher) loadBlobs(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
 	for _, w := range batch {
-		c, ok := w.req.Workflow.(*workflow.SaveCheckpoint)
+		c, ok := w.req.Workflow.(curious)
 		if !ok {
 			continue
 		}
@@ -87,4 +89,13 @@ func (d *Dispatcher) loadBlobs(ctx context.Context, snap *projections.Snapshot, 
 		}
 	}
 	return nil
+}
+
+// findElsewhere looks for the values of channels among all checkpoints of their
+// namespaces.
+func (d *Dispatcher) findElsewhere(ctx context.Context, snap *projections.Snapshot, wanted map[workflow.ChannelAt]workflow.FoundAt) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	return d.cfg.Facts.FindChannels(ctx, snap, slices.Collect(maps.Keys(wanted)))
 }

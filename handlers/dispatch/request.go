@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
@@ -25,6 +27,17 @@ type Request struct {
 	// one: the same key with another body is refused.
 	Hash      journal.Hash
 	Principal domain.Principal
+	// At is when it happened, for what happened elsewhere: the commit has that time.
+	// Zero is now.
+	At time.Time
+}
+
+// at is the time of a commit that is decided now.
+func (r *Request) at(now time.Time) time.Time {
+	if r.At.IsZero() || r.At.After(now) {
+		return now
+	}
+	return r.At
 }
 
 // CommandID derives the id of a command from the caller's own key, within the
@@ -47,6 +60,8 @@ type Result struct {
 	Item int64
 	// Changed is false when it was so already.
 	Changed bool
+	// Count is how many things the command has removed; 0 for a repeat.
+	Count int
 	// Workflow is the state after the command, for a workflow's commands.
 	Workflow workflow.State
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -199,7 +200,7 @@ func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash jou
 func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, i int) answer {
 	o, v := outcomes[i], verdicts[i]
 	if o.err != nil {
-		return answer{err: o.err}
+		return answer{result: Result{Stream: s.snap.Stream, Workflow: o.after}, err: o.err}
 	}
 	if o.sameAs >= 0 {
 		o, v = outcomes[o.sameAs], verdicts[o.sameAs]
@@ -208,9 +209,9 @@ func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, 
 	switch {
 	case o.done != nil:
 		r.Position = o.done.Position
-		r.Item = r.Position.ItemNumber(d.cfg.Partitions, 0)
+		r.Item = cmp.Or(o.existing, r.Position.ItemNumber(d.cfg.Partitions, 0))
 	case o.packed != nil:
-		r.Position, r.Changed = v.position, true
+		r.Position, r.Changed, r.Count = v.position, true, o.count
 		r.Item = v.position.ItemNumber(d.cfg.Partitions, o.item)
 		d.cfg.Visible.Answered(v.position)
 	}

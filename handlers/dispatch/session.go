@@ -24,7 +24,8 @@ type session struct {
 	time       time.Time
 	partitions int32
 	newID      func() uuid.UUID
-	runless    bool
+	// runless and fenced are policies of the tenant.
+	runless, fenced bool
 	// pending are the commands decided in this batch, by id.
 	pending map[uuid.UUID]int
 }
@@ -37,13 +38,17 @@ type decided struct {
 	// number of what was there.
 	item     int
 	existing int64
+	// count is how many things were removed.
+	count int
 	// done is set for a command that was carried out before.
 	done *projections.Done
 	// after is the state the command left.
 	after workflow.State
 	// sameAs is the index of the command of this batch with the same id, or -1.
 	sameAs int
-	err    error
+	// needs is what has to be looked up before it can be decided.
+	needs []workflow.ChannelAt
+	err   error
 }
 
 // decide takes one command and, if it changes something, makes it part of the
@@ -52,6 +57,9 @@ func (s *session) decide(r *Request, index int, now time.Time) decided {
 	d := decided{sameAs: -1}
 	if done, ok := s.snap.Done[r.CommandID]; ok && !planted.Bug("no_command_dedupe") {
 		d.done, d.after, d.err = &done, s.snap.Workflow, sameBody(r.Hash, done.Body)
+		if c, ok := r.Workflow.(maker); ok {
+			d.existing = c.Made(s.snap.Facts)
+		}
 		return d
 	}
 	if first, ok := s.pending[r.CommandID]; ok && !planted.Bug("no_command_dedupe") {
@@ -63,7 +71,7 @@ func (s *session) decide(r *Request, index int, now time.Time) decided {
 		return d
 	}
 	commit := journal.Commit{
-		Stream: r.Stream, Parent: s.head, ID: s.newID(), Time: later(now, s.time),
+		Stream: r.Stream, Parent: s.head, ID: s.newID(), Time: later(r.at(now), s.time),
 		Command:   journal.CommandRef{ID: r.CommandID, Type: r.commandType(), Hash: r.Hash},
 		Principal: r.Principal,
 	}
@@ -112,29 +120,35 @@ func (s *session) pack(commit journal.Commit, blobs []value.Blob, d *decided) er
 
 func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided) ([]value.Blob, error) {
 	env := workflow.Env{
-		CommandID: r.CommandID, Workflow: r.Stream.ID, Now: commit.Time, Principal: r.Principal, AllowRunless: s.runless,
+		CommandID: r.CommandID, Workflow: r.Stream.ID, Now: commit.Time, Principal: r.Principal, AllowRunless: s.runless, FenceWriters: s.fenced,
+	}
+	if err := s.snap.Workflow.Takes(r.Workflow); err != nil {
+		return nil, err
 	}
 	out, err := r.Workflow.Decide(s.snap.Workflow, s.snap.Facts, env)
 	if err != nil {
 		return nil, err
 	}
-	d.item, d.existing = out.Item, out.Existing
+	d.item, d.existing, d.needs, d.count = out.Item, out.Existing, out.Needs, out.Count
 	fetch := fetchFrom(out.Blobs)
 	state := s.snap.Workflow
 	for _, e := range out.Events {
 		if state, err = workflow.Apply(state, workflow.Recorded{Event: e, Time: commit.Time, Principal: r.Principal}); err != nil {
 			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
 		}
-		if err = s.learn(e, fetch); err != nil {
+		if !out.Replayed {
+			err = s.learn(e, fetch)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("apply %s to %s: %w", e.EventType(), r.Stream, err)
 		}
-		if err = add(commit, e.EventType(), e, e.Values(), out.Blobs); err != nil {
+		if err = add(commit, e.EventType(), e, e.Values(), out.Blobs, out.Gone...); err != nil {
 			return nil, err
 		}
 	}
 	s.snap.Workflow = state
-	for _, b := range out.Blobs {
-		s.snap.Facts.Blobs[b.Address] = true
+	if !out.Replayed {
+		s.snap.Facts.Learn(out)
 	}
 	return out.Blobs, nil
 }
@@ -164,16 +178,19 @@ func (s *session) decideConversation(r *Request, commit *journal.Commit) ([]valu
 }
 
 // add encodes an event into the commit and names the bytes it refers to that
-// the commit does not bring.
-func add(commit *journal.Commit, name string, data any, values []value.Value, own []value.Blob) error {
+// the commit does not bring, but for those that are gone.
+func add(commit *journal.Commit, name string, data any, values []value.Value, own []value.Blob, gone ...value.Address) error {
 	e, err := journal.NewEvent(name, 1, data)
 	if err != nil {
 		return err
 	}
 	commit.Events = append(commit.Events, e)
-	brought := make(map[value.Address]bool, len(own))
+	brought := make(map[value.Address]bool, len(own)+len(gone))
 	for _, b := range own {
 		brought[b.Address] = true
+	}
+	for _, a := range gone {
+		brought[a] = true
 	}
 	for _, v := range values {
 		for _, a := range v.Named() {
@@ -216,18 +233,21 @@ func (r *Request) allowedWhenStopped() bool {
 	return false
 }
 
+// The commands that bring bytes, that say how many those are, and that have to be
+// told more once their facts are known.
+type (
+	preparer interface{ Prepare() error }
+	sized    interface{ Size() int }
+	curious  interface {
+		WantBlobs(f *workflow.Facts) []value.Address
+	}
+	// maker finds what an earlier command with the same id has made.
+	maker interface{ Made(f *workflow.Facts) int64 }
+)
+
 func (r *Request) size() int64 {
-	switch c := r.Workflow.(type) {
-	case *workflow.SaveCheckpoint:
-		return int64(len(c.Checkpoint) + len(c.Metadata) + overhead)
-	case *workflow.RecordWrites:
-		n := overhead
-		for _, w := range c.Writes {
-			n += len(w.Data)
-		}
-		return int64(n)
-	case *workflow.Start:
-		return int64(len(c.Goal) + len(c.CallbackContext) + len(c.AdditionalContext) + overhead)
+	if c, ok := r.Workflow.(sized); ok {
+		return int64(c.Size() + overhead)
 	}
 	return overhead
 }

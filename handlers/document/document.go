@@ -41,9 +41,12 @@ func Members(raw []byte) (Object, error) {
 	return doc, err
 }
 
-// Elements are those of valid JSON that is a list.
+// Elements are those of valid JSON that is a list; nothing has none.
 func Elements(raw []byte) [][]byte {
 	var out [][]byte
+	if len(raw) == 0 {
+		return out
+	}
 	s := scanner{raw: raw, at: 1}
 	for s.space(); s.raw[s.at] != ']'; s.space() {
 		from := s.at

@@ -142,13 +142,15 @@ func (f *Fields) Integers(name string, fallback []int) []int {
 	return list
 }
 
-// kind is raw JSON that begins with open; nil where the member is not there.
+// kind is raw JSON that begins with open; nil where the member is not there, or is
+// refused.
 func (f *Fields) kind(name string, open byte, article string) json.RawMessage {
 	if !f.Has(name) {
 		return nil
 	}
 	if f.Doc[name][0] != open {
 		f.Refuse(name, name+" must be "+article, "send "+article, nil)
+		return nil
 	}
 	return f.Doc[name]
 }
@@ -179,4 +181,14 @@ func (f *Fields) Parent(name string) *uuid.UUID {
 		f.Refuse(name, fmt.Sprintf("%s must be a UUID, got %.64q", name, s), "send the parent checkpoint's id, or none", err)
 	}
 	return &id
+}
+
+// CheckpointID is the id of a checkpoint in the one form that it has.
+func (f *Fields) CheckpointID(name string) uuid.UUID {
+	text := f.Text(name)
+	id, err := uuid.Parse(text)
+	if err != nil || id.String() != text {
+		f.Refuse(name, fmt.Sprintf("%s must be a UUID in its usual form, in lower case, got %.64q", name, text), "send the id that the checkpoint has", err)
+	}
+	return id
 }

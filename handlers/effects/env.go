@@ -4,12 +4,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/duolog/duolog/domain/workflow"
 )
 
 // Surroundings is what the environment of a run is made of.
 type Surroundings struct {
 	Created workflow.Created
+	// Workflow is the workflow's UUID, which is the id of its thread as well.
+	Workflow uuid.UUID
 	// Number is the workflow's number.
 	Number int64
 	// Goal is what the run shall do: of a resumed run the message it goes on
@@ -54,6 +58,9 @@ func Environment(s Surroundings) map[string]string {
 	}
 	if n := s.Created.Namespace; n != nil {
 		set(number(n.ID), "DUO_WORKFLOW_NAMESPACE_ID")
+	}
+	if s.Workflow != uuid.Nil {
+		set(s.Workflow.String(), "DUOLOG_WORKFLOW_UUID")
 	}
 	set(s.URL, "DUOLOG_URL", "GITLAB_BASE_URL")
 	set(s.Token, "DUOLOG_TOKEN", "GITLAB_TOKEN", "GITLAB_OAUTH_TOKEN")

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
@@ -23,7 +24,7 @@ func TestEnvironment(t *testing.T) {
 					Namespace: &workflow.Container{ID: 7, Path: "acme"}, Project: &workflow.Container{ID: 9, Path: "acme/duo-workspace"},
 					Principal: domain.Principal{User: "mia", ServiceAccount: "duo-developer"}, SourceBranch: "main",
 				},
-				Number: 1003, Goal: "go", AdditionalContext: "[]", Model: `{"name":"m"}`, URL: "http://h", BasePath: "/repo", Token: "t",
+				Workflow: uuid.MustParse("0198f0a0-0000-7000-8000-000000000001"), Number: 1003, Goal: "go", AdditionalContext: "[]", Model: `{"name":"m"}`, URL: "http://h", BasePath: "/repo", Token: "t",
 			},
 			map[string]string{
 				"DUO_WORKFLOW_WORKFLOW_ID": "1003", "DUO_WORKFLOW_GOAL": "go", "DUO_WORKFLOW_DEFINITION": "developer/v1",
@@ -32,7 +33,8 @@ func TestEnvironment(t *testing.T) {
 				"AGENT_PLATFORM_MODEL_METADATA": `{"name":"m"}`, "DUO_WORKFLOW_GIT_USER_NAME": "mia", "GIT_COMMITTER_NAME": "mia",
 				"DUO_WORKFLOW_GIT_AUTHOR_USER_NAME": "duo-developer", "GIT_AUTHOR_NAME": "duo-developer",
 				"DUO_WORKFLOW_PROJECT_ID": "9", "GITLAB_PROJECT_PATH": "acme/duo-workspace", "DUO_WORKFLOW_NAMESPACE_ID": "7",
-				"DUOLOG_URL": "http://h", "GITLAB_BASE_URL": "http://h", "DUOLOG_TOKEN": "t", "GITLAB_TOKEN": "t", "GITLAB_OAUTH_TOKEN": "t",
+				"DUOLOG_WORKFLOW_UUID": "0198f0a0-0000-7000-8000-000000000001",
+				"DUOLOG_URL":           "http://h", "GITLAB_BASE_URL": "http://h", "DUOLOG_TOKEN": "t", "GITLAB_TOKEN": "t", "GITLAB_OAUTH_TOKEN": "t",
 			},
 		},
 		"what has no value is not set": {

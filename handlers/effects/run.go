@@ -168,7 +168,7 @@ func (r *Runner) environment(ctx context.Context, j *job) (map[string]string, er
 		return nil, fmt.Errorf("make the token of run %s: %w", run.ID, err)
 	}
 	return Environment(Surroundings{
-		Created: created, Number: j.number, Goal: string(goal), AdditionalContext: string(additional),
+		Created: created, Workflow: j.stream.ID, Number: j.number, Goal: string(goal), AdditionalContext: string(additional),
 		Model: j.state.Model, URL: r.cfg.URL, BasePath: r.cfg.BasePath, Token: token,
 	}), nil
 }

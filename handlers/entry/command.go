@@ -114,7 +114,7 @@ func change(event workflow.StatusEvent) reading {
 			return dispatch.Request{}, err
 		}
 		f := &document.Fields{Doc: a.doc}
-		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason")}
+		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason"), Run: event != workflow.EventStop}
 		return dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}, f.Err
 	}
 }

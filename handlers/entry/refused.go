@@ -16,6 +16,9 @@ func RefusedAnyway(r dispatch.Request) error {
 	case *workflow.Start:
 		_, err := c.Decide(workflow.State{}, nil, workflow.Env{CommandID: r.CommandID, Workflow: r.Stream.ID, Principal: r.Principal})
 		return err
+	case *workflow.Fork:
+		_, err := c.Decide(workflow.State{}, nil, workflow.Env{CommandID: r.CommandID, Workflow: r.Stream.ID, Principal: r.Principal})
+		return err
 	case *workflow.SaveCheckpoint:
 		return c.Prepare()
 	case *workflow.RecordWrites:

@@ -9,7 +9,7 @@ import (
 // StatusChange reads a change of a workflow's status.
 func StatusChange(doc document.Object) (*workflow.UpdateStatus, error) {
 	f := &document.Fields{Doc: doc}
-	command := &workflow.UpdateStatus{Event: workflow.StatusEvent(f.Text("status_event")), Reason: f.Text("reason")}
+	command := &workflow.UpdateStatus{Event: workflow.StatusEvent(f.Text("status_event")), Reason: f.Text("reason"), Run: f.Flag("start_workflow", false)}
 	if f.Err == nil && !f.Has("status_event") {
 		f.Err = domain.InvalidField("status_event", "status_event is missing", "send the event, such as start or stop")
 	}

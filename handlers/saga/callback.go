@@ -102,7 +102,7 @@ func (c *Callback) answer(ctx context.Context, w *ended) (*workflow.RequestDeliv
 	switch {
 	case err != nil:
 		return nil, err
-	case asks:
+	case asks || said.Waits && !w.state.Status.Terminal():
 		return &workflow.RequestDelivery{Kind: workflow.DeliverQuestion, Message: questionText(w, said.Question)}, nil
 	case said.Answer == "":
 		return failure(ErrorNoResponse, noResponseText(w)), nil

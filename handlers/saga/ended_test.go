@@ -29,6 +29,7 @@ type ended struct {
 	context string
 	said    string
 	why     string
+	waits   bool
 }
 
 func (c ended) event(t *testing.T, w *world) (feed.Event, uuid.UUID) {
@@ -61,7 +62,7 @@ func (c ended) event(t *testing.T, w *world) (feed.Event, uuid.UUID) {
 		state.Run.Phase = workflow.RunPhaseStarted
 	}
 	w.snaps[id] = &projections.Snapshot{Stream: id, Number: 1003, Workflow: state}
-	w.said.Answer, w.said.Question = c.said, c.said
+	w.said.Answer, w.said.Question, w.said.Waits = c.said, c.said, c.waits
 	return event(t, id, "workflow.workload_finished", end), run
 }
 
@@ -78,6 +79,8 @@ func TestStatus(t *testing.T) {
 		"failed before it began":  {ended: ended{status: workflow.StatusCreated, workload: failed, reason: "start_failed"}, want: &workflow.UpdateStatus{Event: workflow.EventDrop, Reason: "start_failed"}},
 		"ended without finishing": {ended: ended{status: running, workload: success}, want: &workflow.UpdateStatus{Event: workflow.EventDrop, Reason: "the workload ended without finishing the session"}},
 		"stopped":                 {ended: ended{status: running, workload: workflow.WorkloadStopped, reason: "stopped"}, want: &workflow.UpdateStatus{Event: workflow.EventStop, Reason: "stopped"}},
+		"interrupted":             {ended: ended{status: running, workload: success, waits: true}, want: &workflow.UpdateStatus{Event: workflow.EventRequireInput}},
+		"interrupted and failed":  {ended: ended{status: running, workload: failed, reason: "lost", waits: true}, want: &workflow.UpdateStatus{Event: workflow.EventDrop, Reason: "lost"}},
 		"finished":                {ended: ended{status: workflow.StatusFinished, workload: success}},
 		"waits for a person":      {ended: ended{status: workflow.StatusInputRequired, workload: success}},
 		"of a replaced run":       {ended: ended{status: running, workload: failed, stale: true}},
@@ -90,7 +93,7 @@ func TestStatus(t *testing.T) {
 			w := newWorld()
 			w.restarts = c.restarts
 			e, run := c.event(t, w)
-			err := saga.NewStatus(w.core()).React(t.Context(), e)
+			err := saga.NewStatus(w.core(), w).React(t.Context(), e)
 			if again := domain.CodeOf(err) == domain.CodeNotNow; err != nil && !again || again != c.again {
 				t.Fatalf("reacted with %v", err)
 			}
@@ -113,7 +116,7 @@ func TestStatusThatSomebodyElseChangedIsFine(t *testing.T) {
 	w := newWorld()
 	w.answer = refusal(domain.CodeIllegalStatus)
 	e, _ := ended{status: workflow.StatusRunning, workload: workflow.WorkloadFailed}.event(t, w)
-	if err := saga.NewStatus(w.core()).React(t.Context(), e); err != nil {
+	if err := saga.NewStatus(w.core(), w).React(t.Context(), e); err != nil {
 		t.Error(err)
 	}
 }
@@ -132,6 +135,8 @@ func TestCallback(t *testing.T) {
 		"an answer":         {ended: ended{status: finished, workload: success, said: "Ten commits."}, kind: workflow.DeliverResult, says: []string{"Ten commits."}, adapter: "console"},
 		"no answer":         {ended: ended{status: finished, workload: success}, kind: workflow.DeliverError, code: "no_response", says: []string{"without an answer", "show 1003"}, adapter: "console"},
 		"a question":        {ended: ended{status: workflow.StatusInputRequired, workload: success, said: "Which one?"}, kind: workflow.DeliverQuestion, says: []string{"Which one?"}, adapter: "console"},
+		"an interrupt":      {ended: ended{status: workflow.StatusRunning, workload: success, said: "Which one?", waits: true}, kind: workflow.DeliverQuestion, says: []string{"Which one?"}, adapter: "console"},
+		"an old interrupt":  {ended: ended{status: finished, workload: success, said: "Done.", waits: true}, kind: workflow.DeliverResult, says: []string{"Done."}, adapter: "console"},
 		"an approval":       {ended: ended{status: workflow.StatusToolApprovalRequired, workload: success}, kind: workflow.DeliverQuestion, says: []string{"approval of a tool", "answer here"}, adapter: "console"},
 		"a failure":         {ended: ended{status: workflow.StatusFailed, workload: failed, reason: "exit_code", exit: 3, log: "a\npanic: no repo\n\n", said: "half an answer"}, kind: workflow.DeliverError, code: "flow_failed", says: []string{"exit code 3", "panic: no repo", "another message"}, adapter: "console"},
 		"a lost run":        {ended: ended{status: workflow.StatusRunning, workload: failed, reason: "lost"}, kind: workflow.DeliverError, code: "flow_failed", says: []string{"vanished"}, adapter: "console"},
@@ -175,7 +180,7 @@ func TestOtherEventsAreNobodysBusiness(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	id := domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()}
-	for _, s := range []saga.Saga{saga.NewTrigger(w.core(), w), saga.NewStatus(w.core()), saga.NewCallback(w.core(), w, w)} {
+	for _, s := range []saga.Saga{saga.NewTrigger(w.core(), w), saga.NewStatus(w.core(), w), saga.NewCallback(w.core(), w, w)} {
 		if err := s.React(t.Context(), event(t, id, "workflow.danced", map[string]int{"v": 1})); err != nil || len(w.sent) != 0 {
 			t.Errorf("%s: %v, %v", s.Name(), err, types(w.sent))
 		}
@@ -187,7 +192,7 @@ func TestEventOfANewerBuildIsSaidToBeUnreadable(t *testing.T) {
 	w := newWorld()
 	e, _ := ended{status: workflow.StatusRunning, workload: workflow.WorkloadFailed}.event(t, w)
 	e.V = 99
-	if err := saga.NewStatus(w.core()).React(t.Context(), e); err == nil || domain.CodeOf(err) == domain.CodeNotNow {
+	if err := saga.NewStatus(w.core(), w).React(t.Context(), e); err == nil || domain.CodeOf(err) == domain.CodeNotNow {
 		t.Errorf("reacted with %v", err)
 	}
 }

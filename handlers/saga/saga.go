@@ -115,6 +115,9 @@ func (h handler) handle(msg *message.Message) error {
 			return err
 		}
 		about.Of(ctx).Touches(e.Stream)
+		if e.Actor.System == workflow.SystemImport {
+			return nil // it happened elsewhere, and what follows from it did
+		}
 		return h.saga.React(ctx, e)
 	})
 	span.Set(attribute.String("duolog.event", msg.Metadata.Get(feed.HeaderType)))

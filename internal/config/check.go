@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // InvalidError lists everything that is wrong at once, so that it is put right once.
@@ -140,8 +141,16 @@ func (c Config) checkTenants(p *problems) {
 		p.want(t.Flow.Definition == "" || t.Allows(t.Flow.Definition), field+"flows",
 			"the tenant's own flow "+quote(t.Flow.Definition)+" is not allowed", "add it to the list, or leave the list out")
 		oneOf(p, field+"engine", t.Engine, engineLocal)
+		t.Threads.check(p, field+"threads.")
 		t.checkHooks(p, field)
 	}
+}
+
+func (t Threads) check(p *problems, field string) {
+	oneOf(p, field+"writers", t.Writers, WritersAllow, WritersFence)
+	oneOf(p, field+"ttl_strategy", t.TTLStrategy, string(workflow.PruneDelete), string(workflow.PruneKeepLatest))
+	p.want(t.TTL == 0 || t.TTL >= Duration(time.Minute), field+"ttl", time.Duration(t.TTL).String()+" is too short to keep a thread for",
+		"use at least 1m, or leave it out to keep threads for ever")
 }
 
 func (c Config) checkTokens(p *problems) {

@@ -6,15 +6,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/duolog/duolog/internal/kafka/access"
 )
 
 // Config is everything a node can be told. A zero field is one nobody set; see
 // Serve and Dev for what it means then.
 type Config struct {
-	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"YAML file with any of these settings (topic_prefix for --topic-prefix), the tenants and the tokens."`
+	File FileFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"YAML file with any of these settings (topic_prefix for --topic-prefix), the tenants and the tokens."`
 
 	Brokers []string        `name:"brokers" env:"DUOLOG_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers to begin with; the cluster names the rest."`
 	Kafka   access.Settings `embed:"" prefix:"kafka-" envprefix:"DUOLOG_KAFKA_"`

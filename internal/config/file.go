@@ -31,6 +31,24 @@ func Loader(lookup func(string) (string, bool)) kong.ConfigurationLoader {
 	}
 }
 
+// FileFlag names the configuration file of a command. Kong's own reads, for each other
+// command that has one too, what the environment names, and after what the command line
+// does.
+type FileFlag string
+
+// BeforeResolve reads the file of the command that is run.
+func (FileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	if !slices.Contains(ctx.Flags(), trace.Flag) {
+		return nil
+	}
+	path, _ := ctx.FlagValue(trace.Flag).(FileFlag)
+	found, err := k.LoadConfig(string(path))
+	if err == nil {
+		ctx.AddResolver(found)
+	}
+	return err
+}
+
 // parse reads a file into what kong is to be given for each key.
 func parse(name string, r io.Reader) (map[string]any, error) {
 	data, err := io.ReadAll(r)

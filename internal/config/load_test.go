@@ -22,6 +22,11 @@ func load(t *testing.T, args ...string) (config.Config, error) {
 	t.Helper()
 	var cli struct {
 		Serve struct{ config.Config } `cmd:""`
+		// Other commands have the same file, and are not run.
+		Dev   struct{ config.Config } `cmd:""`
+		Check struct {
+			File config.FileFlag `name:"config" env:"DUOLOG_CONFIG"`
+		} `cmd:""`
 	}
 	parser, err := kong.New(&cli, kong.Name("duolog"), kong.Configuration(config.Loader(os.LookupEnv)),
 		kong.Exit(func(int) { t.Error("kong exits") }))
@@ -74,6 +79,27 @@ func TestTheFileIsFoundThroughTheEnvironment(t *testing.T) {
 	}
 }
 
+// TestTheFlagNamesTheFileNotTheEnvironment: nothing of the file that the environment
+// names is there beside that of the command line.
+func TestTheFlagNamesTheFileNotTheEnvironment(t *testing.T) {
+	p := file(t, "node_id: flag\ntenants: [{name: flag}]\ntokens: [{tenant: flag, user: mia, token_file: flag}]\n")
+	for name, environment := range map[string]string{
+		"another file":     file(t, "node_id: env\nlog_level: warn\ntenants: [{name: env}]\ntokens: [{tenant: env, user: eve, token_file: env}]\n"),
+		"a file too many":  file(t, "no setting: x\n"),
+		"one not there":    filepath.Join(t.TempDir(), "none.yaml"),
+		"the same, in one": p,
+	} {
+		t.Setenv("DUOLOG_CONFIG", environment)
+		got, err := load(t, "--config", p)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(got.Tenants) != 1 || got.Tenants[0].Name != "flag" || len(got.Tokens) != 1 || got.Tokens[0].Tenant != "flag" || got.NodeID != "flag" || got.LogLevel != "" || string(got.File) != p {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // TestSettingsOfKafkaAreSettingsLikeOthers: they are fields of an embedded struct.
 func TestSettingsOfKafkaAreSettingsLikeOthers(t *testing.T) {
 	p := file(t, "kafka_tls: true\nkafka_ca: file.pem\nkafka_user: file\nkafka_sasl: scram-sha-256\n")
@@ -111,7 +137,8 @@ tokens:
 	got, _ = got.Resolve(config.Serve(""))
 	wantTenants := config.Tenants{{
 		Name: "acme", Namespace: workflow.Container{ID: 7, Path: "acme"}, Engine: "local", AllowRunless: true,
-		Flow: workflow.Flow{Definition: "developer/v1", Version: "2.0.0"}, Flows: []string{"developer/v1"},
+		Threads: config.Threads{Writers: config.WritersAllow, TTLStrategy: "delete"},
+		Flow:    workflow.Flow{Definition: "developer/v1", Version: "2.0.0"}, Flows: []string{"developer/v1"},
 	}}
 	if diff := cmp.Diff(wantTenants, got.Tenants); diff != "" {
 		t.Errorf("tenants (-want +got):\n%s", diff)

@@ -30,10 +30,30 @@ type Tenant struct {
 	// savers that are not started by an engine need it, an agent's own writes
 	// do not.
 	AllowRunless bool `json:"allow_runless"`
+	// Threads is what holds for the threads of LangGraph's savers.
+	Threads Threads `json:"threads"`
 	// DefaultUser is who asks when a message names nobody; empty refuses it.
 	DefaultUser string `json:"default_user"`
 	// Hooks are told what happens to the tenant's workflows.
 	Hooks []Hook `json:"hooks"`
+}
+
+// What Writers of Threads may be.
+const (
+	WritersAllow = "allow"
+	WritersFence = "fence"
+)
+
+// Threads is what holds for the threads of a tenant, unless one says otherwise.
+type Threads struct {
+	// Writers says what happens where two write to one thread: allow keeps the branches
+	// of both, fence refuses the one that was overtaken.
+	Writers string `json:"writers"`
+	// TTL is how long after its last write a thread is kept; 0 is for ever.
+	TTL Duration `json:"ttl"`
+	// TTLStrategy says what is left then: delete leaves nothing, keep_latest the newest
+	// checkpoint of each namespace.
+	TTLStrategy string `json:"ttl_strategy"`
 }
 
 // Hook is an address that is told of events.
@@ -89,6 +109,8 @@ func (t Tenants) withDefaults() Tenants {
 	out := slices.Clone(t)
 	for i := range out {
 		out[i].Engine = cmp.Or(out[i].Engine, engineLocal)
+		out[i].Threads.Writers = cmp.Or(out[i].Threads.Writers, WritersAllow)
+		out[i].Threads.TTLStrategy = cmp.Or(out[i].Threads.TTLStrategy, string(workflow.PruneDelete))
 		if len(out[i].Flows) == 0 && out[i].Flow.Definition != "" {
 			out[i].Flows = []string{out[i].Flow.Definition}
 		}

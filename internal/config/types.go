@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Bytes is a size: 65536, 512KiB, 16MiB, 1GiB.
@@ -47,6 +48,19 @@ func (b Bytes) String() string {
 		return strconv.FormatInt(int64(b/KiB), 10) + "KiB"
 	}
 	return strconv.FormatInt(int64(b), 10)
+}
+
+// Duration is a length of time in the file: 30s, 12h, 720h.
+type Duration time.Duration
+
+// UnmarshalText reads a length of time.
+func (d *Duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a length of time: write 30s, 15m or 720h", text)
+	}
+	*d = Duration(t)
+	return nil
 }
 
 // DatabaseURL is an address that may hold a password: it prints without.

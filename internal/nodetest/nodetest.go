@@ -50,6 +50,7 @@ func NewClusterOn(tb testing.TB, brokers []string) *Cluster {
 
 // Node is one process's worth of Duolog.
 type Node struct {
+	Cluster  *Cluster
 	Log      *kafka.Log
 	DB       *postgres.DB
 	Visible  *projections.Visible
@@ -72,7 +73,11 @@ type Options struct {
 	NoProjector bool
 	// TenantBytes bounds what a tenant has in flight; 0 is the default.
 	TenantBytes int64
-	Point       func(string)
+	// FenceWriters lets one writer at a time write to a thread.
+	FenceWriters bool
+	// Now is the clock of the dispatcher; nil is the machine's.
+	Now   func() time.Time
+	Point func(string)
 }
 
 type reading struct{ *kafka.Log }
@@ -87,7 +92,7 @@ func Reading(l *kafka.Log) projections.Log { return reading{l} }
 // Start runs a node until the test ends or Stop is called.
 func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	tb.Helper()
-	n := &Node{Visible: projections.NewVisible(), Recent: projections.NewRecent()}
+	n := &Node{Cluster: c, Visible: projections.NewVisible(), Recent: projections.NewRecent()}
 	var err error
 	n.Log, err = kafka.Open(tb.Context(), c.Kafka)
 	must(tb, err)
@@ -111,10 +116,14 @@ func (c *Cluster) Start(tb testing.TB, o Options) *Node {
 	if o.Facts != nil {
 		facts = o.Facts(snapshots)
 	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
 	n.Dispatch = dispatch.New(dispatch.Config{
 		Log: log, Facts: facts, Visible: n.Visible, Partitions: Partitions,
-		AllowRunless: func(domain.Tenant) bool { return true }, TenantBytes: o.TenantBytes,
-		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+		AllowRunless: func(domain.Tenant) bool { return true }, FenceWriters: func(domain.Tenant) bool { return o.FenceWriters }, TenantBytes: o.TenantBytes,
+		Now: now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 		Logger: slog.New(slog.DiscardHandler), Point: o.Point,
 	})
 	n.run(tb, o)
