@@ -3,14 +3,12 @@ package main
 import (
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/projections"
-	"github.com/duolog/duolog/projections/queries/checkpoints"
-	"github.com/duolog/duolog/projections/queries/commits"
-	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/cut"
-	"github.com/duolog/duolog/projections/queries/timeline"
-	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
 )
+
+// blobsKept is how many bytes of what was read last are kept for who reads them again.
+const blobsKept = 64 << 20
 
 // wireAPI makes the HTTP server.
 func (n *node) wireAPI() error {
@@ -18,15 +16,14 @@ func (n *node) wireAPI() error {
 	if err != nil {
 		return err
 	}
-	db := cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions}
-	handler, err := api.New(api.Config{
-		Log: n.log.Genesis().Log, Stopping: n.stopping,
-		Dispatch: n.dispatch, Inbox: n.inbox,
-		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Timeline: timeline.New(db), Commits: commits.New(db), Conversations: conversations.New(db), Deliveries: n.deliveries,
-		Auth: authenticator{n.cfg.keys}, Tenants: n.cfg.tenants, Ready: n.ready, Gate: n.visible, Changes: n.visible,
-		Metrics: n.metrics.handler(), Observe: n.metrics.request, Refused: n.metrics.refused, Tracer: n.tracer(), Logger: n.cfg.logger, Now: n.cfg.now, NewID: newID,
-		URL: n.cfg.url, Schemas: schemas.Public, Limits: api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate},
-	})
+	db := cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions, Cache: cut.NewCache(blobsKept)}
+	c := api.Config{Queries: api.NewQueries(db)}
+	c.Log, c.Stopping, c.Dispatch, c.Inbox = n.log.Genesis().Log, n.stopping, n.dispatch, n.inbox
+	c.Auth, c.Tenants, c.Ready, c.Gate, c.Changes = authenticator{n.cfg.keys}, n.cfg.tenants, n.ready, n.visible, n.visible
+	c.Metrics, c.Observe, c.Refused, c.Tracer = n.metrics.handler(), n.metrics.request, n.metrics.refused, n.tracer()
+	c.Logger, c.Now, c.NewID, c.URL, c.Schemas = n.cfg.logger, n.cfg.now, newID, n.cfg.url, schemas.Public
+	c.Limits = api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate}
+	handler, err := api.New(c)
 	if err != nil {
 		return err
 	}

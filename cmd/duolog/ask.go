@@ -153,7 +153,7 @@ func (t *thread) refused(m received) error {
 // and a server that starts anew is waited for.
 func (t *thread) wait(ctx context.Context, id, after string) (timelinePage, error) {
 	for {
-		page, err := t.api.timeline(ctx, id, after, 20)
+		page, err := t.api.timeline(ctx, id, "", after, 20)
 		switch domain.CodeOf(err) {
 		case domain.CodeNotFound:
 			if _, err := t.message(ctx); err != nil {

@@ -193,6 +193,19 @@ type workflowView struct {
 		Kind  string    `json:"kind"`
 		Phase string    `json:"phase"`
 	} `json:"run"`
+	Thread string `json:"thread"`
+	Origin *struct {
+		Workflow   uuid.UUID `json:"workflow"`
+		Position   string    `json:"position"`
+		Checkpoint uuid.UUID `json:"checkpoint"`
+		NS         string    `json:"checkpoint_ns"`
+	} `json:"origin"`
+	Import *struct {
+		Stream  string     `json:"stream"`
+		Commits int        `json:"commits"`
+		Done    int        `json:"done"`
+		EndedAt *time.Time `json:"ended_at"`
+	} `json:"import"`
 }
 
 func (c *client) workflow(ctx context.Context, id string) (workflowView, error) {
@@ -219,8 +232,11 @@ type timelinePage struct {
 	Next   string          `json:"next"`
 }
 
-func (c *client) timeline(ctx context.Context, id, after string, wait int) (timelinePage, error) {
+func (c *client) timeline(ctx context.Context, id, at, after string, wait int) (timelinePage, error) {
 	query := url.Values{"limit": {"200"}}
+	if at != "" {
+		query.Set("at", at)
+	}
 	if after != "" {
 		query.Set("after", after)
 	}
@@ -243,18 +259,25 @@ type chatEntry struct {
 	} `json:"tool_info"`
 }
 
-// chat is the chat log of the newest checkpoint.
+// chat is the chat log of the newest checkpoint of the root namespace, or what the
+// messages of a LangGraph agent come to as one. A state that has neither has no log.
 func (c *client) chat(ctx context.Context, id string) ([]chatEntry, error) {
 	var rows []struct {
 		Checkpoint struct {
 			Channels struct {
-				Chat []chatEntry `json:"ui_chat_log"`
+				Chat     json.RawMessage `json:"ui_chat_log"`
+				Messages json.RawMessage `json:"messages"`
 			} `json:"channel_values"`
 		} `json:"checkpoint"`
 	}
-	err := c.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(id)+"/checkpoints?per_page=1", nil, &rows)
+	err := c.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(id)+"/checkpoints?per_page=1&checkpoint_ns=", nil, &rows)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	return rows[0].Checkpoint.Channels.Chat, nil
+	channels := rows[0].Checkpoint.Channels
+	var log []chatEntry
+	if json.Unmarshal(channels.Chat, &log) == nil {
+		return log, nil
+	}
+	return chatOf(channels.Messages), nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/duolog/duolog/handlers/wait"
@@ -60,6 +61,32 @@ func (c *client) openStream(ctx context.Context, path, place string) (*http.Resp
 	}
 	if res.StatusCode == http.StatusOK {
 		return res, nil
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end below
+	raw, err := io.ReadAll(res.Body)
+	return nil, errors.Join(err, readError(res.StatusCode, raw))
+}
+
+// transfer sends a body and gives the answer to read, however long both take.
+func (c *client) transfer(ctx context.Context, method, path string, body io.Reader, headers ...string) (io.ReadCloser, error) {
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	endless := *c.http
+	endless.Timeout = 0
+	res, err := endless.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, problem{"nothing answers at " + c.base, "start it: duolog dev, in another terminal"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if res.StatusCode < http.StatusMultipleChoices {
+		return res.Body, nil
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end below
 	raw, err := io.ReadAll(res.Body)

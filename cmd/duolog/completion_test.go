@@ -48,7 +48,7 @@ func TestComplete(t *testing.T) {
 		words, want []string
 	}{
 		"a command":                {[]string{"proj"}, []string{"projection"}},
-		"a command of another":     {[]string{"projection", ""}, []string{"status", "rebuild", "verify"}},
+		"a command of another":     {[]string{"projection", ""}, []string{"status", "rebuild", "drop", "verify"}},
 		"hidden ones are not told": {[]string{"engine"}, nil},
 		"a flag":                   {[]string{"journal", "tail", "--fr"}, []string{"--from"}},
 		"a flag behind a value":    {[]string{"journal", "tail", "--stream", "--json", "--fo"}, []string{"--follow"}},

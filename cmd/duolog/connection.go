@@ -9,8 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
+	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/kafka/access"
 )
 
@@ -79,7 +78,7 @@ func loadConnection(dir string) (connection, error) {
 // storeFlags are the flags of commands that speak to the log and the database
 // themselves.
 type storeFlags struct {
-	File kong.ConfigFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"The configuration file of duolog serve."`
+	File config.FileFlag `name:"config" env:"DUOLOG_CONFIG" placeholder:"FILE" help:"The configuration file of duolog serve."`
 
 	Brokers []string        `help:"Kafka brokers, host:port." env:"DUOLOG_BROKERS" placeholder:"HOST:PORT"`
 	Kafka   access.Settings `embed:"" prefix:"kafka-" envprefix:"DUOLOG_KAFKA_"`

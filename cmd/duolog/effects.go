@@ -1,11 +1,17 @@
 package main
 
 import (
+	"time"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/adapter/console"
 	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine/local"
+	"github.com/duolog/duolog/handlers/retention"
+	"github.com/duolog/duolog/projections/queries/expiry"
 	"github.com/duolog/duolog/projections/queries/intents"
 	"github.com/duolog/duolog/projections/queries/traces"
 )
@@ -24,6 +30,18 @@ func (n *node) wireEffects() error {
 		Observe: n.metrics.Effects.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read),
 	})
 	return err
+}
+
+// wireRetention makes what removes threads that were kept long enough.
+func (n *node) wireRetention() error {
+	tenants := map[domain.Tenant]workflow.Retention{}
+	for _, t := range n.cfg.tenants.list {
+		tenants[t.Name] = workflow.Retention{TTL: int64(time.Duration(t.Threads.TTL).Seconds()), Strategy: workflow.PruneStrategy(t.Threads.TTLStrategy)}
+	}
+	n.retention = retention.New(retention.Config{
+		Threads: expiry.New(n.db.Read), Dispatch: n.dispatch, Tenants: tenants, Now: n.cfg.now, NewID: newID, Logger: n.cfg.logger,
+	})
+	return nil
 }
 
 func (n *node) adapters() adapter.Registry {

@@ -87,6 +87,11 @@ func (t tenants) allowRunless(name domain.Tenant) bool {
 	return ok && found.AllowRunless
 }
 
+func (t tenants) fenceWriters(name domain.Tenant) bool {
+	found, _ := t.list.Find(name)
+	return found.Threads.Writers == config.WritersFence
+}
+
 // Tenant is what the API needs to know.
 func (t tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
 	found, err := t.find(name)

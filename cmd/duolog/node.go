@@ -22,6 +22,7 @@ import (
 	"github.com/duolog/duolog/handlers/engine/local"
 	"github.com/duolog/duolog/handlers/inbox"
 	"github.com/duolog/duolog/handlers/relay"
+	"github.com/duolog/duolog/handlers/retention"
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
@@ -75,6 +76,7 @@ type node struct {
 	projector  *projections.Projector
 	relay      *relay.Relay
 	effects    *effects.Runner
+	retention  *retention.Runner
 	engine     *local.Engine
 	leases     *projections.Leases
 	metrics    *metrics
@@ -109,7 +111,7 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 		return n, err
 	}
 	routers := func() error { return n.wireRouters(ctx) }
-	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, routers, n.wireEffects, n.wireAPI} {
+	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, routers, n.wireEffects, n.wireRetention, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}
@@ -181,7 +183,7 @@ func (n *node) wireWrites() error {
 	n.failures = newFailures(n.cfg.now)
 	n.dispatch = dispatch.New(dispatch.Config{
 		Log: measured{n.log, n.metrics.Append.Observe, n.cfg.now}, Facts: n.snapshots, Visible: n.visible, Partitions: n.partitions,
-		AllowRunless: n.cfg.tenants.allowRunless, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
+		AllowRunless: n.cfg.tenants.allowRunless, FenceWriters: n.cfg.tenants.fenceWriters, TenantBytes: n.cfg.tenantCap, Now: n.cfg.now, NewID: newID,
 		Logger: n.cfg.logger, Observe: n.metrics.Verdicts.Observe, Refused: n.metrics.refused, Point: n.cfg.point,
 	})
 	projected := projections.Config{
@@ -225,6 +227,7 @@ func (n *node) work(ctx context.Context, partition int32) error {
 		defer stopBase()
 		return n.effects.Run(effects, partition)
 	})
+	group.Go(func() error { return n.retention.Run(effects, partition) })
 	return group.Wait()
 }
 

@@ -12,6 +12,7 @@ import (
 type projectionCmd struct {
 	Status  projectionStatusCmd  `cmd:"" help:"How far the read models are, partition by partition. Example: duolog projection status"`
 	Rebuild projectionRebuildCmd `cmd:"" help:"Derive the read models from the log anew, beside those that serve. Example: duolog projection rebuild"`
+	Drop    projectionDropCmd    `cmd:"" help:"Remove read models of the past that a rebuild left in a schema. Example: duolog projection drop --schema before"`
 	Verify  projectionVerifyCmd  `cmd:"" help:"Replay beside the read models and print any difference. Example: duolog projection verify"`
 }
 

@@ -21,12 +21,14 @@ import (
 type projectionRebuildCmd struct {
 	storeFlags
 
-	InPlace bool `help:"Empty the tables that serve and fill them again. It takes no room for a second set, but reads and writes wait until it is done."`
+	Until   []string `help:"Build the read models as of then: a time, how long ago, or positions. A partition that no position names is taken whole. With --into." placeholder:"MOMENT"`
+	Into    string   `help:"Leave the new tables in this schema, beside those that serve; duolog serve --read-schema reads them." placeholder:"SCHEMA"`
+	InPlace bool     `help:"Empty the tables that serve and fill them again. It takes no room for a second set, but reads and writes wait until it is done."`
 }
 
 // Help is shown below the flags.
 func (projectionRebuildCmd) Help() string {
-	return "The new tables are built beside those that serve, while nodes read and write, and take their place in one transaction when they are complete. Until then nothing changes: interrupted, it leaves nothing behind.\n\nExamples:\n  duolog projection rebuild\n  duolog projection rebuild --in-place"
+	return "The new tables are built beside those that serve, while nodes read and write, and take their place in one transaction when they are complete. Until then nothing changes: interrupted, it leaves nothing behind.\n\nExamples:\n  duolog projection rebuild\n  duolog projection rebuild --in-place\n  duolog projection rebuild --until 2026-11-21T10:00:00Z --into before"
 }
 
 // rebuilt is what a rebuild came to.
@@ -49,6 +51,14 @@ func (c projectionRebuildCmd) Run(ctx context.Context, a app) error {
 	}
 	if err := s.db.BindLog(ctx, s.log.Genesis()); err != nil {
 		return err
+	}
+	switch {
+	case c.Into != "" && c.InPlace:
+		return problem{"--in-place and --into exclude each other", "leave one out"}
+	case c.Into != "":
+		return c.past(ctx, a, s)
+	case len(c.Until) > 0:
+		return problem{"--until needs a schema of its own: the tables that serve are always those of now", "add --into, such as --into before"}
 	}
 	began := a.now()
 	var out rebuilt

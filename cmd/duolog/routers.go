@@ -95,7 +95,7 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 			return s, err
 		},
 		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
-	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core), saga.NewCallback(core, answers, n.adapters()),
+	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core, answers), saga.NewCallback(core, answers, n.adapters()),
 		saga.NewHooks(core, answers, n.cfg.hooks, n.cfg.url, n.cfg.now))
 }
 

@@ -19,7 +19,11 @@ import (
 )
 
 // serveCmd runs a node of a deployment.
-type serveCmd struct{ config.Config }
+type serveCmd struct {
+	config.Config
+
+	ReadSchema string `help:"Answer reads from the read models in this schema, which duolog projection rebuild --into made. Nothing is written, and the log is not opened." placeholder:"SCHEMA"`
+}
 
 // Help is shown below the flags.
 func (serveCmd) Help() string {
@@ -38,6 +42,9 @@ func (c serveCmd) Run(ctx context.Context, a app) error {
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err
+	}
+	if c.ReadSchema != "" {
+		return servePast(ctx, a, cfg, c.ReadSchema)
 	}
 	n, err := buildNode(ctx, a, cfg)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,12 +12,23 @@ import (
 
 // workflowCmd are the tools of workflows.
 type workflowCmd struct {
-	Start    workflowStartCmd    `cmd:"" help:"Start a workflow without a message. Example: duolog workflow start \"who touched domain/ last?\""`
-	Show     workflowShowCmd     `cmd:"" help:"Show one workflow. Example: duolog workflow show 1003"`
-	List     workflowListCmd     `cmd:"" help:"List workflows, newest first. Example: duolog workflow list --status running"`
-	Stop     workflowStopCmd     `cmd:"" help:"Stop a workflow and its run. Example: duolog workflow stop 1003"`
-	Timeline workflowTimelineCmd `cmd:"" help:"Every step of a workflow, from the log. Example: duolog workflow timeline 1003"`
-	Tail     workflowTailCmd     `cmd:"" help:"What happens to a workflow, as it happens. Example: duolog workflow tail 1003"`
+	Start        workflowStartCmd       `cmd:"" help:"Start a workflow without a message. Example: duolog workflow start \"who touched domain/ last?\""`
+	Show         workflowShowCmd        `cmd:"" help:"Show one workflow. Example: duolog workflow show 1003"`
+	List         workflowListCmd        `cmd:"" help:"List workflows, newest first. Example: duolog workflow list --status running"`
+	Stop         workflowStopCmd        `cmd:"" help:"Stop a workflow and its run. Example: duolog workflow stop 1003"`
+	Resume       workflowResumeCmd      `cmd:"" help:"Go on with one that is paused or waits for a person. Example: duolog workflow resume 1003"`
+	Retry        workflowRetryCmd       `cmd:"" help:"Go on with one that failed or was stopped, from its last checkpoint. Example: duolog workflow retry 1003"`
+	Fork         workflowForkCmd        `cmd:"" help:"Begin another workflow at a checkpoint of this one. Example: duolog workflow fork 1003 --at 4271104 --goal \"now in Go\" --run"`
+	Branch       workflowBranchCmd      `cmd:"" help:"Go on from an older checkpoint of the same workflow. Example: duolog workflow branch 1003 --at 4271104 --set 'plan=[]' --run"`
+	Preview      workflowPreviewCmd     `cmd:"" help:"What happened after a checkpoint, and so may happen again. Example: duolog workflow preview 1003 --at 4271104"`
+	Export       workflowExportCmd      `cmd:"" help:"All of a workflow as one file. Example: duolog workflow export 1003 > 1003.jsonl"`
+	Import       workflowImportCmd      `cmd:"" help:"Bring in a workflow that was exported. Example: duolog workflow import 1003.jsonl"`
+	VerifyExport workflowVerifyCmd      `cmd:"" help:"Check such a file, without a server. Example: duolog workflow verify-export 1003.jsonl"`
+	Timeline     workflowTimelineCmd    `cmd:"" help:"Every step of a workflow, from the log. Example: duolog workflow timeline 1003"`
+	Checkpoints  workflowCheckpointsCmd `cmd:"" help:"The newest checkpoints of a workflow, without their values. Example: duolog workflow checkpoints 1003"`
+	Page         workflowPageCmd        `cmd:"" help:"All of a workflow as it stood at a moment. Example: duolog workflow page 1003 --at 3:1042"`
+	Diff         workflowDiffCmd        `cmd:"" help:"What changed in a workflow from one moment to another. Example: duolog workflow diff 1003 3:1042"`
+	Tail         workflowTailCmd        `cmd:"" help:"What happens to a workflow, as it happens. Example: duolog workflow tail 1003"`
 }
 
 type workflowStartCmd struct {
@@ -49,6 +61,7 @@ func (c workflowStartCmd) Run(ctx context.Context, a app) error {
 
 type workflowShowCmd struct {
 	apiFlags
+	atFlag
 
 	ID string `arg:"" help:"Number or UUID."`
 }
@@ -61,14 +74,14 @@ func (c workflowShowCmd) Run(ctx context.Context, a app) error {
 	}
 	if c.JSON {
 		var raw json.RawMessage
-		if err := api.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(c.ID), nil, &raw); err != nil {
+		if err := api.call(ctx, http.MethodGet, c.workflowPath(c.ID, "", nil), nil, &raw); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(a.out, string(raw))
 		return err
 	}
-	w, err := api.workflow(ctx, c.ID)
-	if err != nil {
+	var w workflowView
+	if err := api.call(ctx, http.MethodGet, c.workflowPath(c.ID, "", nil), nil, &w); err != nil {
 		return err
 	}
 	return printWorkflow(a, w)
@@ -77,6 +90,7 @@ func (c workflowShowCmd) Run(ctx context.Context, a app) error {
 func printWorkflow(a app, w workflowView) error {
 	rows := [][2]string{
 		{"workflow", fmt.Sprintf("%d   %s", w.ID, w.UUID)},
+		{"thread", w.Thread},
 		{"goal", w.Goal},
 		{"status", strings.TrimSpace(w.Status + "   " + w.Reason)},
 		{"flow", strings.TrimSpace(w.Definition + " " + w.Flow.Version)},
@@ -86,10 +100,23 @@ func printWorkflow(a app, w workflowView) error {
 		{"from", w.Source},
 		{"created", w.CreatedAt.Local().Format("2006-01-02 15:04:05")},
 	}
+	if w.Origin != nil {
+		rows = append(rows, [2]string{"fork of", fmt.Sprintf("%s   at %s", w.Origin.Workflow, w.Origin.Checkpoint)})
+	}
+	if i := w.Import; i != nil {
+		what := i.Stream
+		if i.EndedAt == nil {
+			what += fmt.Sprintf("   %d of %d commits: import the file again to go on", i.Done, i.Commits)
+		}
+		rows = append(rows, [2]string{"import of", what})
+	}
 	if w.Run != nil {
 		rows = append(rows, [2]string{"run", fmt.Sprintf("%d · %s · %s", w.Run.Epoch, w.Run.Kind, w.Run.Phase)})
 	}
 	for _, r := range rows {
+		if r[1] == "" {
+			continue
+		}
 		if _, err := fmt.Fprintf(a.out, "%-9s %s\n", r[0], r[1]); err != nil {
 			return err
 		}
@@ -133,7 +160,7 @@ func (c workflowListCmd) Run(ctx context.Context, a app) error {
 		return fmt.Errorf("read the list: %w", err)
 	}
 	for _, w := range list {
-		if _, err := fmt.Fprintf(a.out, "%-8d %-16s %-20s %s  %s\n", w.ID, w.Status, w.Definition, w.CreatedAt.Local().Format("2006-01-02 15:04"), w.Title); err != nil {
+		if _, err := fmt.Fprintf(a.out, "%-8d %-16s %-20s %s  %s\n", w.ID, w.Status, w.Definition, w.CreatedAt.Local().Format("2006-01-02 15:04"), cmp.Or(w.Title, w.Thread)); err != nil {
 			return err
 		}
 	}

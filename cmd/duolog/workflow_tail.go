@@ -29,7 +29,7 @@ func (c workflowTailCmd) Run(ctx context.Context, a app) error {
 // end is the position of the last event that there is.
 func (c *client) end(ctx context.Context, id string) (string, error) {
 	for after := ""; ; {
-		page, err := c.timeline(ctx, id, after, 0)
+		page, err := c.timeline(ctx, id, "", after, 0)
 		if err != nil || len(page.Events) == 0 {
 			return page.Next, err
 		}

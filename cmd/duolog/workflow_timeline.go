@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/duolog/duolog/domain/workflow"
@@ -11,6 +14,7 @@ import (
 
 type workflowTimelineCmd struct {
 	apiFlags
+	atFlag
 
 	ID     string `arg:"" help:"Number or UUID."`
 	Follow bool   `short:"f" help:"Go on with what comes."`
@@ -22,8 +26,11 @@ func (c workflowTimelineCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	w, err := api.workflow(ctx, c.ID)
-	if err != nil {
+	if c.Follow && c.At != "" {
+		return problem{"what is read as of a moment ends there", "leave out --follow or --at"}
+	}
+	var w workflowView
+	if err := api.call(ctx, http.MethodGet, c.workflowPath(c.ID, "", nil), nil, &w); err != nil {
 		return err
 	}
 	if !c.JSON {
@@ -35,7 +42,7 @@ func (c workflowTimelineCmd) Run(ctx context.Context, a app) error {
 // list prints the events after a position, and where it follows what comes.
 func (c workflowTimelineCmd) list(ctx context.Context, a app, api *client, after string) error {
 	for wait := 0; ; {
-		page, err := api.timeline(ctx, c.ID, after, wait)
+		page, err := api.timeline(ctx, c.ID, c.At, after, wait)
 		if err != nil {
 			return ignoreEnd(ctx, err)
 		}
@@ -95,7 +102,53 @@ func details(e timelineEvent) string {
 			return m.Author + ": " + clipText(e.Text["text"], 60)
 		}
 	}
-	return deliveryDetails(e)
+	return cmp.Or(threadDetails(e), originDetails(e), deliveryDetails(e))
+}
+
+// threadDetails says in a few words what an event of a thread holds.
+func threadDetails(e timelineEvent) string {
+	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
+	switch e.Type {
+	case "workflow.writes_recorded":
+		if w := (workflow.WritesRecorded{}); read(&w) {
+			return writesOf(w)
+		}
+	case "workflow.thread_opened":
+		if o := (workflow.ThreadOpened{}); read(&o) {
+			return strings.TrimSpace(clipText(o.Thread, 60) + lifeOf(o.Incarnation))
+		}
+	case "workflow.thread_deleted":
+		if d := (workflow.ThreadDeleted{}); read(&d) {
+			return strings.TrimSpace(d.Reason + lifeOf(d.Incarnation))
+		}
+	}
+	return ""
+}
+
+// lifeOf says which life of a thread it is, where there was one before.
+func lifeOf(incarnation int) string {
+	if incarnation <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" · life %d", incarnation)
+}
+
+// interrupted is the channel of a task that waits for a person.
+const interrupted = "__interrupt__"
+
+// writesOf says to which channels tasks wrote, and for which checkpoint.
+func writesOf(w workflow.WritesRecorded) string {
+	var channels []string
+	waits := ""
+	for _, one := range w.Writes {
+		if one.Channel == interrupted {
+			waits = "waits for a person · "
+		}
+		if !slices.Contains(channels, one.Channel) {
+			channels = append(channels, one.Channel)
+		}
+	}
+	return fmt.Sprintf("%s%s · %s", waits, clipText(strings.Join(channels, ", "), 60), w.ThreadTS)
 }
 
 // stepOf is the step an agent says a checkpoint is, where its metadata does.

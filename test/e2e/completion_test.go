@@ -14,7 +14,7 @@ import (
 // given.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
-	want := []string{"rebuild", "status", "verify"} // each shell has an order of its own
+	want := []string{"drop", "rebuild", "status", "verify"} // each shell has an order of its own
 	for shell, script := range map[string]string{
 		"bash": `eval "$(duolog completion bash)"; COMP_WORDS=(duolog projection ""); COMP_CWORD=2; _duolog; printf '%s\n' "${COMPREPLY[@]}"`,
 		"zsh":  `compdef() { : }; eval "$(duolog completion zsh)"; _describe() { print -l -- "${(@)${(@P)2}%%:*}" }; words=(duolog projection ""); CURRENT=3; _duolog`,

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -50,6 +51,18 @@ func (d *dev) only(goal string) fleettest.WorkflowView {
 		d.tb.Fatalf("%d workflows have the goal %q, want 1", len(found), goal)
 	}
 	return found[0]
+}
+
+// awaits waits for an event of the workflow with that goal.
+func (d *dev) awaits(goal, event string) {
+	d.tb.Helper()
+	w := d.only(goal)
+	fleettest.Eventually(d.tb, 20*time.Second, func() error {
+		if l := d.timeline(w.UUID.String()); l.Count(event) == 0 {
+			return fmt.Errorf("no %s in %v", event, l.Types())
+		}
+		return nil
+	})
 }
 
 func (d *dev) runs() []fleettest.EngineRun { return fleettest.RunsIn(d.state) }

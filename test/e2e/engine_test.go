@@ -83,6 +83,7 @@ func TestLostRun(t *testing.T) {
 	asked := d.ask(goal)
 	asked.Said(t, "accepted")
 	r := d.running()
+	d.awaits(goal, "run_started") // the program runs a moment before
 	d.proc.Kill()
 	for _, group := range []int{r.Supervisor, r.Program} {
 		if err := syscall.Kill(-group, syscall.SIGKILL); err != nil {
