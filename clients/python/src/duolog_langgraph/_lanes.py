@@ -1,0 +1,280 @@
+"""Group commit: while a request of a thread is under way, what comes for the thread waits and goes out together.
+
+A lane belongs to one thread id. The first caller sends; those that come meanwhile queue up, and the first of them sends
+all that has queued, in the order in which it came. Every caller returns when the server has its operation, or with what
+became of it. Threads and event loops have lanes of their own: none waits for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ._codec import VALUES, Reader, Writer, to_json
+from ._connections import Connections
+from ._http import Request
+from ._memory import Memory
+from ._operation import Operation
+from ._retry import Patience, Steps, arun, exchange, run
+from .errors import (
+    DuologError,
+    IncompatibleServerError,
+    InvalidInputError,
+    NotNowError,
+    ThreadDeletedError,
+    TooLargeError,
+    error_of,
+)
+
+logger = logging.getLogger(__name__)
+
+_MOST_OPERATIONS = 64
+_MOST_BYTES = 8 << 20
+
+
+class Call:
+    """An operation and what became of it."""
+
+    __slots__ = ("done", "error", "operation", "wake")
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.done = False
+        self.error: BaseException | None = None
+        self.wake: Callable[[], None] = _nobody
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """Says what became of it, once."""
+        if not self.done:
+            self.error = error
+            self.done = True
+            self.wake()
+
+
+def _nobody() -> None:
+    """Wakes nobody: who leads a lane does not sleep."""
+
+
+def _copy(err: DuologError) -> DuologError:
+    """One for each caller, since raising an exception changes it."""
+    own = copy.copy(err)
+    own.__cause__ = err.__cause__
+    return own
+
+
+def _take(queue: deque[Call]) -> list[Call]:
+    """What goes out together: the operations in front that come from one writer and one life of the thread."""
+    first = queue.popleft()
+    batch, size = [first], first.operation.size
+    while queue and len(batch) < _MOST_OPERATIONS:
+        following = queue[0].operation
+        size += following.size
+        if (
+            size > _MOST_BYTES
+            or following.writer != first.operation.writer
+            or following.incarnation != first.operation.incarnation
+        ):
+            break
+        batch.append(queue.popleft())
+    return batch
+
+
+def _body(operations: Sequence[Operation]) -> bytes:
+    first = operations[0]
+    out = Writer()
+    out.line.append(
+        f'{{"thread_id":{to_json(first.thread_id, "thread_id")},"writer":{to_json(first.writer, "writer")},'
+    )
+    if first.incarnation is not None:
+        out.line.append(f'"incarnation":{first.incarnation},')
+    out.line.append('"operations":[')
+    for number, operation in enumerate(operations):
+        if number:
+            out.line.append(",")
+        operation.write(out)
+    out.line.append("]}")
+    return out.body()
+
+
+class Committer:
+    """Sends batches and settles their calls."""
+
+    def __init__(self, memory: Memory, retry_for: float) -> None:
+        self._memory = memory
+        self._retry_for = retry_for
+
+    def commit(self, batch: Sequence[Call]) -> Steps[None]:
+        """Settles every call of the batch, whatever happens."""
+        try:
+            yield from self._commit(batch)
+        except DuologError as err:
+            for call in batch:
+                call.settle(_copy(err))
+        except BaseException as err:
+            for call in batch:
+                broken = NotNowError("not_now", f"the request was broken off: {err!r}", fix="send it again")
+                broken.__cause__ = err
+                call.settle(broken)
+            if not isinstance(err, Exception):
+                raise
+
+    def _commit(self, batch: Sequence[Call]) -> Steps[None]:
+        patience = Patience(self._retry_for)
+        pending = list(batch)
+        while pending:
+            request = Request("v1/threads/write", _body([call.operation for call in pending]), VALUES)
+            try:
+                answer = yield from exchange(request, patience)
+            except (InvalidInputError, TooLargeError):
+                if len(pending) == 1:
+                    raise
+                for call in pending:  # one of them is wrong: the others are not to suffer for it
+                    yield from self.commit([call])
+                return
+            pending, held = self._settle(pending, answer)
+            if held is not None:
+                pause = patience.pause()
+                if pause is None:
+                    raise held
+                yield pause
+
+    def _settle(self, pending: Sequence[Call], answer: Reader) -> tuple[list[Call], DuologError | None]:
+        """Gives the calls that are to be sent again, and why, where that is to wait."""
+        results = answer.document.get("results")
+        if not isinstance(results, list) or len(results) != len(pending):
+            raise IncompatibleServerError(
+                "incompatible_server", "the answer does not say what became of each operation"
+            )
+        self._memory.saw(pending[0].operation.thread_id, answer.document.get("incarnation"))
+        again: list[Call] = []
+        held: DuologError | None = None
+        for call, result in zip(pending, results, strict=False):
+            refusal = result.get("error")
+            if refusal is None:
+                call.operation.stored(self._memory)
+                call.settle()
+                continue
+            if refusal.get("code") == "send_whole" and call.operation.send_whole():
+                again.append(call)
+                continue
+            error = error_of(refusal)
+            if isinstance(error, NotNowError):
+                held = error
+                again.append(call)
+                continue
+            if isinstance(error, ThreadDeletedError):
+                self._memory.lose(call.operation.thread_id, call.operation.checkpoint_id)
+            call.settle(error)
+        return again, held
+
+
+class _Lane:
+    __slots__ = ("busy", "queue")
+
+    def __init__(self) -> None:
+        self.queue: deque[Call] = deque()
+        self.busy = False
+
+
+class ThreadLanes:
+    """The lanes of callers that are threads."""
+
+    def __init__(self, committer: Committer, connections: Connections) -> None:
+        self._committer = committer
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._lanes: dict[str, _Lane] = {}
+
+    def submit(self, operation: Operation) -> None:
+        """Returns when the server has the operation; raises what became of it otherwise."""
+        call = Call(operation)
+        thread_id = operation.thread_id
+        turn: threading.Event | None = None
+        with self._lock:
+            lane = self._lanes.setdefault(thread_id, _Lane())
+            lane.queue.append(call)
+            if lane.busy:
+                turn = threading.Event()
+                call.wake = turn.set
+            lane.busy = True
+        if turn is not None:
+            self._wait(lane, call, turn)
+        if not call.done:
+            self._lead(lane, thread_id)
+        if call.error is not None:
+            raise call.error
+
+    def _wait(self, lane: _Lane, call: Call, turn: threading.Event) -> None:
+        """Waits until the call is settled, or is the one to send what has queued."""
+        try:
+            turn.wait()
+        except BaseException:  # such as KeyboardInterrupt
+            with self._lock:
+                leads = turn.is_set() and not call.done
+                if not leads and call in lane.queue:
+                    lane.queue.remove(call)
+            if leads:
+                self._lead(lane, call.operation.thread_id)
+            raise
+
+    def _lead(self, lane: _Lane, thread_id: str) -> None:
+        with self._lock:
+            batch = _take(lane.queue)
+        try:
+            run(self._committer.commit(batch), self._connections)
+        finally:
+            with self._lock:
+                if lane.queue:
+                    lane.queue[0].wake()
+                else:
+                    lane.busy = False
+                    del self._lanes[thread_id]
+
+
+class LoopLanes:
+    """The lanes of the callers in one event loop."""
+
+    def __init__(self, committer: Committer, connections: Connections) -> None:
+        self._committer = committer
+        self._connections = connections
+        self._queues: dict[str, deque[Call]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, operation: Operation) -> None:
+        """Returns when the server has the operation; raises what became of it otherwise."""
+        call = Call(operation)
+        loop = asyncio.get_running_loop()
+        settled: asyncio.Future[None] = loop.create_future()
+        call.wake = lambda: _resolve(settled, call)
+        queue = self._queues.get(operation.thread_id)
+        if queue is not None:
+            queue.append(call)
+        else:
+            queue = self._queues[operation.thread_id] = deque([call])
+            task = loop.create_task(self._drain(operation.thread_id, queue))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await settled
+
+    async def _drain(self, thread_id: str, queue: deque[Call]) -> None:
+        try:
+            while queue:
+                await arun(self._committer.commit(_take(queue)), self._connections)
+        finally:
+            del self._queues[thread_id]
+            for call in queue:  # only where this was cancelled
+                call.settle(NotNowError("not_now", "the event loop ended before it was sent", fix="send it again"))
+
+
+def _resolve(settled: asyncio.Future[None], call: Call) -> None:
+    if not settled.done():
+        if call.error is None:
+            settled.set_result(None)
+        else:
+            settled.set_exception(call.error)
+    elif call.error is not None:
+        logger.error("a write of thread %r failed after its caller had gone: %s", call.operation.thread_id, call.error)
