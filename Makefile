@@ -25,6 +25,10 @@ test: ## Every test this machine can run; says what it left out (REQUIRE_SERVICE
 test/kafka: ## The tests that take a real Apache Kafka, on one started from Maven jars
 	@deploy/tools/test kafka
 
+.PHONY: test/langgraph
+test/langgraph: ## LangGraph's conformance suites and ours, through both savers and a real server (LANGUAGE=python)
+	@deploy/tools/test-langgraph $(LANGUAGE)
+
 .PHONY: test/load
 test/load: ## Memory, overload, stop and slow clients of a real serve; LONG=1 for as long as the claims say
 	@go test -tags load -count=1 -timeout=60m -v ./test/load
@@ -44,6 +48,10 @@ test/faults: ## What stands below Duolog fails: network, brokers, database, disk
 .PHONY: bench
 bench: ## Duolog beside the bare parts it stands on, an hour; table and bench/results.json (BENCH="-only P3")
 	@go run ./bench $(BENCH)
+
+.PHONY: bench/langgraph
+bench/langgraph: ## LangGraph's savers beside Duolog's, Python and JavaScript; same table and file (BENCH="-only P11")
+	@go run ./bench -only P4,P5,P9b,P10,P11,P13 $(BENCH)
 
 .PHONY: check/deploy
 check/deploy: ## deploy/ held to BuildKit, Compose, kustomize, Kubernetes' schemas, systemd; compose.yaml run as processes
