@@ -1,0 +1,1 @@
+"""A LangGraph agent that answers questions about a git repository and keeps its state in Duolog."""
