@@ -63,6 +63,9 @@ func groups() []group {
 		{[]string{"P6"}, (*bench).rebuild},
 		{[]string{"P8", "P8-message"}, (*bench).trigger},
 		{[]string{"P9-time", "P9-floor", "P9-bytes"}, (*bench).growth},
+		{[]string{"P10", "P10-p50"}, (*bench).moment},
+		{allStoredRows(), (*bench).stored},
+		{allSaverRows(), (*bench).savers},
 		{[]string{"P15a"}, (*bench).nodes},
 		{[]string{"P15b"}, (*bench).onKafka},
 	}

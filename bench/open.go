@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/duolog/duolog/bench/lab"
 	"github.com/duolog/duolog/bench/load"
+	"github.com/duolog/duolog/bench/report"
 	"github.com/duolog/duolog/internal/openloop"
 )
 
@@ -40,13 +42,35 @@ func (b *bench) offered(ctx context.Context, rate float64, length time.Duration,
 	quantile := func(q float64) float64 {
 		rank := int(math.Ceil(q * float64(made)))
 		if rank > len(r.Latencies) {
-			return float64(r.Took) / float64(time.Millisecond)
+			return milliseconds(r.Took)
 		}
-		return float64(r.Latencies[rank-1]) / float64(time.Millisecond)
+		return milliseconds(r.Latencies[rank-1])
 	}
 	s.value, s.p99, s.done = quantile(0.5), quantile(0.99), float64(made)
 	return s, nil
 }
+
+// looped makes calls one after another for so long: p50 and p99 in milliseconds.
+func (b *bench) looped(ctx context.Context, length time.Duration, call func(ctx context.Context, i int) error) (s sample, err error) {
+	var took []float64
+	for began := b.now(); len(took) == 0 || b.now().Sub(began) < length; {
+		from := b.now()
+		if err := call(ctx, len(took)); err != nil {
+			return s, err
+		}
+		took = append(took, milliseconds(b.now().Sub(from)))
+	}
+	s.value, s.p99, s.done = report.Median(took), percentile(took, 0.99), float64(len(took))
+	return s, nil
+}
+
+// percentile is the smallest value that this share of all does not exceed.
+func percentile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // note keeps what the reader of the table must know, and says it.
 func (b *bench) note(format string, args ...any) {

@@ -102,6 +102,11 @@ func (m *Maker) next(s *stream) (journal.Message, error) {
 		command = save
 	}
 	s.steps++
+	return m.decide(s, command)
+}
+
+// decide carries out a command and packs its commit.
+func (m *Maker) decide(s *stream, command workflow.Command) (journal.Message, error) {
 	env := workflow.Env{CommandID: m.id(), Workflow: s.id.ID, Now: m.now, Principal: domain.Principal{User: "mia"}, AllowRunless: true}
 	out, err := command.Decide(s.state, s.facts, env)
 	if err != nil {

@@ -110,6 +110,22 @@ func (f *Fleet) Tool(ctx context.Context, args ...string) ([]byte, error) {
 	return said, err
 }
 
+// LogBytes is what a topic takes on the disk of the fleet's own broker.
+func (f *Fleet) LogBytes(topic string) (total int64, err error) {
+	files, err := filepath.Glob(filepath.Join(f.dir, "log", "partitions", Prefix+"."+topic+"-*", "*.dat"))
+	if err != nil {
+		return 0, fmt.Errorf("measure the log: %w", err)
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0, fmt.Errorf("measure the log: %w", err)
+		}
+		total += info.Size()
+	}
+	return total, nil
+}
+
 // Close stops the nodes, then the log if it is the fleet's own.
 func (f *Fleet) Close() error {
 	var errs []error

@@ -18,6 +18,9 @@ import (
 // Agent is one connection with a workflow of its own: each of its POSTs is a
 // checkpoint over the one before. It belongs to one goroutine at a time.
 type Agent struct {
+	// Workflow is the path of its workflow.
+	Workflow string
+
 	shape   Shape
 	address string
 	texts   Texts
@@ -49,7 +52,7 @@ func newAgent(ctx context.Context, c Client, shape Shape, from Texts) (*Agent, e
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{shape: shape, texts: from, last: NewTS(), address: c.Address}
+	a := &Agent{Workflow: path, shape: shape, texts: from, last: NewTS(), address: c.Address}
 	messages := shape.messages(from)
 	first := checkpoint(a.last, "null", messages, string(from.Cut(shape.New)))
 	if _, err := c.Post(ctx, path+"/checkpoints", []byte(first), http.StatusCreated); err != nil {

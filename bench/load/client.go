@@ -49,23 +49,32 @@ func (c Client) Create(ctx context.Context) (string, error) {
 
 // Post sends one request that must be answered with a status, and returns the answer.
 func (c Client) Post(ctx context.Context, path string, body []byte, status int) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Address+path, bytes.NewReader(body))
+	return c.do(ctx, http.MethodPost, path, body, status)
+}
+
+// Get reads what must be there.
+func (c Client) Get(ctx context.Context, path string) ([]byte, error) {
+	return c.do(ctx, http.MethodGet, path, nil, http.StatusOK)
+}
+
+func (c Client) do(ctx context.Context, method, path string, body []byte, status int) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Address+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("POST %s: %w", path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("POST %s: %w", path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	var answer bytes.Buffer
 	if _, err := answer.ReadFrom(resp.Body); err != nil {
-		return nil, fmt.Errorf("POST %s: %w", path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if resp.StatusCode != status {
-		return nil, fmt.Errorf("POST %s: %s: %s", path, resp.Status, answer.Bytes())
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer.Bytes())
 	}
 	return answer.Bytes(), nil
 }

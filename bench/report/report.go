@@ -2,8 +2,10 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,9 +87,17 @@ func Median(values []float64) float64 {
 	return m
 }
 
-// Save writes the list of results; what the machine is like stands in the table.
+// Save writes the list of results; what the machine is like stands in the table. Rows
+// of the file that this run did not measure stay, in front.
 func (r Report) Save(path string) error {
-	b, err := json.MarshalIndent(r.Results, "", "  ")
+	before, err := read(path)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(before, func(old Result) bool {
+		return slices.ContainsFunc(r.Results, func(x Result) bool { return x.ID == old.ID })
+	})
+	b, err := json.MarshalIndent(append(kept, r.Results...), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the results: %w", err)
 	}
@@ -95,6 +105,20 @@ func (r Report) Save(path string) error {
 		return fmt.Errorf("write the results: %w", err)
 	}
 	return os.WriteFile(path, append(b, '\n'), 0o600)
+}
+
+func read(path string) (out []Result, err error) {
+	b, err := os.ReadFile(path) //nolint:gosec // where the caller writes
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the results that are there: %w", err)
+	}
+	return out, nil
 }
 
 // Print writes the table.

@@ -73,3 +73,25 @@ func TestResultsAreAListOfRows(t *testing.T) {
 		}
 	}
 }
+
+// TestARunKeepsTheRowsOfOthers: what it measured stands once, as it is now.
+func TestARunKeepsTheRowsOfOthers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "results.json")
+	for _, run := range [][]report.Result{{{ID: "P1", Value: 1}, {ID: "P2", Value: 2}}, {{ID: "P3", Value: 3}, {ID: "P1", Value: 4}}} {
+		if err := (report.Report{Results: run}).Save(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []report.Result
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]report.Result{{ID: "P2", Value: 2}, {ID: "P3", Value: 3}, {ID: "P1", Value: 4}}, got); d != "" {
+		t.Error(d)
+	}
+}
