@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -48,9 +47,9 @@ func columnOf(name string, oid uint32) (column, error) {
 	case pgtype.Int4OID:
 		return &values[int32]{title: name, array: "int4[]"}, nil
 	case pgtype.Int8OID:
-		return &values[int64]{title: name, array: "int8[]"}, nil
+		return &values[pgtype.Int8]{title: name, array: "int8[]"}, nil
 	case pgtype.BoolOID:
-		return &values[bool]{title: name, array: "bool[]"}, nil
+		return &values[pgtype.Bool]{title: name, array: "bool[]"}, nil
 	case pgtype.TextOID:
 		return &values[pgtype.Text]{title: name, array: "text[]"}, nil
 	case pgtype.ByteaOID:
@@ -58,7 +57,7 @@ func columnOf(name string, oid uint32) (column, error) {
 	case pgtype.UUIDOID:
 		return &values[pgtype.UUID]{title: name, array: "uuid[]"}, nil
 	case pgtype.TimestamptzOID:
-		return &values[time.Time]{title: name, array: "timestamptz[]"}, nil
+		return &values[pgtype.Timestamptz]{title: name, array: "timestamptz[]"}, nil
 	}
 	return nil, fmt.Errorf("column %s has a type that is not known here: %d", name, oid)
 }
