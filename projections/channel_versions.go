@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -29,29 +30,38 @@ func (s *Snapshots) loadVersions(ctx context.Context, snap *Snapshot, wanted []w
 
 // versionsOf reads the channel_versions of checkpoints.
 func (s *Snapshots) versionsOf(ctx context.Context, key string, checkpoints []workflow.Checkpoint) (map[workflow.CheckpointKey]workflow.Versions, error) {
-	headers := make([]value.Manifest, len(checkpoints))
-	for i, c := range checkpoints {
-		var err error
-		if headers[i], err = c.Header.Resolve(nil, nil); err != nil {
-			return nil, fmt.Errorf("header of checkpoint %s: %w", c.Key.TS, err)
-		}
-	}
-	fetch, err := s.fetcher(ctx, key, headers)
+	headers, err := s.assemble(ctx, key, col(checkpoints, func(c *workflow.Checkpoint) value.Value { return c.Header }))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("headers of %s: %w", key, err)
 	}
 	out := make(map[workflow.CheckpointKey]workflow.Versions, len(checkpoints))
 	for i, c := range checkpoints {
-		raw, err := value.Assemble(headers[i], fetch)
-		if errors.Is(err, errRemoved) {
-			out[c.Key] = workflow.Versions{}
-			continue
+		out[c.Key] = workflow.Versions{} // also of what was removed; the state of an agent may be anything
+		if versions, err := workflow.ParseVersions(headers[i]); err == nil {
+			out[c.Key] = versions
 		}
-		if err != nil {
-			return nil, fmt.Errorf("header of checkpoint %s: %w", c.Key.TS, err)
+	}
+	return out, nil
+}
+
+// assemble gives the bytes of values that stand alone, in order; nil for those whose
+// bytes were removed.
+func (s *Snapshots) assemble(ctx context.Context, key string, values []value.Value) ([][]byte, error) {
+	manifests := make([]value.Manifest, len(values))
+	for i, v := range values {
+		var err error
+		if manifests[i], err = v.Resolve(nil, nil); err != nil {
+			return nil, err
 		}
-		if out[c.Key], err = workflow.ParseVersions(raw); err != nil {
-			out[c.Key] = workflow.Versions{} // the state of an agent may be anything
+	}
+	fetch, err := s.fetcher(ctx, key, manifests)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(values))
+	for i, m := range manifests {
+		if out[i], err = value.Assemble(m, fetch); err != nil && !errors.Is(err, errRemoved) {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -104,19 +114,25 @@ func readBlobs(ctx context.Context, q querier, codec *Codec, key string, address
 	if err != nil {
 		return nil, fmt.Errorf("read %d blobs: %w", len(addresses), err)
 	}
+	return out, scanBlobs(rows, codec, out)
+}
+
+// scanBlobs reads rows of address, codec and data.
+func scanBlobs(rows pgx.Rows, codec *Codec, into map[value.Address][]byte) error {
 	defer rows.Close()
 	for rows.Next() {
 		var address, data []byte
 		var c int16
 		if err := rows.Scan(&address, &c, &data); err != nil {
-			return nil, fmt.Errorf("read a blob: %w", err)
+			return fmt.Errorf("read a blob: %w", err)
 		}
 		a := value.Address(address)
-		if out[a], err = codec.UnpackBlob(c, data); err != nil {
-			return nil, fmt.Errorf("read blob %s: %w", a, err)
+		var err error
+		if into[a], err = codec.UnpackBlob(c, data); err != nil {
+			return fmt.Errorf("read blob %s: %w", a, err)
 		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 const (

@@ -134,53 +134,12 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 		if err != nil {
 			return err
 		}
-		switch e := event.(type) {
-		case workflow.Checkpointed:
-			st, err := s.facts.Store(e, d.fetch)
-			if err != nil {
-				return err
-			}
-			st.Checkpoint.Number = number
-			s.facts.Add(st)
-			run, err := d.runOf(e.Metadata)
-			if err != nil {
-				return err
-			}
-			epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
-			later = append(later, func(r *rows) { r.addCheckpoint(s.key, st, epoch, run, d.position.Offset) })
-		case workflow.Forked:
-			add, err := f.foldForked(s, d, e, number)
-			if err != nil {
-				return err
-			}
+		add, err := f.foldEvent(s, d, &step{recorded, state, next, number})
+		if err != nil {
+			return err
+		}
+		if add != nil {
 			later = append(later, add)
-		case workflow.Pinned:
-			pin, err := d.pinned(e)
-			if err != nil {
-				return err
-			}
-			pin.number = number
-			later = append(later, func(r *rows) { r.pins = append(r.pins, pin) })
-		case workflow.ThreadDeleted:
-			gone, err := d.removed(s, next)
-			if err != nil {
-				return err
-			}
-			s.facts = workflow.NewFacts()
-			later = append(later, func(r *rows) { r.remove(gone) })
-		case workflow.ThreadPruned:
-			gone, err := d.pruned(s, next, e)
-			if err != nil {
-				return err
-			}
-			later = append(later, func(r *rows) { r.remove(gone) })
-		case workflow.WritesRecorded:
-			later = append(later, func(r *rows) { r.addWrites(s.key, e, number, d.position.Offset) })
-		default:
-			if row, ok := DeliveryAfter(state, next, recorded); ok {
-				attempt, made := attemptAfter(s.id, state, recorded)
-				later = append(later, func(r *rows) { r.addDelivery(s.id, row, number); r.addAttempt(attempt, made) })
-			}
 		}
 		state = next
 	}
@@ -192,6 +151,60 @@ func (f *folder) foldWorkflow(s *stream, d *decoded, r *rows) error {
 		add(r)
 	}
 	return nil
+}
+
+// step is an event of a commit with the states around it.
+type step struct {
+	workflow.Recorded
+
+	before, after workflow.State
+	number        int64
+}
+
+// foldEvent makes one event part of the facts, and gives what adds its rows; nil where
+// it has none of its own.
+func (f *folder) foldEvent(s *stream, d *decoded, at *step) (func(*rows), error) {
+	switch e := at.Event.(type) {
+	case workflow.Checkpointed:
+		return f.foldCheckpoint(s, d, e, at.number)
+	case workflow.Forked:
+		return f.foldForked(s, d, e, at.number)
+	case workflow.Pinned:
+		pin, err := d.pinned(e)
+		pin.number = at.number
+		return func(r *rows) { r.pins = append(r.pins, pin) }, err
+	case workflow.ThreadDeleted:
+		gone, err := d.removed(s, at.after)
+		if err != nil {
+			return nil, err
+		}
+		s.facts = workflow.NewFacts()
+		return func(r *rows) { r.remove(gone) }, nil
+	case workflow.ThreadPruned:
+		gone, err := d.pruned(s, at.after, e)
+		return func(r *rows) { r.remove(gone) }, err
+	case workflow.WritesRecorded:
+		return func(r *rows) { r.addWrites(s.key, e, at.number, d.position.Offset) }, nil
+	default:
+		row, changed := DeliveryAfter(at.before, at.after, at.Recorded)
+		if !changed {
+			return nil, nil
+		}
+		attempt, made := attemptAfter(s.id, at.before, at.Recorded)
+		return func(r *rows) { r.addDelivery(s.id, row, at.number); r.addAttempt(attempt, made) }, nil
+	}
+}
+
+func (f *folder) foldCheckpoint(s *stream, d *decoded, e workflow.Checkpointed, number int64) (func(*rows), error) {
+	st, err := s.facts.Store(e, d.fetch)
+	if err != nil {
+		return nil, err
+	}
+	st.Checkpoint.Number = number
+	s.facts.Add(st)
+	run, err := d.runOf(e.Metadata)
+	epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
+	return func(r *rows) { r.addCheckpoint(s.key, st, epoch, run, d.position.Offset) }, err
 }
 
 // DeliveryAfter is the delivery that the event changed, as it is afterwards.

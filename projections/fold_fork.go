@@ -84,22 +84,9 @@ func readBlobsOf(ctx context.Context, q querier, codec *Codec, key string, addre
 	if len(missing) == 0 {
 		return out, nil
 	}
-	rows, err := q.Query(ctx, InheritedBlobs, streams, missing)
+	rows, err := q.Query(ctx, `SELECT address, codec, data FROM (`+InheritedBlobs+`) b`, streams, missing)
 	if err != nil {
 		return nil, fmt.Errorf("read %d inherited blobs: %w", len(missing), err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var stream string
-		var address, data []byte
-		var c int16
-		if err := rows.Scan(&stream, &address, &c, &data); err != nil {
-			return nil, fmt.Errorf("read an inherited blob: %w", err)
-		}
-		a := value.Address(address)
-		if out[a], err = codec.UnpackBlob(c, data); err != nil {
-			return nil, fmt.Errorf("read blob %s: %w", a, err)
-		}
-	}
-	return out, rows.Err()
+	return out, scanBlobs(rows, codec, out)
 }

@@ -51,15 +51,7 @@ func (d *decoded) runOf(metadata value.Value) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
-	raw, err := value.Assemble(m, func(want []value.Address) (map[value.Address][]byte, error) {
-		out := make(map[value.Address][]byte, len(want))
-		for _, a := range want {
-			if out[a], err = d.fetch(a); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	})
+	raw, err := value.Assemble(m, workflow.Fetch(d.fetch).All)
 	if errors.Is(err, errRemoved) {
 		return nil, nil
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 )
 
-// sendsChannel is where LangGraph's writes stand that start tasks.
-const sendsChannel = "__pregel_tasks"
-
 // queueTree reads which checkpoints there are, and which have writes.
 func queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
 	tree := workflow.NewTree()
@@ -36,7 +33,7 @@ func queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
 		return r.Err()
 	})
 	b.Queue(`SELECT w.thread_ts, c.ns, bool_or(w.channel = $2) FROM writes w LEFT JOIN checkpoints c USING (stream, ns_hash, thread_ts)
-		WHERE w.stream = $1 GROUP BY w.thread_ts, w.ns_hash, c.ns`, key, []byte(sendsChannel)).Query(func(r pgx.Rows) error {
+		WHERE w.stream = $1 GROUP BY w.thread_ts, w.ns_hash, c.ns`, key, []byte(workflow.SendsChannel)).Query(func(r pgx.Rows) error {
 		for r.Next() {
 			var id uuid.UUID
 			var ns []byte
@@ -78,44 +75,28 @@ func (s *Snapshots) loadNewest(ctx context.Context, snap *Snapshot) error {
 		return nil
 	}
 	key := snap.Stream.String()
-	keys := tree.Newest()
-	f, err := load(ctx, s.pool, wanted{checkpoints: keysOf(key, keys)})
+	f, err := load(ctx, s.pool, wanted{checkpoints: keysOf(key, tree.Newest())})
 	if err != nil {
 		return err
 	}
-	for _, k := range keys {
-		c, there := f.checkpoints[checkpointKey{key, k}]
-		if !there {
-			continue // removed since: a commit that is decided on this is ignored
-		}
-		node := tree.Nodes[k]
-		if err := s.standsOn(ctx, key, c, &node); err != nil {
-			return err
-		}
-		tree.Nodes[k] = node
+	// One that is not there was removed since: a commit that is decided on this is ignored.
+	var there []workflow.CheckpointKey
+	var values []value.Value
+	for at, c := range f.checkpoints {
+		there, values = append(there, at.key), append(values, c.Header, c.Metadata)
 	}
-	return nil
-}
-
-// standsOn reads from header and metadata of a checkpoint what else it needs.
-func (s *Snapshots) standsOn(ctx context.Context, key string, c workflow.Checkpoint, node *workflow.Node) error {
-	manifests := make([]value.Manifest, 2)
-	for i, v := range []value.Value{c.Header, c.Metadata} {
-		var err error
-		if manifests[i], err = v.Resolve(nil, nil); err != nil {
-			return fmt.Errorf("checkpoint %s: %w", c.Key.TS, err)
-		}
-	}
-	fetch, err := s.fetcher(ctx, key, manifests)
+	raws, err := s.assemble(ctx, key, values)
 	if err != nil {
-		return err
+		return fmt.Errorf("newest checkpoints of %s: %w", key, err)
 	}
-	raws := make([][]byte, len(manifests))
-	for i, m := range manifests {
-		if raws[i], err = value.Assemble(m, fetch); err != nil {
-			return fmt.Errorf("checkpoint %s: %w", c.Key.TS, err)
+	for i, at := range there {
+		header, metadata := raws[2*i], raws[2*i+1]
+		if header == nil || metadata == nil {
+			return fmt.Errorf("newest checkpoints of %s: checkpoint %s: %w", key, at.TS, errRemoved)
 		}
+		node := tree.Nodes[at]
+		node.Deltas, node.Legacy = workflow.DeltaChannels(metadata), workflow.SendsWithParent(header)
+		tree.Nodes[at] = node
 	}
-	node.Deltas, node.Legacy = workflow.StandsOn(raws[0], raws[1])
 	return nil
 }

@@ -11,7 +11,12 @@ const AllNumbers = math.MaxInt64
 // CheckpointOf is SQL for the version that counts of a checkpoint whose stream, ns_hash
 // and thread_ts are columns of row, among the numbers below the parameter before.
 func CheckpointOf(row, before string) string {
-	return `SELECT * FROM checkpoints WHERE stream = ` + row + `.stream AND ns_hash = ` + row + `.ns_hash AND thread_ts = ` + row + `.thread_ts
+	return CheckpointAt(row+".stream", row+".ns_hash", row+".thread_ts", before)
+}
+
+// CheckpointAt is CheckpointOf for a checkpoint that parameters or columns name.
+func CheckpointAt(stream, nsHash, threadTS, before string) string {
+	return `SELECT * FROM checkpoints WHERE stream = ` + stream + ` AND ns_hash = ` + nsHash + ` AND thread_ts = ` + threadTS + `
 		AND number < ` + before + ` ORDER BY number DESC LIMIT 1`
 }
 

@@ -51,6 +51,23 @@ func (c *client) call(ctx context.Context, method, path string, body, out any, h
 	return err
 }
 
+// show reads a document into out. Where JSON is asked for it prints it as it came
+// instead, and says so.
+func (c *client) show(ctx context.Context, a app, path string, asJSON bool, what string, out any) (printed bool, err error) {
+	var raw json.RawMessage
+	if err := c.call(ctx, http.MethodGet, path, nil, &raw); err != nil {
+		return false, err
+	}
+	if asJSON {
+		_, err = fmt.Fprintln(a.out, string(raw))
+		return true, err
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return false, fmt.Errorf("read %s: %w", what, err)
+	}
+	return false, nil
+}
+
 func (c *client) once(ctx context.Context, method, path string, body, out any, headers ...string) error {
 	var reader io.Reader
 	if body != nil {

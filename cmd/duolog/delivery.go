@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -138,17 +136,9 @@ func (c deliveryListCmd) Run(ctx context.Context, a app) error {
 	}
 	query.Set("page", fmt.Sprint(c.Page))
 	query.Set("per_page", fmt.Sprint(c.PerPage))
-	var raw json.RawMessage
-	if err := api.call(ctx, http.MethodGet, "/v1/deliveries?"+query.Encode(), nil, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var list []deliveryView
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("read the list: %w", err)
+	if printed, err := api.show(ctx, a, "/v1/deliveries?"+query.Encode(), c.JSON, "the list", &list); printed || err != nil {
+		return err
 	}
 	for _, d := range list {
 		if _, err := fmt.Fprintf(a.out, "%s  %-19s  %-8d %-22s %-16s %s\n", d.ID, d.RequestedAt.Local().Format(time.DateTime), d.Number, d.what(), d.to(), d.stands()); err != nil {
@@ -188,17 +178,9 @@ func (c deliveryShowCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	var raw json.RawMessage
-	if err := api.call(ctx, http.MethodGet, "/v1/deliveries/"+url.PathEscape(c.ID), nil, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var d deliveryView
-	if err := json.Unmarshal(raw, &d); err != nil {
-		return fmt.Errorf("read the delivery: %w", err)
+	if printed, err := api.show(ctx, a, "/v1/deliveries/"+url.PathEscape(c.ID), c.JSON, "the delivery", &d); printed || err != nil {
+		return err
 	}
 	return printDelivery(a, d)
 }

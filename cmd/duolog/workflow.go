@@ -72,16 +72,8 @@ func (c workflowShowCmd) Run(ctx context.Context, a app) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		var raw json.RawMessage
-		if err := api.call(ctx, http.MethodGet, c.workflowPath(c.ID, "", nil), nil, &raw); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var w workflowView
-	if err := api.call(ctx, http.MethodGet, c.workflowPath(c.ID, "", nil), nil, &w); err != nil {
+	if printed, err := api.show(ctx, a, c.workflowPath(c.ID, "", nil), c.JSON, "the workflow", &w); printed || err != nil {
 		return err
 	}
 	return printWorkflow(a, w)
@@ -147,17 +139,9 @@ func (c workflowListCmd) Run(ctx context.Context, a app) error {
 			query.Set(k, v)
 		}
 	}
-	var raw json.RawMessage
-	if err := api.call(ctx, http.MethodGet, workflowsPath+"?"+query.Encode(), nil, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var list []workflowView
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("read the list: %w", err)
+	if printed, err := api.show(ctx, a, workflowsPath+"?"+query.Encode(), c.JSON, "the list", &list); printed || err != nil {
+		return err
 	}
 	for _, w := range list {
 		if _, err := fmt.Fprintf(a.out, "%-8d %-16s %-20s %s  %s\n", w.ID, w.Status, w.Definition, w.CreatedAt.Local().Format("2006-01-02 15:04"), cmp.Or(w.Title, w.Thread)); err != nil {

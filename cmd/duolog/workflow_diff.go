@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 )
@@ -52,21 +51,14 @@ func (c workflowDiffCmd) Run(ctx context.Context, a app) error {
 			query.Set(name, value)
 		}
 	}
-	var raw json.RawMessage
-	if err := api.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(c.ID)+"/diff?"+query.Encode(), nil, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var d struct {
 		From     sideView     `json:"from"`
 		To       sideView     `json:"to"`
 		Channels []changeView `json:"channels"`
 	}
-	if err := json.Unmarshal(raw, &d); err != nil {
-		return fmt.Errorf("read the difference: %w", err)
+	path := workflowsPath + "/" + url.PathEscape(c.ID) + "/diff?" + query.Encode()
+	if printed, err := api.show(ctx, a, path, c.JSON, "the difference", &d); printed || err != nil {
+		return err
 	}
 	var b strings.Builder
 	d.From.print(&b, "from")

@@ -203,17 +203,9 @@ func (c workflowPreviewCmd) Run(ctx context.Context, a app) error {
 	if c.NS != nil {
 		query.Set("checkpoint_ns", *c.NS)
 	}
-	var raw json.RawMessage
-	if err := api.call(ctx, http.MethodGet, workflowsPath+"/"+url.PathEscape(c.ID)+"/fork_preview?"+query.Encode(), nil, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintln(a.out, string(raw))
-		return err
-	}
 	var p previewView
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return fmt.Errorf("read the preview: %w", err)
+	if printed, err := api.show(ctx, a, workflowsPath+"/"+url.PathEscape(c.ID)+"/fork_preview?"+query.Encode(), c.JSON, "the preview", &p); printed || err != nil {
+		return err
 	}
 	return printPreview(a, p)
 }

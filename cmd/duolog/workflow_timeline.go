@@ -133,15 +133,12 @@ func lifeOf(incarnation int) string {
 	return fmt.Sprintf(" · life %d", incarnation)
 }
 
-// interrupted is the channel of a task that waits for a person.
-const interrupted = "__interrupt__"
-
 // writesOf says to which channels tasks wrote, and for which checkpoint.
 func writesOf(w workflow.WritesRecorded) string {
 	var channels []string
 	waits := ""
 	for _, one := range w.Writes {
-		if one.Channel == interrupted {
+		if one.Channel == workflow.InterruptChannel {
 			waits = "waits for a person · "
 		}
 		if !slices.Contains(channels, one.Channel) {

@@ -19,7 +19,7 @@ func AssembleChecked(m Manifest, fetch Fetch) ([]byte, error) {
 	if m.Key != "" {
 		return nil, fmt.Errorf("assemble: this build cannot decrypt, key %q", m.Key)
 	}
-	pieces, err := m.pieces(fetch, func(Address) {})
+	pieces, err := m.pieces(fetch)
 	if err != nil {
 		return nil, err
 	}
@@ -41,30 +41,9 @@ func AssembleChecked(m Manifest, fetch Fetch) ([]byte, error) {
 	return append(out, m.Tail...), nil
 }
 
-// Addresses are all blobs that m stands on, nodes first, each once. Only nodes
-// are fetched.
-func Addresses(m Manifest, fetch Fetch) ([]Address, error) {
-	seen := make(map[Address]bool)
-	var out []Address
-	once := func(a Address) {
-		if !seen[a] {
-			seen[a] = true
-			out = append(out, a)
-		}
-	}
-	pieces, err := m.pieces(fetch.checked(), once)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range named(pieces) {
-		once(a)
-	}
-	return out, nil
-}
-
-// pieces replaces each node of m by what it lists, a level at a time, and tells
-// node of each. Levels never rise, so the nodes of the highest come first.
-func (m Manifest) pieces(fetch Fetch, node func(Address)) ([]Entry, error) {
+// pieces replaces each node of m by what it lists, a level at a time. Levels never
+// rise, so the nodes of the highest come first.
+func (m Manifest) pieces(fetch Fetch) ([]Entry, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
@@ -80,7 +59,6 @@ func (m Manifest) pieces(fetch Fetch, node func(Address)) ([]Entry, error) {
 		}
 		next := make([]Entry, 0, n*fanout+len(entries)-n)
 		for _, e := range entries[:n] {
-			node(e.Address)
 			below, err := decodeNode(e, blobs[e.Address])
 			if err != nil {
 				return nil, fmt.Errorf("assemble: %w", err)

@@ -154,12 +154,13 @@ func TestSpill(t *testing.T) {
 	}
 }
 
-func TestAddresses(t *testing.T) {
+func TestReach(t *testing.T) {
 	t.Parallel()
 	s := store{}
 	m, built := value.Build("json", list(5000, 100, "[", "]"))
 	s.put(built...)
-	got, err := value.Addresses(m, s.fetch)
+	got := map[value.Address]bool{}
+	err := value.Reach(m, got, s.fetch)
 	if err != nil || len(got) != len(s) {
 		t.Errorf("%d of %d addresses, %v", len(got), len(s), err)
 	}

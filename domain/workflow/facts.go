@@ -107,6 +107,19 @@ func NewFacts() *Facts {
 // Fetch reads the bytes of a blob of the stream.
 type Fetch func(value.Address) ([]byte, error)
 
+// All is the fetch for values that stand on several blobs, which it reads one by one.
+func (f Fetch) All(addresses []value.Address) (map[value.Address][]byte, error) {
+	out := make(map[value.Address][]byte, len(addresses))
+	for _, a := range addresses {
+		b, err := f(a)
+		if err != nil {
+			return nil, err
+		}
+		out[a] = b
+	}
+	return out, nil
+}
+
 // Stored is what one checkpointed event adds.
 type Stored struct {
 	Checkpoint Checkpoint

@@ -24,6 +24,13 @@ const (
 	PruneDelete PruneStrategy = "delete"
 )
 
+func (s PruneStrategy) validate() error {
+	if s != PruneKeepLatest && s != PruneDelete {
+		return domain.InvalidField("strategy", fmt.Sprintf("strategy %.40q is not one", s), "send keep_latest or delete")
+	}
+	return nil
+}
+
 // ReasonExpired is why something is removed that was kept long enough.
 const ReasonExpired = "expired"
 
@@ -61,15 +68,7 @@ func readKeys(v value.Value, fetch Fetch) (map[CheckpointKey]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := value.Assemble(m, func(want []value.Address) (map[value.Address][]byte, error) {
-		out := make(map[value.Address][]byte, len(want))
-		for _, a := range want {
-			if out[a], err = fetch(a); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	})
+	raw, err := value.Assemble(m, fetch.All)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +125,8 @@ func (*PruneThread) Want(State, Env) Want { return Want{Tree: true} }
 // Decide removes what the strategy does not leave. Of a thread that is not there nothing
 // is.
 func (c *PruneThread) Decide(s State, f *Facts, env Env) (Outcome, error) {
-	if c.Strategy != PruneKeepLatest && c.Strategy != PruneDelete {
-		return Outcome{}, domain.InvalidField("strategy", fmt.Sprintf("strategy %.40q is not one", c.Strategy), "send keep_latest or delete")
+	if err := c.Strategy.validate(); err != nil {
+		return Outcome{}, err
 	}
 	if !s.Exists() {
 		return alreadySo()

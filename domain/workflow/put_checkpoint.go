@@ -53,7 +53,7 @@ type builtPut struct {
 	// order of their bytes.
 	unsent []string
 	// written are channels whose state is in the writes of the steps: none is stored.
-	written map[string]json.RawMessage
+	written []string
 }
 
 // CommandType names the command.
@@ -123,12 +123,7 @@ func (b *builtPut) read(header, metadata []byte) error {
 			return err
 		}
 	}
-	var m struct {
-		Written map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
-	}
-	if json.Unmarshal(metadata, &m) == nil {
-		b.written = m.Written
-	}
+	b.written = DeltaChannels(metadata)
 	return nil
 }
 
@@ -268,7 +263,7 @@ func (c *PutCheckpoint) unsent(f *Facts, name string) (id value.Address, there, 
 			return id, there, true
 		}
 	}
-	if _, written := c.built.written[name]; written {
+	if slices.Contains(c.built.written, name) {
 		return id, false, true
 	}
 	return f.valueAt(ChannelAt{c.NS, name, version})

@@ -55,12 +55,12 @@ func (c *SetRetention) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 func (c *SetRetention) validate() error {
 	switch r := c.Retention; {
 	case r == nil:
+		return nil
 	case r.TTL < 0 || r.TTL > MaxTTL:
 		return domain.InvalidField("ttl_seconds", fmt.Sprintf("ttl_seconds must be 0 to %d", MaxTTL), "send seconds, 0 for ever, or null for what the tenant says")
-	case r.Strategy != PruneKeepLatest && r.Strategy != PruneDelete:
-		return domain.InvalidField("strategy", fmt.Sprintf("strategy %.40q is not one", r.Strategy), "send keep_latest or delete")
+	default:
+		return r.Strategy.validate()
 	}
-	return nil
 }
 
 // ExpireThread removes of a thread what was kept long enough. It carries what the

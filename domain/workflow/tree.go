@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -15,7 +14,7 @@ type Tree struct {
 	Nodes map[CheckpointKey]Node
 	// Written are the ids that have writes, also those whose checkpoint is not there.
 	Written map[uuid.UUID]bool
-	// Sends are the checkpoints with writes that start tasks (__pregel_tasks).
+	// Sends are the checkpoints with writes that start tasks (SendsChannel).
 	Sends map[CheckpointKey]bool
 }
 
@@ -34,25 +33,6 @@ type Node struct {
 // NewTree is a tree with nothing in it.
 func NewTree() *Tree {
 	return &Tree{Nodes: map[CheckpointKey]Node{}, Written: map[uuid.UUID]bool{}, Sends: map[CheckpointKey]bool{}}
-}
-
-// StandsOn says what a checkpoint needs of those before it: the channels whose value is
-// in their writes, and whether the writes that start its tasks are its parent's.
-func StandsOn(header, metadata []byte) (deltas []string, legacy bool) {
-	var h struct {
-		V json.Number `json:"v"`
-	}
-	var m struct {
-		Deltas map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
-	}
-	if json.Unmarshal(header, &h) == nil {
-		v, err := h.V.Int64()
-		legacy = err == nil && v < 4
-	}
-	if json.Unmarshal(metadata, &m) == nil {
-		deltas = slices.Sorted(maps.Keys(m.Deltas))
-	}
-	return deltas, legacy
 }
 
 func (t *Tree) size() int {

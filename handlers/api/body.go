@@ -19,20 +19,32 @@ import (
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	limits := s.cfg.Limits
 	most = min(most, limits.MaxBody)
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
+	zip, err := isZipped(r)
+	if err != nil {
+		return nil, err
+	}
+	if !zip {
 		body, err := readSized(http.MaxBytesReader(w, r.Body, most), min(r.ContentLength, most))
 		return body, bodyError(err, most)
+	}
+	in := http.MaxBytesReader(w, r.Body, min(most, limits.MaxCompressed))
+	zipped, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, bodyError(err, min(most, limits.MaxCompressed))
+	}
+	defer zipped.Close() //nolint:errcheck // only read from
+	return inflate("the body", zipped, most)
+}
+
+// isZipped says whether the body comes with gzip, the one encoding that is taken.
+func isZipped(r *http.Request) (bool, error) {
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return false, nil
 	case "gzip", "x-gzip":
-		in := http.MaxBytesReader(w, r.Body, min(most, limits.MaxCompressed))
-		zipped, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, bodyError(err, min(most, limits.MaxCompressed))
-		}
-		defer zipped.Close() //nolint:errcheck // only read from
-		return inflate("the body", zipped, most)
+		return true, nil
 	default:
-		return nil, document.InvalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
+		return false, document.InvalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
 	}
 }
 

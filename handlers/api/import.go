@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,19 +60,18 @@ func (s *Server) importWorkflow(c *call) (answer, error) {
 
 // lines are those of the body, decompressed.
 func (s *Server) lines(c *call) (*bufio.Reader, error) {
-	var body io.Reader = c.Body
-	switch encoding := strings.ToLower(strings.TrimSpace(c.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		zipped, err := gzip.NewReader(c.Body)
-		if err != nil {
-			return nil, document.InvalidBody("the body is not gzip, as its Content-Encoding says", "compress it with gzip, or leave the header out", err)
-		}
-		body = zipped
-	default:
-		return nil, document.InvalidBody(fmt.Sprintf("Content-Encoding %.40q is not taken", encoding), "send gzip, or the body as it is", nil)
+	zip, err := isZipped(c.Request)
+	if err != nil {
+		return nil, err
 	}
-	return bufio.NewReaderSize(body, archive.MaxLine), nil
+	if !zip {
+		return bufio.NewReaderSize(c.Body, archive.MaxLine), nil
+	}
+	zipped, err := gzip.NewReader(c.Body)
+	if err != nil {
+		return nil, document.InvalidBody("the body is not gzip, as its Content-Encoding says", "compress it with gzip, or leave the header out", err)
+	}
+	return bufio.NewReaderSize(zipped, archive.MaxLine), nil
 }
 
 // importing is one file on its way in.

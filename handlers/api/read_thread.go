@@ -1,6 +1,8 @@
 package api
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/projections/queries/stored"
@@ -10,24 +12,15 @@ import (
 // getThread answers POST /v1/threads/get: one checkpoint, the newest where none is
 // named.
 func (s *Server) getThread(c *call) (answer, error) {
-	f, err := s.threadRead(c)
+	f, of, err := s.checkpointAsked(c)
 	if err != nil {
 		return answer{}, err
 	}
-	_, stream, err := c.thread(f, "thread_id")
+	w, read, err := s.threadsShown(c, f)
 	if err != nil {
 		return answer{}, err
 	}
-	ns, id := namespaceIn(f), checkpointIn(f, "checkpoint_id")
-	w, err := writerOf(f)
-	if err != nil {
-		return answer{}, err
-	}
-	read, err := s.threadsOf(c)
-	if err != nil {
-		return answer{}, err
-	}
-	thread, tuple, err := read.Get(c.Context(), stream, orRoot(ns), id)
+	thread, tuple, err := read.Get(c.Context(), of.stream, of.ns, of.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -53,11 +46,7 @@ func (s *Server) listThreads(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w, err := writerOf(f)
-	if err != nil {
-		return answer{}, err
-	}
-	read, err := s.threadsOf(c)
+	w, read, err := s.threadsShown(c, f)
 	if err != nil {
 		return answer{}, err
 	}
@@ -82,13 +71,39 @@ func (s *Server) listThreads(c *call) (answer, error) {
 	return w.answer(o.end()), nil
 }
 
-// threadsOf reads threads as of when the request says.
-func (s *Server) threadsOf(c *call) (*threads.Queries, error) {
+// checkpointOf is the checkpoint of a thread that a request names; the newest where id
+// is nil.
+type checkpointOf struct {
+	stream domain.StreamID
+	ns     string
+	id     *uuid.UUID
+}
+
+// checkpointAsked reads a request about one checkpoint.
+func (s *Server) checkpointAsked(c *call) (*document.Fields, checkpointOf, error) {
+	f, err := s.threadRead(c)
+	if err != nil {
+		return f, checkpointOf{}, err
+	}
+	_, stream, err := c.thread(f, "thread_id")
+	if err != nil {
+		return f, checkpointOf{}, err
+	}
+	return f, checkpointOf{stream, orRoot(namespaceIn(f)), checkpointIn(f, "checkpoint_id")}, nil
+}
+
+// threadsShown reads threads as of when the request says, and writes their values as it
+// wants them. What is wrong with the request so far is said here.
+func (s *Server) threadsShown(c *call, f *document.Fields) (*writer, *threads.Queries, error) {
+	w, err := writerOf(f)
+	if err != nil {
+		return nil, nil, err
+	}
 	at, err := s.at(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.cfg.Threads.At(at), s.gate(c.Context())
+	return w, s.cfg.Threads.At(at), s.gate(c.Context())
 }
 
 // maxThreadPage is how many checkpoints a page has at most.

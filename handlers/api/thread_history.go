@@ -12,24 +12,16 @@ import (
 // threadHistory answers POST /v1/threads/history: what channels are made of whose
 // state is kept as its changes.
 func (s *Server) threadHistory(c *call) (answer, error) {
-	f, err := s.threadRead(c)
+	f, of, err := s.checkpointAsked(c)
 	if err != nil {
 		return answer{}, err
 	}
-	_, stream, err := c.thread(f, "thread_id")
+	channels := channelsIn(f)
+	w, read, err := s.threadsShown(c, f)
 	if err != nil {
 		return answer{}, err
 	}
-	ns, id, channels := namespaceIn(f), checkpointIn(f, "checkpoint_id"), channelsIn(f)
-	w, err := writerOf(f)
-	if err != nil {
-		return answer{}, err
-	}
-	read, err := s.threadsOf(c)
-	if err != nil {
-		return answer{}, err
-	}
-	found, err := read.History(c.Context(), stream, orRoot(ns), id, channels)
+	found, err := read.History(c.Context(), of.stream, of.ns, of.id, channels)
 	if err != nil {
 		return answer{}, err
 	}

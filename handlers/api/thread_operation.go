@@ -119,10 +119,7 @@ func (w *threadWrite) readWrite(raw []byte) (workflow.TaskWrite, error) {
 		f.Refuse("idx", "idx is missing", "send the place of the write in its task", nil)
 	}
 	out := workflow.TaskWrite{Idx: f.Integer("idx", minIdx), Channel: f.Text("channel")}
-	in := f.Object("value")
-	if f.Err == nil && in == nil {
-		f.Refuse("value", "value is missing", "send the type of the value and where its bytes are", nil)
-	}
+	in := valueIn(f)
 	if f.Err != nil {
 		return out, f.Err
 	}

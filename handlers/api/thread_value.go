@@ -12,6 +12,15 @@ import (
 // recentBytes bounds what a node remembers of the values that came lately.
 const recentBytes = 64 << 20
 
+// valueIn is the member that says a value.
+func valueIn(f *document.Fields) []byte {
+	in := f.Object("value")
+	if f.Err == nil && in == nil {
+		f.Refuse("value", "value is missing", "send the type of the value and where its bytes are", nil)
+	}
+	return in
+}
+
 // channelValue reads the value of one channel of a checkpoint, whole or as a change.
 func (w *threadWrite) channelValue(ns string, raw []byte) (v workflow.NewValue, sum values.Sum, err error) {
 	doc, err := document.Members(raw)
@@ -20,10 +29,7 @@ func (w *threadWrite) channelValue(ns string, raw []byte) (v workflow.NewValue, 
 	}
 	f := &document.Fields{Doc: doc}
 	v.Channel = f.Text("channel")
-	in := f.Object("value")
-	if f.Err == nil && in == nil {
-		f.Refuse("value", "value is missing", "send the type of the value and where its bytes are", nil)
-	}
+	in := valueIn(f)
 	if f.Err != nil {
 		return v, sum, f.Err
 	}

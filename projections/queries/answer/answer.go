@@ -13,6 +13,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/plain"
@@ -92,11 +93,8 @@ type newest struct {
 	writes []stored.Write
 }
 
-// The channels of a task that waits for a person.
-const (
-	interrupt = "__interrupt__"
-	resume    = "__resume__"
-)
+// resume is the channel in which a task that waited for a person is answered.
+const resume = "__resume__"
 
 func readNewest(ctx context.Context, tx *cut.Tx, stream string) (n newest, err error) {
 	var ts uuid.UUID
@@ -122,7 +120,7 @@ func readNewest(ctx context.Context, tx *cut.Tx, stream string) (n newest, err e
 			break
 		}
 	}
-	parts, size, err := stored.ReadParts(ctx, tx, lineage, wanted, []uuid.UUID{ts}, []string{interrupt, resume}, maxRead)
+	parts, size, err := stored.ReadParts(ctx, tx, lineage, wanted, []uuid.UUID{ts}, []string{workflow.InterruptChannel, resume}, maxRead)
 	if err != nil || size > maxRead {
 		return newest{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections/queries/plain"
 	"github.com/duolog/duolog/projections/queries/stored"
 )
@@ -20,7 +21,7 @@ func (n newest) interrupted(said Said) Said {
 		}
 	}
 	for _, w := range n.writes {
-		if w.Channel != interrupt || w.Number < max(answered[w.Task], answered[noTask]) {
+		if w.Channel != workflow.InterruptChannel || w.Number < max(answered[w.Task], answered[noTask]) {
 			continue
 		}
 		said.Waits = true

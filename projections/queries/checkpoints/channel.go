@@ -15,8 +15,8 @@ import (
 // any.
 func (q *Queries) Channel(ctx context.Context, stream domain.StreamID, key workflow.CheckpointKey, channel string) (raw []byte, there bool, err error) {
 	query := stored.Query{
-		Select: `SELECT * FROM checkpoints WHERE stream = $2 AND ns_hash = $3 AND thread_ts = $4 AND number < $1 ORDER BY number DESC LIMIT 1`,
-		Args:   []any{stream.String(), projections.NSHash(key.NS), key.TS}, Before: projections.AllNumbers,
+		Select: projections.CheckpointAt("$2", "$3", "$4", "$1"), Before: projections.AllNumbers,
+		Args: []any{stream.String(), projections.NSHash(key.NS), key.TS}, Bare: true, // of the values one is read
 	}
 	err = q.db.Read(ctx, func(tx *cut.Tx) error {
 		found, err := stored.Find(ctx, tx, query)

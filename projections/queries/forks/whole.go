@@ -72,22 +72,10 @@ func tooFar() error {
 }
 
 // standsOn says which channels have their value in the writes of the steps before, and
-// whether what was sent to it stands with its parent, as before version 4.
+// whether what was sent to it stands with its parent.
 func standsOn(s Step) (channels []string, sends bool) {
-	var header struct {
-		V *float64 `json:"v"`
-	}
-	var metadata struct {
-		Deltas map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
-	}
-	_ = json.Unmarshal(s.Header, &header)     // the state of an agent may be anything
-	_ = json.Unmarshal(s.Metadata, &metadata) // and so may what it says of it
-	for name := range metadata.Deltas {
-		if !has(s, name) {
-			channels = append(channels, name)
-		}
-	}
-	return channels, header.V != nil && *header.V < 4
+	channels = slices.DeleteFunc(workflow.DeltaChannels(s.Metadata), func(name string) bool { return has(s, name) })
+	return channels, workflow.SendsWithParent(s.Header)
 }
 
 // subgraphs adds the newest checkpoint of each namespace that was begun in the step

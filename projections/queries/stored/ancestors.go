@@ -31,9 +31,7 @@ type Ancestor struct {
 // Ancestors are at most so many checkpoints from one on, each followed by its parent.
 // The list ends before a parent that is not there.
 func Ancestors(ctx context.Context, tx *cut.Tx, l Lineage, from uuid.UUID, most int) ([]Ancestor, error) {
-	step := func(id string) string {
-		return `SELECT * FROM checkpoints WHERE stream = $2 AND ns_hash = $3 AND thread_ts = ` + id + ` AND number < $1 ORDER BY number DESC LIMIT 1`
-	}
+	step := func(id string) string { return projections.CheckpointAt("$2", "$3", id, "$1") }
 	found, err := tx.Query(ctx, `WITH RECURSIVE walk AS (
 			SELECT c.thread_ts, c.parent_ts, c.channels, c.ids, 1 AS depth FROM (`+step("$4")+`) c
 			UNION ALL

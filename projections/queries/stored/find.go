@@ -13,6 +13,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
@@ -37,7 +38,7 @@ type Checkpoint struct {
 	Values []Value
 	// Writes are in the order of task and idx.
 	Writes []Write
-	// Sends are the parent's writes to SendsChannel, where they were asked for.
+	// Sends are the parent's writes to workflow.SendsChannel, where they were asked for.
 	Sends []Write
 
 	header, metadata value.Value
@@ -65,9 +66,6 @@ type Write struct {
 
 	value value.Value
 }
-
-// SendsChannel is where a task says which tasks come next.
-const SendsChannel = "__pregel_tasks"
 
 // Query finds checkpoints.
 type Query struct {
@@ -107,7 +105,7 @@ func Find(ctx context.Context, tx *cut.Tx, q Query) ([]Checkpoint, error) {
 		b.Queue(writesSQL(q.Select, "thread_ts"), args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Writes }))
 	}
 	if q.Sends {
-		b.Queue(writesSQL(q.Select, "parent_ts")+` WHERE w.channel = '`+SendsChannel+`'`, args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Sends }))
+		b.Queue(writesSQL(q.Select, "parent_ts")+` WHERE w.channel = '`+workflow.SendsChannel+`'`, args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Sends }))
 	}
 	if q.With != nil {
 		q.With(b)

@@ -3,6 +3,7 @@ package stored
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/duolog/duolog/domain/value"
@@ -75,16 +76,22 @@ func ReadMetadata(ctx context.Context, tx *cut.Tx, page []Checkpoint) error {
 	return r.assemble(ctx, tx)
 }
 
-// ReadChannel puts the value of one channel together, and says whether there is one.
+// ReadChannel reads the value of one channel, and says whether there is one.
 func ReadChannel(ctx context.Context, tx *cut.Tx, c *Checkpoint, channel string) (raw []byte, there bool, err error) {
 	i := slices.IndexFunc(c.Values, func(v Value) bool { return v.Channel == channel })
 	if i < 0 {
 		return nil, false, nil
 	}
-	r := reading{at: map[valueKey]int{}}
-	r.channel(c.Stream, &c.Values[i])
-	err = r.assemble(ctx, tx)
-	return c.Values[i].Bytes, true, err
+	id := c.Values[i].id
+	parts, _, err := ReadParts(ctx, tx, Lineage{Stream: c.Stream}, []value.Address{id}, nil, nil, math.MaxInt64)
+	if err != nil {
+		return nil, false, err
+	}
+	v, there := parts.Values[id]
+	if !there {
+		return nil, false, fmt.Errorf("manifest %s of %s is not there", id, c.Stream)
+	}
+	return v.Bytes, true, nil
 }
 
 func (r *reading) assemble(ctx context.Context, tx *cut.Tx) error {

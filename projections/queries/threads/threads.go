@@ -3,7 +3,6 @@ package threads
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -84,7 +83,7 @@ func one(stream domain.StreamID, ns string, id *uuid.UUID) stored.Query {
 		q.Select = projections.NewestCheckpoint("$2", "$3", "$1")
 		return q
 	}
-	q.Select = `SELECT * FROM checkpoints WHERE stream = $2 AND ns_hash = $3 AND thread_ts = $4 AND number < $1 ORDER BY number DESC LIMIT 1`
+	q.Select = projections.CheckpointAt("$2", "$3", "$4", "$1")
 	q.Args = append(q.Args, *id)
 	return q
 }
@@ -102,7 +101,7 @@ func read(ctx context.Context, tx *cut.Tx, page []stored.Checkpoint, names named
 		}
 		slices.SortFunc(c.Writes, byPath)
 		slices.SortFunc(c.Sends, byPath)
-		if c.ParentTS == nil || !keepsSendsWithParent(c.Header) {
+		if c.ParentTS == nil || !workflow.SendsWithParent(c.Header) {
 			c.Sends = nil
 		}
 		out[i] = Tuple{names[c.Stream].Name, c}
@@ -113,16 +112,6 @@ func read(ctx context.Context, tx *cut.Tx, page []stored.Checkpoint, names named
 // byPath is the order in which savers give the writes of a checkpoint.
 func byPath(a, b stored.Write) int {
 	return cmp.Or(cmp.Compare(a.TaskPath, b.TaskPath), cmp.Compare(a.Task, b.Task), cmp.Compare(a.Idx, b.Idx))
-}
-
-// keepsSendsWithParent says whether a checkpoint is of a format in which the tasks
-// that come next are writes of its parent. Later ones have them in a channel.
-func keepsSendsWithParent(header []byte) bool {
-	const inChannel = 4
-	var format struct {
-		V *float64 `json:"v"`
-	}
-	return json.Unmarshal(header, &format) == nil && format.V != nil && *format.V < inChannel
 }
 
 // named are threads by their stream.
