@@ -174,7 +174,7 @@ func TestWebhooksSurviveKills(t *testing.T) {
 func (d *dev) gone(n int, r *receiver) int {
 	d.tb.Helper()
 	fleettest.Eventually(d.tb, 20*time.Second, func() error {
-		if list := d.must("delivery", "list", "--status", "given_up"); strings.Count(list, "410") != n {
+		if list := d.must("delivery", "list", "--status", "given_up"); strings.Count(list, "answered 410") != n {
 			return errors.New(list)
 		}
 		return nil
