@@ -27,13 +27,15 @@ type Pieces struct {
 
 // Cut divides raw where items end: those of a JSON or msgpack list, the members
 // of a JSON object, and the items of a list that is a member. Items share a
-// piece as long as it stays inline; a piece that is too long is chunked. Input
-// that is not what its type says is cut worse, never lost.
+// piece as long as it stays inline; a longer one stands alone, without the comma or
+// bracket in front of it, so that it is the same piece in every list, first or not;
+// a piece that is too long is chunked. Input that is not what its type says is cut
+// worse, never lost.
 func Cut(typ string, raw []byte) Pieces {
 	c := cutter{raw: raw}
 	switch typ {
 	case TypeJSON:
-		jsonEnds(raw, c.end)
+		jsonEnds(raw, c.item)
 	case TypeMsgpack:
 		c.begin(msgpackHeader(raw))
 		msgpackEnds(raw, c.end)
@@ -63,6 +65,16 @@ func (c *cutter) end(at int) {
 		c.flush()
 	}
 	c.to = at
+}
+
+// item says that an item of a JSON list ends before at and begins at from, or that
+// something ends that belongs to what is in front of it, where from is at.
+func (c *cutter) item(from, at int) {
+	if at-from > InlineLimit {
+		c.end(from)
+		c.flush()
+	}
+	c.end(at)
 }
 
 func (c *cutter) flush() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,16 +28,16 @@ func TestCut(t *testing.T) {
 		"string of brackets": {typ: "json", raw: `"[1,2]"`, body: []string{`"[1,2]"`}},
 		"empty list":         {typ: "json", raw: `[ ]`, body: []string{`[`}, tail: ` ]`},
 		"small items share":  {typ: "json", raw: `[1, 2 ,3]`, body: []string{`[1, 2 ,3`}, tail: `]`},
-		"list":               {typ: "json", raw: `[` + big + ` , ` + big + "\n]\n", body: []string{`[` + big, ` , ` + big}, tail: "\n]\n"},
-		"items nest":         {typ: "json", raw: `[[` + big + `,` + big + `],` + big + `]`, body: []string{`[[` + big + `,` + big + `]`, `,` + big}, tail: `]`},
-		"list in an object":  {typ: "json", raw: `{"agent": [` + big + `,` + big + `] }`, body: []string{`{"agent": [` + big, `,` + big}, tail: `] }`},
+		"list":               {typ: "json", raw: `[` + big + ` , ` + big + "\n]\n", body: []string{`[`, big, ` , `, big}, tail: "\n]\n"},
+		"items nest":         {typ: "json", raw: `[[` + big + `,` + big + `],` + big + `]`, body: []string{`[`, `[` + big + `,` + big + `]`, `,`, big}, tail: `]`},
+		"list in an object":  {typ: "json", raw: `{"agent": [` + big + `,` + big + `] }`, body: []string{`{"agent": [`, big, `,`, big}, tail: `] }`},
 		"two lists": {
 			typ: "json", raw: `{"a":[` + big + `],"b":[` + big + `],"c":1}`,
-			body: []string{`{"a":[` + big, `],"b":[` + big, `],"c":1`}, tail: `}`,
+			body: []string{`{"a":[`, big, `],"b":[`, big, `],"c":1`}, tail: `}`,
 		},
 		"empty list in an object": {typ: "json", raw: `{"agent":[]}`, body: []string{`{"agent":[`}, tail: `]}`},
 		"deeper lists are whole":  {typ: "json", raw: `{"a":{"b":[` + big + `,` + big + `]}}`, body: []string{`{"a":{"b":[` + big + `,` + big + `]}`}, tail: `}`},
-		"escaped quotes":          {typ: "json", raw: `["\\\",",` + big + `,"\\"]`, body: []string{`["\\\","`, `,` + big, `,"\\"`}, tail: `]`},
+		"escaped quotes":          {typ: "json", raw: `["\\\",",` + big + `,"\\"]`, body: []string{`["\\\",",`, big, `,"\\"`}, tail: `]`},
 		"not closed":              {typ: "json", raw: `[1,"2`, body: []string{`[1`}, tail: `,"2`},
 		"closed too often":        {typ: "json", raw: `[1]],2`, body: []string{`[1`}, tail: `]],2`},
 		"opaque":                  {typ: "bytes", raw: `[` + big + `,` + big + `]`, body: []string{`[` + big + `,` + big + `]`}},
@@ -60,6 +61,25 @@ func TestCut(t *testing.T) {
 				t.Errorf("head %q and tail %q, not %q and %q", got.Head, got.Tail, tt.head, tt.tail)
 			}
 		})
+	}
+}
+
+// A message is one piece wherever it stands: a task's write of it and the channel that
+// it is added to share its bytes.
+func TestAnItemIsTheSamePieceInEveryList(t *testing.T) {
+	t.Parallel()
+	message := `{"id":"1","content":"` + big[1:60] + `"}`
+	for _, typ := range []string{"json", "msgpack"} {
+		item, lists := message, []string{"[" + message + "]", "[1," + message + ", " + message + "]", `{"messages":[` + message + `,2]}`}
+		if typ == "msgpack" {
+			item = "\xd9" + string(rune(len(message))) + message
+			lists = []string{"\x91" + item, "\x93\x01" + item + item}
+		}
+		for _, list := range lists {
+			if body := value.Cut(typ, []byte(list)).Body; !slices.ContainsFunc(body, func(p []byte) bool { return string(p) == item }) {
+				t.Errorf("%s: %q is cut to %q", typ, list, body)
+			}
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func FuzzManifest(f *testing.F) {
 		if err := json.Unmarshal(once, &again); err != nil || again.ID() != m.ID() {
 			t.Errorf("%s is written as %s: %v", wire, once, err)
 		}
-		if again, err := value.ReadManifest(m.AppendPacked(nil)); err != nil || again.ID() != m.ID() {
+		if again, err := value.ReadManifest(m.AppendPacked(nil), nil); err != nil || again.ID() != m.ID() {
 			t.Errorf("%s is packed as %x: %v", wire, m.AppendPacked(nil), err)
 		}
 		fuzztest.Bounded(t, len(wire)+64*len(blob), func() {
@@ -75,11 +75,11 @@ func FuzzPackedManifest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		var m value.Manifest
 		var err error
-		fuzztest.Bounded(t, len(packed), func() { m, err = value.ReadManifest(packed) })
+		fuzztest.Bounded(t, len(packed), func() { m, err = value.ReadManifest(packed, nil) })
 		if err != nil {
 			return
 		}
-		if again, err := value.ReadManifest(m.AppendPacked(nil)); err != nil || again.ID() != m.ID() {
+		if again, err := value.ReadManifest(m.AppendPacked(nil), nil); err != nil || again.ID() != m.ID() {
 			t.Errorf("%x is packed as %x: %v", packed, m.AppendPacked(nil), err)
 		}
 	})

@@ -1,25 +1,34 @@
 package value
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
-// jsonEnds calls end with each offset where an item ends that may be cut off:
-// an item of a list at the top, a member of an object at the top, an item of a
-// list that is such a member. Space before a comma or bracket belongs to what
-// follows. It reads each byte once, keeps no stack and trusts nothing: on input
-// that is not JSON the offsets are still increasing and inside it.
-func jsonEnds(raw []byte, end func(at int)) {
+// jsonEnds calls end with each offset where something ends that may be cut off: an
+// item of a list at the top, a member of an object at the top, an item of a list that
+// is such a member. Of items it says where they begin, too; a member begins where what
+// is before it ends. Space before a comma or bracket belongs to what follows. It reads
+// each byte once, keeps no stack and trusts nothing: on input that is not JSON the
+// offsets are still increasing and inside it.
+func jsonEnds(raw []byte, end func(from, at int)) {
 	var (
 		depth  int
-		object bool // the value at the top is an object
-		list   bool // inside a list that is a member of it
-		last   int  // the end of what is not space
-		closed int  // the end of the last such list: its bracket starts a piece
+		object bool     // the value at the top is an object
+		list   bool     // inside a list that is a member of it
+		from   = notYet // where the item begins that is being read
+		last   int      // the end of what is not space
+		closed int      // the end of the last such list: its bracket starts a piece
 	)
 	for i := 0; i < len(raw); i++ {
 		c := raw[i]
-		switch c {
-		case ' ', '\t', '\n', '\r':
+		if c == ' ' || c == '\t' || c == '\n' || c == '\r' {
 			continue
+		}
+		if from == notYet && c != ',' && (depth == 1 && !object || depth == 2 && list) {
+			from = i
+		}
+		switch c {
 		case '"':
 			i = stringEnd(raw, i) - 1
 		case '[', '{':
@@ -28,7 +37,8 @@ func jsonEnds(raw []byte, end func(at int)) {
 			depth++
 		case ',', ']', '}':
 			if (depth == 1 || depth == 2 && list) && last != closed {
-				end(last)
+				end(min(from, last), last)
+				from = notYet
 			}
 			if c == ',' {
 				break
@@ -44,6 +54,9 @@ func jsonEnds(raw []byte, end func(at int)) {
 		last = i + 1
 	}
 }
+
+// notYet is behind every offset.
+const notYet = math.MaxInt
 
 // stringEnd is the offset after the string that opens at i, or the end of raw.
 func stringEnd(raw []byte, i int) int {

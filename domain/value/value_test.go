@@ -172,13 +172,13 @@ func TestNewBlobsBringsOnlyWhatIsNew(t *testing.T) {
 	next, built := value.Build("json", list(128, 500, "[", "]"))
 	v := value.Diff(next, &base)
 	got := value.NewBlobs(built, v, &base)
-	// Two items and the node over 64 of which 62 are stored already.
-	if v.Keep != 1 || len(v.Add) != 1 || len(got) != 3 {
+	// Two items and the node over 64 entries of which 60 are stored already.
+	if v.Keep != 3 || len(v.Add) != 1 || len(got) != 3 {
 		t.Errorf("keep %d, add %d, %d blobs", v.Keep, len(v.Add), len(got))
 	}
-	twice, built := value.Build("json", []byte(`[`+strings.Repeat(`,`+big, 40)+`]`))
+	twice, built := value.Build("json", []byte(`[`+strings.Repeat(`,`+big, 30)+`]`))
 	if got := value.NewBlobs(built, value.Diff(twice, nil), nil); len(got) != 1 {
-		t.Errorf("%d blobs for the same item 40 times", len(got))
+		t.Errorf("%d blobs for the same item 30 times", len(got))
 	}
 }
 
@@ -207,7 +207,7 @@ func TestResolveRefuses(t *testing.T) {
 	}{
 		"base missing":     {on, func(*value.Value) {}, nil, "is not there"},
 		"other base":       {on, func(*value.Value) {}, &next, "was given as"},
-		"keep too many":    {on, func(v *value.Value) { v.Keep = 9 }, &base, "keep 9 of the 7"},
+		"keep too many":    {on, func(v *value.Value) { v.Keep = 15 }, &base, "keep 15 of the 14"},
 		"keep none":        {on, func(v *value.Value) { v.Keep = 0 }, &base, "does not go"},
 		"keep of nothing":  {good, func(v *value.Value) { v.Keep = 2 }, nil, "does not go"},
 		"other type":       {on, func(v *value.Value) { v.Type = "bytes" }, &base, "has type"},
