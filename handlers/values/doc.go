@@ -4,7 +4,8 @@
 //
 //	{"type":"msgpack","at":0,"size":900}
 //
-// Spans may be shared, and bytes that no value names are no error. A body without
+// A reader may ask for values in pieces (AddShared), so that what several have in
+// common comes once. Spans may be shared, and bytes that no value names are no error. A body without
 // values may be the head alone.
 //
 // Nothing here looks at the bytes of a value: what a type means is for the clients

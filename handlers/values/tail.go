@@ -18,6 +18,8 @@ type Tail struct {
 	size  int
 	at    map[[sha256.Size]byte]int
 	same  map[*byte]span
+	// wholes are what AddShared compares with.
+	wholes []whole
 }
 
 // span is where bytes are in the tail.

@@ -2,7 +2,10 @@ package values_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -101,4 +104,90 @@ func codeOf(err error) domain.Code {
 		return ""
 	}
 	return domain.CodeOf(err)
+}
+
+// TestSpansAreShared: the states of a list that grows share its bytes in any order, and
+// read as they were; values that have nothing in common stand there whole.
+func TestSpansAreShared(t *testing.T) {
+	item := func(n int) string {
+		return fmt.Sprintf(`{"n":%d,"text":%q}`, n, bytes.Repeat([]byte{byte('a' + n%26)}, 900))
+	}
+	var states [][]byte
+	list := []byte(`["` + string(rune('a')))
+	for n := range 20 {
+		list = append(append(list, ','), item(n)...)
+		states = append(states, append(append([]byte{0xdc, 0, byte(n)}, list...), ']'))
+	}
+	slices.Reverse(states)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 3 {
+		other := make([]byte, 5000)
+		for i := range other {
+			other[i] = byte(random.Uint32())
+		}
+		states = append(states, other)
+	}
+	edited := bytes.Clone(states[0])
+	copy(edited[9000:], "edited, and as long as before")
+	states = append(states, edited, states[0], []byte("short"), nil)
+	var tail values.Tail
+	var heads [][]byte
+	for _, raw := range states {
+		heads = append(heads, tail.AddShared("msgpack", raw))
+	}
+	const short = 10 << 10 // those that are not looked at
+	if most := len(states[0]) + 3*5000 + 100*len(states) + short; tail.Len() > most {
+		t.Errorf("%d bytes, not %d, behind the head", tail.Len(), most)
+	}
+	_, all, _ := bytes.Cut(tail.Document([]byte("{}")), []byte("\n"))
+	for i, head := range heads {
+		var v struct {
+			Type     string
+			At, Size int
+			Spans    [][2]int
+		}
+		if err := json.Unmarshal(head, &v); err != nil || v.Type != "msgpack" {
+			t.Fatalf("%s: %v", head, err)
+		}
+		if v.Spans == nil {
+			v.Spans = [][2]int{{v.At, v.Size}}
+		}
+		var got []byte
+		for _, s := range v.Spans {
+			got = append(got, all[s[0]:s[0]+s[1]]...)
+		}
+		if !bytes.Equal(got, states[i]) {
+			t.Errorf("value %d: %s", i, head)
+		}
+	}
+}
+
+// FuzzShared: whatever the values, their pieces are they.
+func FuzzShared(f *testing.F) {
+	f.Add([]byte("ab"), []byte("b"), uint16(3000))
+	f.Fuzz(func(t *testing.T, a, b []byte, times uint16) {
+		whole := bytes.Repeat(append(a, 'x'), 1+int(times)%5000)
+		var tail values.Tail
+		for _, raw := range [][]byte{whole, append(bytes.Clone(b), whole...), append(bytes.Clone(whole), b...), append(bytes.Clone(whole[:len(whole)/2]), b...)} {
+			head := tail.AddShared("t", raw)
+			var v struct {
+				At, Size int
+				Spans    [][2]int
+			}
+			if err := json.Unmarshal(head, &v); err != nil {
+				t.Fatal(err)
+			}
+			if v.Spans == nil {
+				v.Spans = [][2]int{{v.At, v.Size}}
+			}
+			_, all, _ := bytes.Cut(tail.Document([]byte("{}")), []byte("\n"))
+			var got []byte
+			for _, s := range v.Spans {
+				got = append(got, all[s[0]:s[0]+s[1]]...)
+			}
+			if !bytes.Equal(got, raw) {
+				t.Fatalf("%d bytes became %d by %s", len(raw), len(got), head)
+			}
+		}
+	})
 }
