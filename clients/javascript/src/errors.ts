@@ -63,7 +63,14 @@ type ErrorClass = new (refusal: Refusal, status?: number, options?: ErrorOptions
 
 const classes: Readonly<Record<string, ErrorClass>> = {
   unauthenticated: UnauthenticatedError,
+  token_invalid: UnauthenticatedError,
+  token_expired: UnauthenticatedError,
+  token_revoked: UnauthenticatedError,
+  wrong_audience: UnauthenticatedError,
+  unknown_issuer: UnauthenticatedError,
   forbidden: ForbiddenError,
+  insufficient_scope: ForbiddenError,
+  access_denied: ForbiddenError,
   not_found: NotFoundError,
   invalid_field: InvalidInputError,
   invalid_body: InvalidInputError,

@@ -1,18 +1,24 @@
-"""Connections are kept, dropped and limited as they should be."""
+"""Connections are kept, dropped and limited as they should be, and any HTTP/1.1 answer is understood."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fake import Fake
-from helper import config, put
+from helper import checkpoint, config, put
 
-from duolog_langgraph import AsyncDuologSaver, BaseDuologSaver, DuologSaver, InvalidInputError, UnreachableError
+from duolog_langgraph import AsyncDuologSaver, BaseDuologSaver, DuologSaver, InvalidInputError, UnauthenticatedError, UnreachableError
 
 
 @pytest.mark.parametrize("url", ["duolog.example.com", "ftp://x", "", "http://"])
@@ -132,3 +138,143 @@ def test_an_answer_before_all_was_sent(asynchronous: bool) -> None:
                 saver.put_writes(config(checkpoint="c"), [("x", b"x" * (20 << 20))], "task")
         saver.close()
         thread.join()
+
+
+NOTHING = b'{"checkpoint":null}'
+OK = b"HTTP/1.1 200 OK\r\nDuolog-Threads: 1\r\n"
+PLAIN = OK + b"Content-Length: %d\r\n\r\n" % len(NOTHING) + NOTHING
+
+
+def serving(answers: list[bytes], ask: Callable[[str, threading.Semaphore], None]) -> None:
+    """Asks a server that takes a connection for each answer and closes it then, which the semaphore counts."""
+    closed = threading.Semaphore(0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = server.accept()
+                with connection:
+                    while b"\r\n\r\n" not in connection.recv(1 << 16):
+                        pass
+                    connection.sendall(answer)
+                closed.release()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        ask(f"http://127.0.0.1:{server.getsockname()[1]}", closed)
+        thread.join()
+
+
+def read(
+    url: str, asynchronous: bool, times: int = 1, closed: threading.Semaphore | None = None, **options: Any
+) -> None:
+    """Reads a checkpoint that is not there so many times, each after the connection of the one before was closed."""
+
+    def await_close() -> None:
+        if closed is not None:
+            assert closed.acquire(timeout=20)
+
+    async def main() -> None:
+        async with AsyncDuologSaver.from_url(url, token="secret", **options) as saver:
+            for _ in range(times):
+                assert await saver.aget_tuple(config()) is None
+                await_close()
+
+    if asynchronous:
+        asyncio.run(main())
+        return
+    with DuologSaver.from_url(url, token="secret", **options) as saver:
+        for _ in range(times):
+            assert saver.get_tuple(config()) is None
+            await_close()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(OK + b"Transfer-Encoding: chunked\r\n\r\n7\r\n" + NOTHING[:7], id="chunks"),
+        pytest.param(OK + b"Connection: close\r\n\r\n" + NOTHING, id="until the end"),
+        pytest.param(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + PLAIN, id="hints before"),
+    ],
+)
+def test_any_form_of_an_answer(answer: bytes, asynchronous: bool) -> None:
+    if b"chunked" in answer:
+        answer += b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(NOTHING) - 7, NOTHING[7:])
+    serving([answer], lambda url, closed: read(url, asynchronous))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_connection_that_the_server_closed_is_not_used_again(asynchronous: bool) -> None:
+    """No attempt fails on it: there is no patience for one."""
+    serving([PLAIN, PLAIN], lambda url, closed: read(url, asynchronous, times=2, closed=closed, retry_for=0))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_half_an_answer_is_none(asynchronous: bool) -> None:
+    serving([PLAIN[:-3], PLAIN], lambda url, closed: read(url, asynchronous))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_is_not_http(asynchronous: bool) -> None:
+    def ask(url: str, closed: threading.Semaphore) -> None:
+        with pytest.raises(UnreachableError, match="RemoteProtocolError"):
+            read(url, asynchronous, retry_for=0)
+
+    serving([b"220 smtp.example.com ESMTP\r\n\r\n"], ask)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_certificate_is_checked(fake: Fake, asynchronous: bool, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server, url = fake.serve()
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = url.replace("http:", "https:")
+    with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
+        read(url, asynchronous, retry_for=0)
+    read(url, asynchronous, times=2, verify=False)
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_cancelled_request_leaves_the_connection_to_nobody(fake: Fake, url: str) -> None:
+    """Its answer, which still comes, is not taken for that of the next."""
+
+    async def main() -> None:
+        async with AsyncDuologSaver.from_url(url, token="secret") as saver:
+            at = await saver.aput(config(), checkpoint({"x": 1}), {}, {"x": 1})
+            fake.delay = 0.1
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(saver.aget_tuple(config("nothing")), 0.05)
+            fake.delay = 0
+            assert await saver.aget_tuple(at) is not None
+
+    asyncio.run(main())
+
+
+def test_an_interrupted_request_leaves_the_connection_to_nobody(
+    fake: Fake, saver: BaseDuologSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = put(saver, {"x": 1})
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("duolog_langgraph._exchange.Exchange.receive", interrupted)
+        saver.get_tuple(config("nothing"))
+    assert saver.get_tuple(at) is not None
+def test_a_token_that_is_renewed_is_asked_for_before_each_request(fake: Fake, url: str) -> None:
+    shown = iter(["secret", "secret", "old"])
+    with DuologSaver.from_url(url, token=lambda: next(shown)) as saver:
+        assert saver.get_tuple(config()) is None
+        assert saver.get_tuple(config()) is None
+        with pytest.raises(UnauthenticatedError):
+            saver.get_tuple(config())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import operator
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fake import Fake
 from helper import checkpoint, config, put
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 from duolog_langgraph import AsyncDuologSaver, BaseDuologSaver, DuologSaver
 
@@ -96,6 +99,67 @@ def test_and_in_an_event_loop(fake: Fake, url: str) -> None:
     assert len(operations(fake)) == 2
 
 
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_a_step_of_a_graph_is_one_request(fake: Fake, url: str, durability: str) -> None:
+    class State(TypedDict):
+        count: Annotated[int, operator.add]
+
+    async def node(state: State) -> dict[str, Any]:
+        return {"count": 1}
+
+    async def route(state: Any) -> list[str]:
+        return names if state["count"] < 30 else ["__end__"]
+
+    names = ["a", "b", "c"]
+    graph = StateGraph(State)
+    for name in names:
+        graph.add_node(name, node)
+        graph.add_edge(START, name)
+    graph.add_conditional_edges("a", route, [*names, "__end__"])
+
+    async def main() -> int:
+        async with AsyncDuologSaver.from_url(url, token="secret") as saver:
+            await graph.compile(checkpointer=saver).ainvoke({"count": 0}, config(), durability=durability)
+            return (await saver.aget_tuple(config())).metadata["step"]
+
+    steps = asyncio.run(main())
+    sent = operations(fake)
+    assert steps > 10
+    assert sum(map(len, sent)) >= 4 * steps  # a checkpoint, and what each task wrote
+    assert len(sent) <= steps + 3  # the input comes before the first step
+
+
+def test_what_follows_an_answer_goes_out_with_what_waits(fake: Fake, url: str) -> None:
+    async def main() -> None:
+        loop, sent, queued = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def hold(name: str) -> None:
+            loop.call_soon_threadsafe(sent.set)
+            assert queued.wait(20)
+
+        async with AsyncDuologSaver.from_url(url, token="secret") as saver:
+            first, second = checkpoint({"x": 1}), checkpoint({"x": 2})
+            await saver.aput_writes(config(checkpoint="before"), [("x", 0)], "task")  # the thread's life is known then
+            fake.before.append(hold)
+
+            async def follow() -> None:
+                at = await saver.aput(config(), first, {}, first["channel_versions"])
+                await saver.aput(at, second, {}, second["channel_versions"])
+
+            following = asyncio.create_task(follow())
+            await sent.wait()
+            writing = asyncio.create_task(saver.aput_writes(config(checkpoint=first["id"]), [("x", 2)], "task"))
+            await asyncio.sleep(0)
+            queued.set()
+            await asyncio.gather(following, writing)
+
+    asyncio.run(main())
+    assert [["put" if "put" in op else "writes" for op in sent] for sent in operations(fake)[1:]] == [
+        ["put"],
+        ["writes", "put"],
+    ]
+
+
 def test_threads_do_not_wait_for_each_other(fake: Fake, saver: BaseDuologSaver) -> None:
     fake.delay = 0.3
     began = time.monotonic()
@@ -119,6 +183,7 @@ def test_a_sync_saver_serves_one_event_loop_after_another(saver: BaseDuologSaver
         return len([found async for found in saver.alist(config())])
 
     assert [asyncio.run(step()) for _ in range(3)] == [1, 2, 3]
+    assert len(saver._client.connections._loops) == 1  # those before have gone
 
 
 def test_an_async_saver_serves_threads_and_its_own_loop(url: str) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from typing_extensions import Unpack
 
+from ._http import Token
 from ._saver import BaseDuologSaver, Options
 from ._version import API_VERSION, __version__
 from .errors import (
@@ -45,7 +46,7 @@ class DuologSaver(BaseDuologSaver):
     """
 
     @classmethod
-    def from_url(cls, base_url: str, *, token: str, **options: Unpack[Options]) -> DuologSaver:
+    def from_url(cls, base_url: str, *, token: Token, **options: Unpack[Options]) -> DuologSaver:
         """A saver for the server at the address. See Options."""
         return cls(base_url, token=token, **options)
 
@@ -65,7 +66,7 @@ class AsyncDuologSaver(BaseDuologSaver):
     """
 
     @classmethod
-    def from_url(cls, base_url: str, *, token: str, **options: Unpack[Options]) -> AsyncDuologSaver:
+    def from_url(cls, base_url: str, *, token: Token, **options: Unpack[Options]) -> AsyncDuologSaver:
         """A saver for the server at the address. See Options."""
         return cls(base_url, token=token, **options)
 

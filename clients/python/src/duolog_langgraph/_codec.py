@@ -117,8 +117,32 @@ class Reader:
 
     def value(self, span: Mapping[str, Any]) -> tuple[str, bytes]:
         """Type and bytes of a value."""
-        at, size = span["at"], span["size"]
+        pieces = span.get("spans")
+        if pieces is None:
+            return span["type"], self._piece(span["at"], span["size"])
+        return span["type"], b"".join([self._piece(at, size) for at, size in pieces])
+
+    def _piece(self, at: int, size: int) -> bytes:
         data = bytes(self._tail[at : at + size])
         if len(data) != size:
             raise IncompatibleServerError("incompatible_server", "the answer ends before the values that it names")
-        return span["type"], data
+        return data
+
+    def items(self, span: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Where the items of a MessagePack list begin among the bytes, in one piece to their end, and how many they are."""
+        pieces = span.get("spans") or [(span["at"], span["size"])]
+        last_at, last_size = pieces[-1]
+        before = sum(size for _, size in pieces[:-1])
+        if before > _LIST_HEADER:
+            return None
+        head = b"".join([self._piece(at, min(size, _LIST_HEADER)) for at, size in pieces])[:_LIST_HEADER]
+        if not head or head[0] not in (0xDC, 0xDD):
+            return None  # lists of fewer than 16 items are short enough
+        header = 3 if head[0] == 0xDC else 5
+        if before > header or last_size + before < header:
+            return None
+        return last_at + header - before, int.from_bytes(head[1:header], "big")
+
+
+# How long the longest header of a MessagePack list is.
+_LIST_HEADER = 5

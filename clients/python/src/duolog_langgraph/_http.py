@@ -4,6 +4,7 @@ in _retry."""
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,6 +12,10 @@ from ._version import __version__
 from .errors import InvalidInputError
 
 _COMPRESS_FROM = 4096
+
+
+Token = str | Callable[[], str]
+"""A token, or what returns the one that works now: it is asked before each request."""
 
 
 class NoAnswerError(Exception):
@@ -44,7 +49,7 @@ class Settings(NamedTuple):
     """How to reach the server. Times are seconds."""
 
     base_url: str
-    token: str
+    token: Token
     timeout: float
     connect_timeout: float
     max_connections: int
@@ -65,26 +70,32 @@ class Target:
                 field="base_url",
                 fix="pass it whole, such as https://duolog.example.com",
             )
-        if not settings.token.isascii() or not settings.token.isprintable():
+        self._token = settings.token
+        if isinstance(self._token, str):
+            self._shown()
+        authority = parts.netloc.rpartition("@")[2]
+        self.url = f"{parts.scheme}://{authority}{parts.path.rstrip('/')}"
+        self._compress = settings.compress
+        self._headers = [
+            ("User-Agent", f"duolog-langgraph/{__version__}"),
+            ("Accept-Encoding", "gzip" if settings.compress else "identity"),
+        ]
+
+    def _shown(self) -> list[tuple[str, str]]:
+        token = self._token if isinstance(self._token, str) else self._token()
+        if not token.isascii() or not token.isprintable():
             raise InvalidInputError(
                 "invalid_field", "it is not a token", field="token", fix="pass it without line ends"
             )
-        authority = parts.netloc.rpartition("@")[2]
-        self.url = f"{parts.scheme}://{authority}{parts.path.rstrip('/')}"
-        self.compress = settings.compress
-        self.headers = {
-            "User-Agent": f"duolog-langgraph/{__version__}",
-            "Accept-Encoding": "gzip" if settings.compress else "identity",
-        }
-        if settings.token:
-            self.headers["Authorization"] = f"Bearer {settings.token}"
+        return [("Authorization", f"Bearer {token}")] if token else []
 
-    def packed(self, request: Request) -> tuple[dict[str, str], bytes]:
-        """The headers that are the request's own, and its body as it travels."""
-        headers, body = {"Content-Type": request.content_type}, request.body
+    def packed(self, request: Request) -> tuple[list[tuple[str, str]], bytes]:
+        """The headers of a request, and its body as it travels."""
+        headers = [*self._headers, *self._shown(), ("Content-Type", request.content_type)]
+        body = request.body
         if request.key:
-            headers["Idempotency-Key"] = request.key
-        if self.compress and len(body) >= _COMPRESS_FROM:
-            headers["Content-Encoding"] = "gzip"
+            headers.append(("Idempotency-Key", request.key))
+        if self._compress and len(body) >= _COMPRESS_FROM:
+            headers.append(("Content-Encoding", "gzip"))
             body = gzip.compress(body, compresslevel=1)
         return headers, body

@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 _MOST_OPERATIONS = 64
 _MOST_BYTES = 8 << 20
+_TURNS = 8
+"""Turns of the event loop before a request is made: nothing in them waits for anything but what is ready to run. In so
+many, those who waited for the last request have gone on to what follows it, and the tasks of a step that ended together
+have all handed over their writes, and LangGraph the checkpoint that follows: a step is one request."""
 
 
 class Call:
@@ -263,6 +267,8 @@ class LoopLanes:
     async def _drain(self, thread_id: str, queue: deque[Call]) -> None:
         try:
             while queue:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
                 await arun(self._committer.commit(_take(queue)), self._connections)
         finally:
             del self._queues[thread_id]

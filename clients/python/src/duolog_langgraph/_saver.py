@@ -26,9 +26,11 @@ from typing_extensions import Unpack
 from . import _operation as operation
 from ._codec import JSON, Reader, to_json
 from ._connections import Connections
-from ._http import Request, Settings
+from ._http import Request, Settings, Token
 from ._lanes import Committer, LoopLanes, ThreadLanes
+from ._lists import Lists
 from ._memory import Memory
+from ._messages import MessageLists
 from ._operation import Operation, checkpoint_of, thread_of
 from ._retry import Patience, Steps, T, arun, exchange, run
 from ._tuples import history_of, tuple_of
@@ -56,7 +58,8 @@ class Options(TypedDict, total=False):
     max_connections: int
     """How many requests go out at a time, at most. Default 100."""
     memory: int
-    """How much is remembered of what the server has, to send only what changed. Default 64 MiB; 0: all is sent."""
+    """How much is remembered of what the server has, to send only what changed, and as much again of the lists of
+    messages, to serialise only what is new. Default 64 MiB; 0: all is serialised and sent."""
     compress: bool
     """Whether bodies travel compressed, for servers that are far away. Default False."""
     writer: str
@@ -70,7 +73,7 @@ class Options(TypedDict, total=False):
 class _Client:
     """What all copies of a saver share: connections, memory and lanes."""
 
-    def __init__(self, base_url: str, token: str, options: Options) -> None:
+    def __init__(self, base_url: str, token: Token, options: Options) -> None:
         self.connections = Connections(
             Settings(
                 base_url,
@@ -84,6 +87,7 @@ class _Client:
             )
         )
         self.memory = Memory(options.get("memory", _DEFAULT_MEMORY), _LEAST_REMEMBERED)
+        self.lists = MessageLists(options.get("memory", _DEFAULT_MEMORY))
         self.fixed_writer = "writer" in options
         self.writer = options.get("writer") or str(uuid.uuid4())
         self._retry_for = options.get("retry_for", 60.0)
@@ -111,10 +115,11 @@ class _Client:
 class BaseDuologSaver(BaseCheckpointSaver[str]):
     """What DuologSaver and AsyncDuologSaver have in common: every method, sync and async."""
 
-    def __init__(self, base_url: str, *, token: str, **options: Unpack[Options]) -> None:
+    def __init__(self, base_url: str, *, token: Token, **options: Unpack[Options]) -> None:
         """Makes a saver for the server at the address; nothing is sent until it is used.
 
-        The token is one of the tenant's or of a run.
+        The token is one of the tenant's or of a run; or what returns it, asked before each request, for one that is
+        renewed.
         """
         super().__init__(serde=options.pop("serde", None))
         self._client = _Client(base_url, token, options)
@@ -177,7 +182,8 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
 
     def _page(self, query: dict[str, Any]) -> Steps[tuple[Sequence[CheckpointTuple], dict[str, Any] | None]]:
         answer = yield from self._client.ask("list", query)
-        page = [tuple_of(found, answer, self.serde) for found in answer.document["checkpoints"]]
+        lists = Lists(answer, self.serde)
+        page = [tuple_of(found, answer, self.serde, lists=lists) for found in answer.document["checkpoints"]]
         cursor = answer.document.get("next")
         if cursor is None:
             return page, None
@@ -252,7 +258,11 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
         parent = configurable.get("checkpoint_id")
         self._refuse_late(thread_id, parent)
         values = checkpoint["channel_values"]
-        encoded = {channel: self.serde.dumps_typed(values[channel]) for channel in new_versions if channel in values}
+        encoded = {
+            channel: self._client.lists.dumps(self.serde, (thread_id, ns, channel), values[channel])
+            for channel in new_versions
+            if channel in values
+        }
         merged = get_serializable_checkpoint_metadata(config, metadata)
         op = operation.put(
             thread_id, ns, parent, checkpoint, merged, encoded, self._client.memory, self._writer(merged.get("run_id"))
@@ -415,7 +425,7 @@ def _query(
     """The body of the first request of a list, or None where nothing is to be listed."""
     if limit is not None and limit <= 0:
         return None
-    query: dict[str, Any] = {}
+    query: dict[str, Any] = {"spans": True}
     configurable = (config or {}).get("configurable") or {}
     for name in ("thread_id", "checkpoint_ns", "checkpoint_id"):
         if configurable.get(name) is not None:

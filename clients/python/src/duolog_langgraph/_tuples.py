@@ -11,6 +11,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import TASKS
 
 from ._codec import Reader
+from ._lists import Lists
 from ._memory import Memory
 
 if TYPE_CHECKING:
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
 
 
 def tuple_of(
-    found: Mapping[str, Any], answer: Reader, serde: SerializerProtocol, memory: Memory | None = None
+    found: Mapping[str, Any],
+    answer: Reader,
+    serde: SerializerProtocol,
+    memory: Memory | None = None,
+    lists: Lists | None = None,
 ) -> CheckpointTuple:
     """A checkpoint with its values and writes. The memory learns what the server has of it."""
     thread_id, ns, checkpoint_id = found["thread_id"], found["checkpoint_ns"], found["checkpoint_id"]
     values: dict[str, Any] = {}
     for entry in found["values"]:
+        if lists is not None:
+            values[entry["channel"]] = lists.load(entry["value"])
+            continue
         type_, data = answer.value(entry["value"])
         values[entry["channel"]] = serde.loads_typed((type_, data))
         if memory is not None and len(data) >= memory.least:

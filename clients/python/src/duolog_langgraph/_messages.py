@@ -1,0 +1,114 @@
+"""Lists of messages as bytes: what was made for the step before is not made again.
+
+LangGraph hands over the whole list at each step, and its serialiser takes some microseconds for each message. A message
+is its class and its members, and it may have been changed in place. So the members of all messages are packed, which
+costs a fraction, and held to those of the list before: where these begin the new list, so do its bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import ormsgpack
+from langchain_core import messages
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from ._memory import Key
+
+_FEWEST = 16
+_CLASSES = {
+    kind: kind.__name__
+    for kind in (
+        messages.AIMessage,
+        messages.HumanMessage,
+        messages.SystemMessage,
+        messages.ToolMessage,
+        messages.ChatMessage,
+        messages.FunctionMessage,
+    )
+}
+# Only what is data through and through is packed; for anything else there is an error.
+_ONLY_DATA = (
+    ormsgpack.OPT_NON_STR_KEYS
+    | ormsgpack.OPT_PASSTHROUGH_BIG_INT
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
+
+
+class _List(NamedTuple):
+    length: int
+    members: bytes
+    """What the messages were made of, one after another."""
+    data: bytes
+    """The messages themselves, one after another."""
+
+    def size(self) -> int:
+        return len(self.members) + len(self.data)
+
+
+class MessageLists:
+    """The last list of each channel, in a bounded memory; for many threads."""
+
+    def __init__(self, limit: int) -> None:
+        """At most `limit` bytes."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._lists: OrderedDict[Key, _List] = OrderedDict()
+        self._bytes = 0
+
+    def dumps(self, serde: SerializerProtocol, key: Key, value: Any) -> tuple[str, bytes]:
+        """What the serialiser makes of a value of a channel."""
+        members = _members(value) if type(serde) is JsonPlusSerializer and self._limit else None
+        if members is None:
+            return serde.dumps_typed(value)
+        known = self._lists.get(key)
+        if known is None or len(value) < known.length or not members.startswith(known.members):
+            known = _List(0, b"", b"")
+        if len(value) > known.length:
+            type_, data = serde.dumps_typed(value[known.length :])
+            if type_ != "msgpack":
+                return serde.dumps_typed(value)
+            known = _List(len(value), members, known.data + data[_head(len(value) - known.length) :])
+            self._remember(key, known)
+        return "msgpack", _array(known.length) + known.data
+
+    def _remember(self, key: Key, known: _List) -> None:
+        with self._lock:
+            old = self._lists.pop(key, None)
+            if old is not None:
+                self._bytes -= old.size()
+            self._lists[key] = known
+            self._bytes += known.size()
+            while self._bytes > self._limit:
+                self._bytes -= self._lists.popitem(last=False)[1].size()
+
+
+def _members(value: Any) -> bytes | None:
+    """What the messages of a list are made of, one after another; None for what is no such list."""
+    if type(value) is not list or len(value) < _FEWEST:
+        return None
+    try:
+        made_of = [(_CLASSES[type(m)], m.__dict__, m.__pydantic_extra__) for m in value]
+        packed = ormsgpack.packb([part for of in made_of for part in of], option=_ONLY_DATA)
+    except (KeyError, ormsgpack.MsgpackEncodeError):
+        return None
+    return packed[_head(3 * len(value)) :]
+
+
+def _head(count: int) -> int:
+    """How many bytes MessagePack has in front of a list's items."""
+    return 1 if count < 1 << 4 else 3 if count < 1 << 16 else 5
+
+
+def _array(count: int) -> bytes:
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
