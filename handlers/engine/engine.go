@@ -15,6 +15,13 @@ const (
 	ModeRetry  = "retry"
 )
 
+// The variables by which a run learns what a person decided about what the run
+// before it asked: true or false, and what they said with it.
+const (
+	EnvApproval        = "DUOLOG_APPROVAL"
+	EnvApprovalMessage = "DUOLOG_APPROVAL_MESSAGE"
+)
+
 // Start is everything an engine needs to start one run. Two Starts of one RunID
 // start one workload.
 type Start struct {
@@ -27,6 +34,10 @@ type Start struct {
 	Epoch int
 	// Mode is start, resume or retry.
 	Mode string
+	// Project is the path of the project the run works in; empty where it has none.
+	Project string
+	// Image is what the workflow asks to run in; empty leaves it to the engine.
+	Image string
 	// Env is the complete environment of the run, tokens included: an engine
 	// never logs it and never writes it to disk.
 	Env map[string]string
@@ -45,6 +56,18 @@ func (s Start) Validate() error {
 		return errors.New("engine start: mode must be start, resume or retry")
 	}
 	return nil
+}
+
+// Run says of which run an engine is asked.
+type Run struct {
+	Tenant   domain.Tenant
+	Workflow uuid.UUID
+	ID       uuid.UUID
+	Epoch    int
+	// Project is the path of the project it runs in; empty where it has none.
+	Project string
+	// Workload is the engine's handle, empty as long as none is known.
+	Workload string
 }
 
 // Workload is the engine's own handle for a run.
@@ -82,6 +105,10 @@ const (
 	ReasonLost        = "lost"
 	ReasonStartFailed = "start_failed"
 	ReasonStopped     = "stopped"
+	// ReasonNoRunner: nothing took the job in time.
+	ReasonNoRunner = "no_runner"
+	// ReasonTimeout: the job took longer than it may.
+	ReasonTimeout = "timeout"
 )
 
 // Finished is the outcome of a run.

@@ -146,7 +146,8 @@ func (e *Engine) started(ctx context.Context, d runDir) (engine.Workload, error)
 }
 
 // Lookup says what this machine knows of a run.
-func (e *Engine) Lookup(_ context.Context, run uuid.UUID) (engine.State, engine.Workload, error) {
+func (e *Engine) Lookup(_ context.Context, asked engine.Run) (engine.State, engine.Workload, error) {
+	run := asked.ID
 	d := e.dir(run)
 	v, err := d.look()
 	if err != nil {
@@ -161,7 +162,8 @@ func (e *Engine) Lookup(_ context.Context, run uuid.UUID) (engine.State, engine.
 // Stop asks for the end of a run and returns: the supervisor sends SIGTERM to
 // the program's group and SIGKILL after the grace, whatever becomes of this
 // process. The outcome is reported as stopped.
-func (e *Engine) Stop(ctx context.Context, run uuid.UUID) error {
+func (e *Engine) Stop(ctx context.Context, asked engine.Run) error {
+	run := asked.ID
 	d := e.dir(run)
 	if !d.has(fileSpec) {
 		return nil

@@ -76,7 +76,7 @@ func TestSupervisorThatCannotStart(t *testing.T) {
 	if _, err := e.Start(t.Context(), s); err == nil {
 		t.Fatal("no error")
 	}
-	if state, _, err := e.Lookup(t.Context(), s.RunID); err != nil || state != engine.StateUnknown {
+	if state, _, err := e.Lookup(t.Context(), engine.Run{ID: s.RunID}); err != nil || state != engine.StateUnknown {
 		t.Errorf("state %s, %v; a run that was never claimed may be started", state, err)
 	}
 }
@@ -109,7 +109,7 @@ func TestManyStartsStartOneProgram(t *testing.T) {
 			t.Fatalf("different workloads: %q", ids)
 		}
 	}
-	if state, w, err := first.Lookup(t.Context(), s.RunID); err != nil || state != engine.StateRunning || w.ID != ids[0] {
+	if state, w, err := first.Lookup(t.Context(), engine.Run{ID: s.RunID}); err != nil || state != engine.StateRunning || w.ID != ids[0] {
 		t.Errorf("lookup: %s %+v %v", state, w, err)
 	}
 	outcomes := watch(t, first)
@@ -152,7 +152,7 @@ func TestServerKilledBetweenStartAndOutcome(t *testing.T) {
 	_ = cmd.Wait()
 
 	e := newEngine(t, config(dir))
-	state, w, err := e.Lookup(t.Context(), s.RunID)
+	state, w, err := e.Lookup(t.Context(), engine.Run{ID: s.RunID})
 	if err != nil || state != engine.StateRunning || w.ID != strings.TrimSpace(string(line[:n])) {
 		t.Fatalf("after kill -9: %s %+v %v, the server had said %q", state, w, err, line[:n])
 	}
@@ -209,7 +209,7 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 			s := run(tc.trap + fmt.Sprintf(`sh -c 'sleep 300 & echo $! > %s.tmp; mv %s.tmp %s; wait' & wait; wait`, child, child, child))
 			start(t, e, s)
 			until(t, "grandchild", func() bool { return read(t, child) != "" })
-			if err := e.Stop(t.Context(), s.RunID); err != nil {
+			if err := e.Stop(t.Context(), engine.Run{ID: s.RunID}); err != nil {
 				t.Fatal(err)
 			}
 			if got := next(t, outcomes); got.Status != engine.StatusStopped || got.Reason != engine.ReasonStopped {
@@ -220,7 +220,7 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 				t.Fatal(err)
 			}
 			until(t, "grandchild gone", func() bool { return gone(pid) })
-			if err := e.Stop(t.Context(), s.RunID); err != nil {
+			if err := e.Stop(t.Context(), engine.Run{ID: s.RunID}); err != nil {
 				t.Errorf("stop of a finished run: %v", err)
 			}
 		})
@@ -230,7 +230,7 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 func TestStopOfAnUnknownRun(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, config(t.TempDir()))
-	if err := e.Stop(t.Context(), uuid.New()); err != nil {
+	if err := e.Stop(t.Context(), engine.Run{ID: uuid.New()}); err != nil {
 		t.Error(err)
 	}
 }
@@ -275,11 +275,11 @@ func TestLost(t *testing.T) {
 			s := run(`exec sleep 300`)
 			start(t, e, s)
 			kill(t, filepath.Join(runDir(dir, s), "claim"))
-			if state, _, err := e.Lookup(t.Context(), s.RunID); err != nil || state != engine.StateRunning {
+			if state, _, err := e.Lookup(t.Context(), engine.Run{ID: s.RunID}); err != nil || state != engine.StateRunning {
 				t.Errorf("the program runs on: %s %v", state, err)
 			}
 			if tc.stop {
-				if err := e.Stop(t.Context(), s.RunID); err != nil {
+				if err := e.Stop(t.Context(), engine.Run{ID: s.RunID}); err != nil {
 					t.Fatal(err)
 				}
 			} else {

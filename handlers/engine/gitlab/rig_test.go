@@ -1,0 +1,157 @@
+package gitlab_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	gl "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"github.com/duolog/duolog/handlers/engine"
+	"github.com/duolog/duolog/handlers/engine/gitlab"
+	"github.com/duolog/duolog/internal/fakegitlab"
+)
+
+const (
+	project  = "acme/duo-workspace"
+	botToken = "glpat-engine"
+)
+
+// rig is an engine on a GitLab with a real runner.
+type rig struct {
+	*gitlab.Engine
+
+	t      *testing.T
+	client *gl.Client
+	url    string
+	// ahead is how far the engine's clock is before everybody else's.
+	ahead atomic.Int64
+}
+
+func newRig(t *testing.T, runners int, script ...string) *rig {
+	t.Helper()
+	s, err := fakegitlab.Start(fakegitlab.Config{
+		StateDir: t.TempDir(), Runners: runners, Now: time.Now, Grace: time.Second,
+		Seed: fakegitlab.Seed{
+			Users:    []fakegitlab.SeedUser{{Username: "engine", Token: botToken}},
+			Groups:   []fakegitlab.SeedGroup{{Path: "acme", Members: map[string]int{"engine": 50}}},
+			Projects: []fakegitlab.SeedProject{{Path: project, Files: map[string]string{"README.md": "# Agents\n"}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	r := &rig{t: t, url: s.URL()}
+	r.client, err = gl.NewClient(botToken, gl.WithBaseURL(s.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Engine, err = gitlab.New(gitlab.Config{
+		Client: r.client, Script: script, Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// order is a run that nothing was started for.
+func order() engine.Start {
+	return engine.Start{
+		Tenant: "acme", Workflow: uuid.Must(uuid.NewV7()), Number: 1003, RunID: uuid.New(), Epoch: 1, Mode: engine.ModeStart, Project: project,
+		Env: map[string]string{
+			"DUO_WORKFLOW_WORKFLOW_ID": "1003", "DUO_WORKFLOW_GOAL": `pay $HOME "two" and $(three)`, "DUO_WORKFLOW_DEFINITION": "developer/v1",
+			"DUOLOG_TOKEN": "run-token-0123456789", "GITLAB_TOKEN": "run-token-0123456789",
+		},
+	}
+}
+
+func runOf(s engine.Start) engine.Run {
+	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, Project: s.Project}
+}
+
+func (r *rig) start(s engine.Start) engine.Workload {
+	r.t.Helper()
+	w, err := r.Start(r.t.Context(), s)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w
+}
+
+// ends waits for the end of a run.
+func (r *rig) ends(s engine.Start) engine.Finished {
+	r.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		end, err := r.Ended(r.t.Context(), runOf(s))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if end != nil {
+			return *end
+		}
+		<-tick.C
+	}
+}
+
+// running waits until the script of a run says so in its log.
+func (r *rig) running(s engine.Start, said string) {
+	r.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(r.log(s), said) {
+		<-tick.C
+	}
+}
+
+// log is what the job of a run has written.
+func (r *rig) log(s engine.Start) string {
+	r.t.Helper()
+	var out strings.Builder
+	for _, p := range r.pipelines(s) {
+		jobs, _, err := r.client.Jobs.ListPipelineJobs(project, p.ID, nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, j := range jobs {
+			if trace, _, err := r.client.Jobs.GetTraceFile(project, j.ID); err == nil {
+				_, _ = trace.WriteTo(&out)
+			}
+		}
+	}
+	return out.String()
+}
+
+func (r *rig) pipelines(s engine.Start) []*gl.PipelineInfo {
+	r.t.Helper()
+	ref := fmt.Sprintf("workloads/%s/%s/%s", s.Tenant, s.Workflow, s.RunID)
+	list, _, err := r.client.Pipelines.ListProjectPipelines(project, &gl.ListProjectPipelinesOptions{Ref: &ref})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return list
+}
+
+// clean fails the test if runs left branches or secrets in the project.
+func (r *rig) clean() {
+	r.t.Helper()
+	branches, _, err := r.client.Branches.ListBranches(project, nil)
+	if err != nil || len(branches) != 1 {
+		r.t.Errorf("%d branches are left, %v", len(branches), err)
+	}
+	variables, _, err := r.client.ProjectVariables.ListVariables(project, nil)
+	if err != nil || len(variables) != 0 {
+		r.t.Errorf("%d variables are left, %v", len(variables), err)
+	}
+}
