@@ -12,7 +12,11 @@
 // other line that cannot be read is damage, and nothing is let in until the
 // file is restored: a lost revocation must not open a door.
 //
-// Run tokens that expired a day ago are dropped by writing the file anew once
+// The tokens of runs are not here: they are signed, with a key that is. Keys that
+// sign are exchanged by adding another; the one before it is believed for as long as
+// what it signed may live.
+//
+// Tokens that expired a day ago are dropped by writing the file anew once
 // they are half of a file that has grown, still under the lock. Other nodes see
 // that the file is another one and read it from the start.
 //

@@ -18,6 +18,8 @@ import (
 type line struct {
 	Add *added `json:"add,omitempty"`
 	Key *key   `json:"key,omitempty"`
+	// Signing is a key that the tokens of runs are signed with from now on.
+	Signing *SigningKey `json:"signing,omitempty"`
 	// Revoke is the id of a token that no longer works.
 	Revoke *uuid.UUID `json:"revoke,omitempty"`
 	// At is when it was revoked.
@@ -40,15 +42,19 @@ type index struct {
 	keys   map[string]key
 	byHash map[[sha256.Size]byte]*entry
 	byID   map[uuid.UUID]*entry
+	// signing are the keys that sign, oldest first.
+	signing []SigningKey
+	// dead counts the lines that say nothing any more.
+	dead int
 }
 
-func newIndex() index {
-	return index{keys: map[string]key{}, byHash: map[[sha256.Size]byte]*entry{}, byID: map[uuid.UUID]*entry{}}
+func newIndex() *index {
+	return &index{keys: map[string]key{}, byHash: map[[sha256.Size]byte]*entry{}, byID: map[uuid.UUID]*entry{}}
 }
 
 // read takes in whole lines and returns how many bytes they were. What has no
 // line end yet is somebody's append that is under way, or was when they died.
-func (x index) read(r io.Reader) (int64, error) {
+func (x *index) read(r io.Reader) (int64, error) {
 	var done int64
 	for in := bufio.NewReader(r); ; {
 		raw, err := in.ReadBytes('\n')
@@ -65,7 +71,7 @@ func (x index) read(r io.Reader) (int64, error) {
 	}
 }
 
-func (x index) apply(raw []byte) error {
+func (x *index) apply(raw []byte) error {
 	var l line
 	if err := json.Unmarshal(raw, &l); err != nil {
 		return fmt.Errorf("not a line of a keystore: %w", err)
@@ -75,6 +81,8 @@ func (x index) apply(raw []byte) error {
 		return x.add(*l.Add)
 	case l.Key != nil:
 		return x.addKey(*l.Key)
+	case l.Signing != nil:
+		return x.addSigning(*l.Signing)
 	case l.Revoke != nil:
 		// Nothing to take back is nothing wrong.
 		if e, ok := x.byID[*l.Revoke]; ok {
@@ -86,7 +94,11 @@ func (x index) apply(raw []byte) error {
 	}
 }
 
-func (x index) add(a added) error {
+func (x *index) add(a added) error {
+	if a.Kind == kindRun {
+		x.dead++
+		return nil
+	}
 	e := &entry{token: a.Token}
 	if n, err := hex.Decode(e.hash[:], []byte(a.SHA256[:min(len(a.SHA256), 2*sha256.Size)])); err != nil || n != sha256.Size {
 		return fmt.Errorf("token %s: sha256 is not 64 hexadecimal digits", a.ID)

@@ -55,10 +55,13 @@ func (s *Store) keyLines() []line {
 		out = append(out, line{Key: &k})
 	}
 	slices.SortFunc(out, func(a, b line) int { return strings.Compare(a.Key.Purpose, b.Key.Purpose) })
+	for _, k := range s.index.signing {
+		out = append(out, line{Signing: &k})
+	}
 	return out
 }
 
-func (x index) addKey(k key) error {
+func (x *index) addKey(k key) error {
 	if _, err := k.decode(); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func TestKeyIsOneForAllNodes(t *testing.T) {
 	}
 	asked.Wait()
 	for range 3000 {
-		add(t, stores[0], run(c.Now().Add(time.Minute)))
+		add(t, stores[0], until(c.Now().Add(time.Minute)))
 	}
 	c.Add(48 * time.Hour)
 	size := len(read(t, p))

@@ -48,14 +48,10 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // newSecret draws the secret of a token. The prefix lets scanners for leaked
 // secrets find it; it decides nothing.
-func newSecret(k Kind) Secret {
+func newSecret() Secret {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-	prefix := "dl_"
-	if k == KindRun {
-		prefix = "dlr_"
-	}
-	return Secret(prefix + base64.RawURLEncoding.EncodeToString(random[:]))
+	return Secret("dl_" + base64.RawURLEncoding.EncodeToString(random[:]))
 }
 
 // ReadSecretFile reads a token from the first line of a file that nobody else

@@ -26,7 +26,7 @@ type Store struct {
 	writer *semaphore.Weighted
 
 	mu       sync.RWMutex
-	index    index
+	index    *index
 	declared map[[sha256.Size]byte]Token
 	// file is what index was read from, up to offset. It is kept open so that
 	// its inode cannot come back as another file's.
@@ -86,7 +86,7 @@ func (s *Store) Add(ctx context.Context, t Token) (Secret, error) {
 	if !t.ExpiresAt.IsZero() {
 		t.ExpiresAt = t.ExpiresAt.UTC().Truncate(time.Microsecond)
 	}
-	secret := newSecret(t.Kind)
+	secret := newSecret()
 	e := &entry{token: t, hash: secret.Hash()}
 	err := s.locked(ctx, func() error {
 		if err := s.append(e.line()); err != nil {
@@ -103,29 +103,39 @@ func (s *Store) Add(ctx context.Context, t Token) (Secret, error) {
 }
 
 // Lookup finds the token of a secret, as all nodes together know it. It answers
-// unauthenticated for a secret that is unknown, revoked or expired, and not_now
-// while the file cannot be read.
+// unauthenticated for a secret that is unknown, token_revoked or token_expired for
+// one that no longer works, and not_now while the file cannot be read.
 func (s *Store) Lookup(_ context.Context, secret Secret) (Token, error) {
 	hash, now := secret.Hash(), s.now()
-	age := now.UnixNano() - s.looked.Load()
-	t, ok := s.find(hash)
-	if !ok || age <= 0 || age > int64(lookEvery) {
-		if err := s.refresh(); err != nil {
-			return Token{}, &domain.Error{
-				Code: domain.CodeNotNow, Message: "tokens cannot be checked right now",
-				Fix: "try again; the server's log says what is wrong with its keystore", Err: err,
-			}
-		}
-		s.looked.Store(now.UnixNano())
-		t, ok = s.find(hash)
+	_, known := s.find(hash)
+	if err := s.look(now, known); err != nil {
+		return Token{}, err
 	}
+	t, ok := s.find(hash)
 	if !ok {
-		return Token{}, unauthenticated("the token is not known")
+		return Token{}, refused(domain.CodeUnauthenticated, "the token is not known")
 	}
 	if err := t.usable(now); err != nil {
 		return Token{}, err
 	}
 	return t, nil
+}
+
+// look takes in what other nodes wrote, unless that was done just now and what is
+// looked for is known.
+func (s *Store) look(now time.Time, known bool) error {
+	age := now.UnixNano() - s.looked.Load()
+	if known && age > 0 && age <= int64(lookEvery) {
+		return nil
+	}
+	if err := s.refresh(); err != nil {
+		return &domain.Error{
+			Code: domain.CodeNotNow, Message: "tokens cannot be checked right now",
+			Fix: "try again; the server's log says what is wrong with its keystore", Err: err,
+		}
+	}
+	s.looked.Store(now.UnixNano())
+	return nil
 }
 
 // find looks for a hash, not for a secret: how long that takes tells nothing of

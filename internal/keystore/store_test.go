@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/internal/keystore"
 )
 
@@ -68,10 +69,8 @@ func user() keystore.Token {
 	return keystore.Token{Kind: keystore.KindUser, Tenant: "acme", User: "mia", ServiceAccount: "duo-developer"}
 }
 
-func run(expires time.Time) keystore.Token {
-	return keystore.Token{
-		Kind: keystore.KindRun, Tenant: "acme", User: "mia", Workflow: uuid.New(), Run: uuid.New(), Epoch: 2, ExpiresAt: expires,
-	}
+func until(expires time.Time) keystore.Token {
+	return keystore.Token{Kind: keystore.KindUser, Tenant: "acme", User: "mia", Name: "laptop", Scope: access.ScopeRead, ExpiresAt: expires}
 }
 
 func wantCode(t *testing.T, err error, code domain.Code) {
@@ -90,57 +89,53 @@ func wantKnown(t *testing.T, s *keystore.Store, secret keystore.Secret) keystore
 	return token
 }
 
-func wantRefused(t *testing.T, s *keystore.Store, secret keystore.Secret) {
+func wantRefused(t *testing.T, s *keystore.Store, secret keystore.Secret, code domain.Code) {
 	t.Helper()
 	_, err := s.Lookup(t.Context(), secret)
-	wantCode(t, err, domain.CodeUnauthenticated)
+	wantCode(t, err, code)
 }
 
 func TestATokenOutlivesTheProcessAndItsSecretIsNowhere(t *testing.T) {
 	t.Parallel()
 	p, c := path(t), newClock()
 	s := open(t, p, c)
-	mine, theirs := user(), run(start.Add(time.Hour))
-	userSecret, runSecret := add(t, s, mine), add(t, s, theirs)
+	mine, theirs := user(), until(start.Add(time.Hour))
+	userSecret, shortSecret := add(t, s, mine), add(t, s, theirs)
 
 	again := open(t, p, c)
-	got := wantKnown(t, again, runSecret)
+	got := wantKnown(t, again, shortSecret)
 	theirs.ID, theirs.CreatedAt = got.ID, start
 	if diff := cmp.Diff(theirs, got); diff != "" {
-		t.Errorf("run token (-want +got):\n%s", diff)
-	}
-	want := domain.Principal{User: "mia", Run: &domain.RunRef{ID: theirs.Run, Epoch: 2}}
-	if diff := cmp.Diff(want, got.Principal()); diff != "" {
-		t.Errorf("principal (-want +got):\n%s", diff)
+		t.Errorf("token (-want +got):\n%s", diff)
 	}
 	if got := wantKnown(t, again, userSecret); got.User != "mia" || got.ID == uuid.Nil {
 		t.Errorf("user token: %+v", got)
 	}
-	if !strings.HasPrefix(userSecret.Reveal(), "dl_") || !strings.HasPrefix(runSecret.Reveal(), "dlr_") || len(userSecret.Reveal()) != 3+43 {
-		t.Errorf("secrets do not look like dl_… and dlr_…")
+	if !strings.HasPrefix(userSecret.Reveal(), "dl_") || len(userSecret.Reveal()) != 3+43 {
+		t.Errorf("secrets do not look like dl_…")
 	}
 	data, err := os.ReadFile(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []keystore.Secret{userSecret, runSecret} {
+	for _, secret := range []keystore.Secret{userSecret, shortSecret} {
 		_, random, _ := strings.Cut(secret.Reveal(), "_")
 		if bytes.Contains(data, []byte(random)) {
 			t.Errorf("the file holds a secret")
 		}
 	}
-	wantRefused(t, again, "dl_unknown")
-	wantRefused(t, again, "")
+	wantRefused(t, again, "dl_unknown", domain.CodeUnauthenticated)
+	wantRefused(t, again, "", domain.CodeUnauthenticated)
 }
 
 func TestTokensStopWorking(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := open(t, path(t), c)
-	short, kept := add(t, s, run(start.Add(time.Minute))), add(t, s, user())
+	short, kept := add(t, s, until(start.Add(time.Minute))), add(t, s, user())
 
 	c.Add(time.Minute)
-	wantRefused(t, s, short)
+	wantRefused(t, s, short, domain.CodeTokenExpired)
 
 	id := wantKnown(t, s, kept).ID
 	for range 2 {
@@ -148,7 +143,7 @@ func TestTokensStopWorking(t *testing.T) {
 			t.Fatalf("revoke: %v", err)
 		}
 	}
-	wantRefused(t, s, kept)
+	wantRefused(t, s, kept, domain.CodeTokenRevoked)
 	wantCode(t, s.Revoke(t.Context(), uuid.New()), domain.CodeNotFound)
 	tokens, err := s.Tokens(t.Context())
 	if err != nil || len(tokens) != 2 {
@@ -165,7 +160,7 @@ func TestTwoStoresOverOneFileSeeEachOther(t *testing.T) {
 	if err := b.Revoke(t.Context(), id); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
-	wantRefused(t, a, secret)
+	wantRefused(t, a, secret, domain.CodeTokenRevoked)
 }
 
 func TestManyWritersAtOnce(t *testing.T) {
@@ -221,12 +216,12 @@ func TestEveryTornEndIsSurvived(t *testing.T) {
 		after := open(t, torn, c)
 		other := open(t, torn, c)
 		wantKnown(t, after, first)
-		wantRefused(t, after, second)
+		wantRefused(t, after, second, domain.CodeUnauthenticated)
 		third := add(t, after, user())
 		for _, s := range []*keystore.Store{after, other, open(t, torn, c)} {
 			wantKnown(t, s, first)
 			wantKnown(t, s, third)
-			wantRefused(t, s, second)
+			wantRefused(t, s, second, domain.CodeUnauthenticated)
 		}
 	}
 }
@@ -284,7 +279,7 @@ func TestAFileThatIsGoneOrReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKnown(t, s, old)
-	wantRefused(t, s, later)
+	wantRefused(t, s, later, domain.CodeUnauthenticated)
 }
 
 func TestOthersMustNotReadTheFile(t *testing.T) {
@@ -315,22 +310,12 @@ func TestAMissingDirectoryIsNamed(t *testing.T) {
 func TestTokensThatSayTooLittleOrTooMuch(t *testing.T) {
 	t.Parallel()
 	s := open(t, path(t), newClock())
-	for field, change := range map[string]func(*keystore.Token){
-		"tenant":     func(k *keystore.Token) { k.Tenant = "A/B" },
-		"kind":       func(k *keystore.Token) { k.Kind = "root" },
-		"run":        func(k *keystore.Token) { k.Epoch = 0 },
-		"expires_at": func(k *keystore.Token) { k.ExpiresAt = time.Time{} },
-	} {
-		token := run(start.Add(time.Hour))
-		change(&token)
-		_, err := s.Add(t.Context(), token)
-		if e, ok := errors.AsType[*domain.Error](err); !ok || e.Field != field {
-			t.Errorf("%s: %v", field, err)
-		}
-	}
 	for field, token := range map[string]keystore.Token{
-		"user": {Kind: keystore.KindUser, Tenant: "acme"},
-		"run":  {Kind: keystore.KindUser, Tenant: "acme", User: "mia", Epoch: 1},
+		"user":   {Kind: keystore.KindUser, Tenant: "acme"},
+		"tenant": {Kind: keystore.KindUser, Tenant: "A/B", User: "mia"},
+		"kind":   {Kind: "run", Tenant: "acme", User: "mia"},
+		"scope":  {Kind: keystore.KindUser, Tenant: "acme", User: "mia", Scope: "root"},
+		"name":   {Kind: keystore.KindUser, Tenant: "acme", User: "mia", Name: strings.Repeat("x", 129)},
 	} {
 		_, err := s.Add(t.Context(), token)
 		if e, ok := errors.AsType[*domain.Error](err); !ok || e.Field != field {
@@ -348,7 +333,7 @@ func TestDeclaredTokensAreNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKnown(t, s, secret)
-	wantRefused(t, open(t, p, c), secret)
+	wantRefused(t, open(t, p, c), secret, domain.CodeUnauthenticated)
 }
 
 func appendTo(t *testing.T, path, text string) {

@@ -11,7 +11,7 @@ import (
 const (
 	// minSweep is the number of tokens below which nothing is dropped.
 	minSweep = 1024
-	// sweepAfter is how long an expired run token stays: clocks of nodes differ,
+	// sweepAfter is how long an expired token stays: clocks of nodes differ,
 	// and "has expired" helps more than "is not known".
 	sweepAfter = 24 * time.Hour
 )
@@ -29,9 +29,9 @@ func (s *Store) tidy() error {
 	return s.sweep()
 }
 
-// sweep writes the file anew without run tokens that expired long ago, when they
-// are at least half of it. The caller holds the lock. A crash before the rename
-// leaves the old file, a crash after it the new one.
+// sweep writes the file anew without tokens that expired long ago, when they are at
+// least half of it. The caller holds the lock. A crash before the rename leaves the old
+// file, a crash after it the new one.
 func (s *Store) sweep() error {
 	if s.size() < s.sweepAt {
 		return nil
@@ -55,19 +55,19 @@ func (s *Store) sweep() error {
 func (s *Store) size() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.index.byID)
+	return len(s.index.byID) + s.index.dead
 }
 
 func (s *Store) live(at time.Time) (total int, live []entry) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, e := range s.index.byID {
-		if e.token.Kind != KindRun || !e.token.expired(at) {
+		if !e.token.expired(at) {
 			live = append(live, *e)
 		}
 	}
 	slices.SortFunc(live, func(a, b entry) int { return older(a.token, b.token) })
-	return len(s.index.byID), live
+	return len(s.index.byID) + s.index.dead, live
 }
 
 // replace puts a new file at path. A file that a crash left half-written under

@@ -100,7 +100,7 @@ func TestALockedFileIsWaitedForUntilTheDeadline(t *testing.T) {
 	add(t, s, user())
 }
 
-func TestExpiredRunTokensAreDropped(t *testing.T) {
+func TestExpiredTokensAreDropped(t *testing.T) {
 	t.Parallel()
 	p, c := path(t), newClock()
 	fill(t, p, 1100)
@@ -117,7 +117,7 @@ func TestExpiredRunTokensAreDropped(t *testing.T) {
 	for _, s := range []*keystore.Store{swept, s, other} {
 		wantCount(t, s, 2)
 		wantKnown(t, s, mine)
-		wantRefused(t, s, revoked)
+		wantRefused(t, s, revoked, domain.CodeTokenRevoked)
 	}
 	more := add(t, other, user())
 	wantKnown(t, swept, more)
@@ -145,7 +145,7 @@ func wantCount(t *testing.T, s *keystore.Store, n int) {
 	}
 }
 
-// fill writes run tokens as another node would have, without the syncs.
+// fill writes tokens as another node would have, without the syncs.
 func fill(t *testing.T, path string, n int) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -154,7 +154,7 @@ func fill(t *testing.T, path string, n int) {
 	}
 	enc := json.NewEncoder(f)
 	for i := range n {
-		token := run(start.Add(time.Hour))
+		token := until(start.Add(time.Hour))
 		token.ID, token.CreatedAt = uuid.New(), start
 		raw, err := json.Marshal(token)
 		if err != nil {

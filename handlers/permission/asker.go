@@ -1,0 +1,111 @@
+package permission
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/directory"
+	source "github.com/duolog/duolog/handlers/directory"
+)
+
+// Directory is who is who, as source.Directory tells it: a login that is not there is
+// not_found, and a source that cannot be asked is not_now.
+type Directory interface {
+	User(ctx context.Context, tenant domain.Tenant, login string) (directory.User, source.Basis, error)
+	Level(ctx context.Context, tenant domain.Tenant, login, path string) (directory.Level, source.Basis, error)
+}
+
+// Place is what holds for a flow in a project or group.
+type Place struct {
+	// ServiceAccount acts for people there; empty where nobody does.
+	ServiceAccount string
+	Flow           access.Flow
+	// Denied are the actions that nobody may have there.
+	Denied []access.Action
+}
+
+// Places tells it.
+type Places interface {
+	Place(ctx context.Context, tenant domain.Tenant, path, flow string) (Place, error)
+}
+
+// Question is who wants to do what where.
+type Question struct {
+	Tenant domain.Tenant
+	User   string
+	// Account is who acts for the user; empty is whoever does so there.
+	Account string
+	Action  access.Action
+	Path    string
+	Flow    string
+	// Starter says that the user started what it is about.
+	Starter bool
+	Scope   access.Scope
+}
+
+// Asker gathers the facts of a decision.
+type Asker struct {
+	Directory Directory
+	Places    Places
+}
+
+// Facts are what is known now. An error means that it could not be told: nobody is let
+// through then.
+func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
+	place, err := a.Places.Place(ctx, q.Tenant, q.Path, q.Flow)
+	if err != nil {
+		return access.Facts{}, err
+	}
+	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Flow: place.Flow, Denied: place.Denied, Scope: q.Scope}
+	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
+		return f, err
+	}
+	account := q.Account
+	if account == "" {
+		account = place.ServiceAccount
+	}
+	f.Account, err = a.member(ctx, q, account, &f.Basis)
+	return f, err
+}
+
+// member is what is known of a login. One that nobody knows is no member anywhere.
+func (a Asker) member(ctx context.Context, q Question, login string, basis *[]access.Basis) (access.Member, error) {
+	if login == "" {
+		return access.Member{}, nil
+	}
+	m := access.Member{Login: login}
+	user, of, err := a.Directory.User(ctx, q.Tenant, login)
+	switch {
+	case absent(err):
+		return m, nil
+	case err != nil:
+		return m, err
+	}
+	note(basis, of)
+	m.Admin, m.Blocked = user.Admin, user.Blocked
+	level, of, err := a.Directory.Level(ctx, q.Tenant, login, q.Path)
+	if err != nil && !absent(err) {
+		return m, err
+	}
+	note(basis, of)
+	m.Level = level
+	return m, nil
+}
+
+// absent says that there is no such login, or no such place.
+func absent(err error) bool { return domain.CodeOf(err) == domain.CodeNotFound }
+
+// note adds a basis, each source once: facts are as old as the oldest of them.
+func note(list *[]access.Basis, of source.Basis) {
+	b := access.Basis{Source: of.Source, Position: of.Position, At: of.At.UTC().Truncate(time.Microsecond)}
+	i := slices.IndexFunc(*list, func(have access.Basis) bool { return have.Source == b.Source && have.Position == b.Position })
+	switch {
+	case i < 0:
+		*list = append(*list, b)
+	case b.At.Before((*list)[i].At):
+		(*list)[i].At = b.At
+	}
+}
