@@ -23,13 +23,8 @@ func canonical(encoded []byte) (r commitRecord, ok bool) {
 	r.ID = c.UUID()
 	c.Skip(`,"time":`)
 	r.Time = timeAt(c)
-	c.Skip(`,"command":{"id":`)
-	r.Command.ID = c.UUID()
-	c.Skip(`,"type":`)
-	r.Command.Type = c.Text()
-	if c.Is(`,"hash":`) {
-		r.Command.Hash = hashAt(c)
-	}
+	c.Skip(`,"command":{`)
+	r.Command = commandAt(c)
 	c.Skip(`},"principal":`)
 	r.Principal = principalAt(c)
 	if c.Is(`,"needs":`) {
@@ -39,6 +34,18 @@ func canonical(encoded []byte) (r commitRecord, ok bool) {
 	c.List(func() { r.Events = append(r.Events, eventAt(c)) })
 	c.Skip("}")
 	return r, c.Done()
+}
+
+// commandAt reads the members of a command.
+func commandAt(c *strictjson.Cursor) (r CommandRef) {
+	c.Skip(`"id":`)
+	r.ID = c.UUID()
+	c.Skip(`,"type":`)
+	r.Type = c.Text()
+	if c.Is(`,"hash":`) {
+		r.Hash = hashAt(c)
+	}
+	return r
 }
 
 func hashAt(c *strictjson.Cursor) (h Hash) {

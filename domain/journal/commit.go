@@ -118,12 +118,16 @@ func (c Commit) Encode() ([]byte, error) {
 }
 
 func (c CommandRef) appendJSON(b []byte) []byte {
-	b = domain.AppendText(append(b, `{"id":`...), c.ID.String())
+	return append(c.appendMembers(append(b, '{')), '}')
+}
+
+func (c CommandRef) appendMembers(b []byte) []byte {
+	b = domain.AppendText(append(b, `"id":`...), c.ID.String())
 	b = domain.AppendText(append(b, `,"type":`...), c.Type)
 	if c.Hash != (Hash{}) {
 		b = domain.AppendText(append(b, `,"hash":`...), c.Hash.String())
 	}
-	return append(b, '}')
+	return b
 }
 
 func (e Event) appendJSON(b []byte) []byte {

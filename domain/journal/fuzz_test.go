@@ -20,6 +20,8 @@ func FuzzRecord(f *testing.F) {
 	second := pack(f, commit(first.Hash, 1), blob(big(journal.MaxHeaderBytes-200, "x")), blob(big(1000, "y")))
 	f.Add(second.Commit.Key, second.Commit.Value, "", []byte(nil))
 	f.Add(second.Ahead[0].Key, second.Ahead[0].Value, second.Ahead[0].Headers[0].Key, second.Ahead[0].Headers[0].Value)
+	several := pack(f, joint()).Commit
+	f.Add(several.Key, several.Value, "", []byte(nil))
 	for _, tt := range parseCases() {
 		r := record(first.Commit, 7)
 		r.Value, r.Headers = slices.Clone(r.Value), slices.Clone(r.Headers)
@@ -58,6 +60,9 @@ func comesBack(t *testing.T, p journal.Parsed, key, value []byte) {
 	again, err := journal.DecodeCommit(once)
 	if err != nil {
 		t.Fatalf("%s is read, but not as written again: %v", value, err)
+	}
+	if commands := p.Commit.Commands(); commands[0].CommandRef != p.Commit.Command {
+		t.Errorf("the first command of %s is %v", value, commands[0])
 	}
 	if twice, err := again.Encode(); err != nil || !bytes.Equal(once, twice) {
 		t.Errorf("%s is written as %s: %v", once, twice, err)

@@ -34,6 +34,7 @@ func TestGolden(t *testing.T) {
 	full.Needs = append(full.Needs, value.AddressOf([]byte("stored before")))
 	full.Events = append(full.Events, journal.Event{Type: "workflow.status_changed", V: 1, Data: []byte(`{"event":"start","from":"created","to":"running"}`)})
 	golden(t, "commit", pack(t, full, blob("the first piece"), blob("\x00\xff")).Commit)
+	golden(t, "commit_of_several_commands", pack(t, joint()).Commit)
 	golden(t, "first_commit", pack(t, commit(journal.Hash{}, 0)).Commit)
 
 	spilled := pack(t, commit(journal.Hash{}, 0), blob(big(300<<10, "a")), blob(big(300<<10, "b")))

@@ -65,7 +65,7 @@ func splitBlobs(blobs []value.Blob) (own []value.Blob, ahead [][]value.Blob) {
 	ownSize, size := 0, MaxHeaderBytes
 	seen := map[value.Address]bool{}
 	for _, b := range blobs {
-		n := headerSize(b)
+		n := HeaderSize(b)
 		if seen[b.Address] {
 			continue
 		}
@@ -76,7 +76,7 @@ func splitBlobs(blobs []value.Blob) (own []value.Blob, ahead [][]value.Blob) {
 		}
 		n += len(b.Address)
 		if size+n > MaxHeaderBytes {
-			ahead, size = append(ahead, nil), headerSize(value.Blob{})
+			ahead, size = append(ahead, nil), HeaderSize(value.Blob{})
 		}
 		last := len(ahead) - 1
 		ahead[last], size = append(ahead[last], b), size+n
@@ -93,7 +93,8 @@ func listOf(blobs []value.Blob) value.Blob {
 	return value.Blob{Address: value.AddressOf(list), Bytes: list}
 }
 
-func headerSize(b value.Blob) int { return len(BlobHeader) + 64 + len(b.Bytes) }
+// HeaderSize is what a blob takes of the headers of a record.
+func HeaderSize(b value.Blob) int { return len(BlobHeader) + 64 + len(b.Bytes) }
 
 func headersOf(blobs []value.Blob) []Header {
 	var out []Header

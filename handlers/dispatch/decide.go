@@ -20,6 +20,10 @@ import (
 func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, []decided, error) {
 	want := wanted(batch)
 	known, shared := d.warm.take(id)
+	var left projections.Snapshot // what of it the decisions do not change
+	if known != nil {
+		left.Head, left.Carried = known.Head, known.Carried
+	}
 	if known != nil && !shared && known.Holds(want) {
 		if err := d.loadDone(ctx, known, batch); err != nil {
 			return nil, nil, err
@@ -39,6 +43,9 @@ func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*wa
 		if known != nil && known.Head == snap.Head {
 			d.warm.alone(id)
 			snap.Merge(known)
+		}
+		if left.Carried != nil && left.Head == snap.Head {
+			snap.Carried = left.Carried
 		}
 		known = nil
 		if err := d.findElsewhere(ctx, snap, elsewhere); err != nil {
@@ -76,7 +83,7 @@ func needMore(outcomes []decided, elsewhere map[workflow.ChannelAt]workflow.Foun
 
 func appendsAll(outcomes []decided) bool {
 	for _, o := range outcomes {
-		if o.packed == nil {
+		if o.in == nil {
 			return false
 		}
 	}
@@ -91,6 +98,7 @@ func (d *Dispatcher) decideOn(s *session, batch []*waiter) []decided {
 		outcomes[i] = s.decide(w.req, i, now)
 		span.End(outcomes[i].err)
 	}
+	s.settle(outcomes)
 	return outcomes
 }
 
@@ -103,13 +111,13 @@ func (d *Dispatcher) session(snap *projections.Snapshot) *session {
 
 // remember keeps the stream as the batch left it, for the next one. What a
 // stopped stream was decided on does not show, and so is not kept.
-func (d *Dispatcher) remember(s *session, outcomes []decided, verdicts []verdict) {
+func (d *Dispatcher) remember(s *session, batch []*waiter, outcomes []decided, verdicts []verdict) {
 	for i, v := range verdicts {
-		if outcomes[i].packed != nil && !v.follow {
+		if outcomes[i].in != nil && !v.follow {
 			return
 		}
 	}
-	if s.snap.Stopped != "" {
+	if s.snap.Stopped != "" || s.ghost {
 		return
 	}
 	number := s.snap.Number
@@ -120,7 +128,19 @@ func (d *Dispatcher) remember(s *session, outcomes []decided, verdicts []verdict
 		return // there is no such stream
 	}
 	s.snap.Follow(s.head, s.time, number)
+	s.snap.Carry(carried(batch, outcomes))
 	d.warm.put(s.snap)
+}
+
+// carried are the commands that changed something.
+func carried(batch []*waiter, outcomes []decided) []uuid.UUID {
+	var out []uuid.UUID
+	for i, o := range outcomes {
+		if o.in != nil {
+			out = append(out, batch[i].req.CommandID)
+		}
+	}
+	return out
 }
 
 // wanted is what all commands of the batch are decided on.
@@ -129,6 +149,10 @@ func wanted(batch []*waiter) projections.SnapshotWant {
 	for _, waiter := range batch {
 		r := waiter.req
 		w.Commands = append(w.Commands, r.CommandID)
+		if r.Directory != nil {
+			w.Directory = append(w.Directory, r.Directory.Want()...)
+			continue
+		}
 		if r.Conversation != nil {
 			w.Conversation.Messages = append(w.Conversation.Messages, r.Conversation.Want().Messages...)
 			continue

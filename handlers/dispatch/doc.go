@@ -2,8 +2,9 @@
 //
 // There is one queue per stream in this process. Commands that wait are decided
 // one after another on the head and the facts looked up for all of them in one
-// snapshot, each commit on the one before, and appended together; the answer is
-// given when Postgres shows the verdict, so every client reads its own writes.
+// snapshot, each commit on the one before, and appended together; what comes in
+// numbers shares a commit. The answer is given when Postgres shows the verdict, so
+// every client reads its own writes.
 //
 // The queue is for efficiency; the parent chain is the rule. A commit that is
 // ignored, because another node was faster, is decided again after the commit

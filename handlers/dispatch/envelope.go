@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -44,6 +45,9 @@ func NewEnvelope(r Request) (Envelope, error) {
 	case r.Conversation != nil:
 		e.Type = r.Conversation.CommandType()
 		e.Data, err = encodeCommand(r.Conversation)
+	case r.Directory != nil:
+		e.Type = r.Directory.CommandType()
+		e.Data, err = encodeCommand(r.Directory)
 	default:
 		return Envelope{}, fmt.Errorf("command %s for %s: no command", r.CommandID, e.Stream)
 	}
@@ -118,6 +122,13 @@ func (e Envelope) command(r *Request) any {
 			if row.Type == e.Type && row.V == e.V {
 				r.Conversation = row.New()
 				return r.Conversation
+			}
+		}
+	case domain.KindNamespace, domain.KindUser:
+		for _, row := range directory.Commands() {
+			if c := row.New(); row.Type == e.Type && row.V == e.V && c.Kind() == r.Stream.Kind {
+				r.Directory = c
+				return c
 			}
 		}
 	}

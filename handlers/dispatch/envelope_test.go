@@ -10,6 +10,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -27,6 +28,8 @@ func TestEnvelopeBringsBackTheRequest(t *testing.T) {
 			Checkpoint: json.RawMessage(`{ "metadata":0, "b" : "<\u003c>", "data":0,"n":1.0 }`), Metadata: json.RawMessage(`{"checkpoint":0 ,"data":0}`),
 		}},
 		{Stream: talk, Conversation: &conversation.ReceiveMessage{MessageID: "m", Author: "mia", Text: "hi"}},
+		{Stream: directory.NamespaceStream("acme", "acme"), Directory: &directory.ChangeNamespace{Root: "acme", Changes: []directory.Change{{SetFlow: &directory.SetFlow{Flow: "developer/v1"}}}}},
+		{Stream: directory.UserStream("acme", "mia"), Directory: &directory.ChangeUser{Login: "mia", Create: true}},
 	} {
 		r.CommandID, r.Principal = uuid.New(), domain.Principal{User: "mia", Run: &domain.RunRef{ID: id, Epoch: 2}}
 		got, err := thereAndBack(r)
@@ -61,13 +64,14 @@ func TestEnvelopeOfOthersIsChecked(t *testing.T) {
 	for body, code := range map[string]domain.Code{
 		``: domain.CodeInvalidBody, `null`: domain.CodeInvalidField, `[]`: domain.CodeInvalidBody, "{\"id\":\"\xff\"}": domain.CodeInvalidBody,
 		`{}`: domain.CodeInvalidField, `{"id":"x"}`: domain.CodeInvalidBody,
-		head + `"stream":"acme","type":"workflow.start","data":{}}`:                      domain.CodeInvalidField,
-		head + flow + `"type":"workflow.nothing","data":{}}`:                             domain.CodeInvalidField,
-		head + flow + `"type":"conversation.receive_message","data":{}}`:                 domain.CodeInvalidField,
-		head + flow + `"type":"workflow.start"}`:                                         domain.CodeInvalidField,
-		head + flow + `"type":"workflow.start","data":[]}`:                               domain.CodeInvalidField,
-		head + flow + `"type":"workflow.start","data":{"goal":1}}`:                       domain.CodeInvalidBody,
-		head + `"stream":"acme/user/01980000-0000-7000-8000-000000000002","type":"a.b"}`: domain.CodeInvalidField,
+		head + `"stream":"acme","type":"workflow.start","data":{}}`:                                             domain.CodeInvalidField,
+		head + flow + `"type":"workflow.nothing","data":{}}`:                                                    domain.CodeInvalidField,
+		head + flow + `"type":"conversation.receive_message","data":{}}`:                                        domain.CodeInvalidField,
+		head + `"stream":"acme/user/01980000-0000-7000-8000-000000000002","type":"namespace.change","data":{}}`: domain.CodeInvalidField,
+		head + flow + `"type":"workflow.start"}`:                                                                domain.CodeInvalidField,
+		head + flow + `"type":"workflow.start","data":[]}`:                                                      domain.CodeInvalidField,
+		head + flow + `"type":"workflow.start","data":{"goal":1}}`:                                              domain.CodeInvalidBody,
+		head + `"stream":"acme/user/01980000-0000-7000-8000-000000000002","type":"a.b"}`:                        domain.CodeInvalidField,
 	} {
 		e, err := dispatch.DecodeEnvelope([]byte(body))
 		if err == nil {

@@ -24,11 +24,12 @@ func (d *Dispatcher) load(ctx context.Context, id domain.StreamID, w projections
 }
 
 // loadDone looks up what became of commands that may have been carried out, in a
-// cut that shows at least what is remembered of the stream.
+// cut that shows at least what is remembered of the stream. Of a stream that is
+// remembered from its beginning it is known which were: the chain proves that as well.
 func (d *Dispatcher) loadDone(ctx context.Context, snap *projections.Snapshot, batch []*waiter) error {
 	var commands []uuid.UUID
 	for _, w := range batch {
-		if !w.req.Fresh {
+		if !w.req.Fresh && snap.MayBeDone(w.req.CommandID) {
 			commands = append(commands, w.req.CommandID)
 		}
 	}

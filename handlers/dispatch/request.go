@@ -6,7 +6,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -14,9 +16,10 @@ import (
 // Request is one command for one stream.
 type Request struct {
 	Stream domain.StreamID
-	// Workflow or Conversation is the command; exactly one is set.
+	// Workflow, Conversation or Directory is the command; exactly one is set.
 	Workflow     workflow.Command
 	Conversation conversation.Command
+	Directory    directory.Command
 	// CommandID is the memory of idempotency: the same id is one command, for
 	// ever. Derive it with CommandID where the caller has a key of its own.
 	CommandID uuid.UUID
@@ -27,6 +30,12 @@ type Request struct {
 	// one: the same key with another body is refused.
 	Hash      journal.Hash
 	Principal domain.Principal
+	// Scope is that of the token it came with; empty is all of a member.
+	Scope access.Scope
+	// Access is what is known of who may do this, for a command that somebody has to be
+	// allowed: the decision is taken with it and stands in the same commit. Nil asks
+	// nobody.
+	Access *access.Facts
 	// At is when it happened, for what happened elsewhere: the commit has that time.
 	// Zero is now.
 	At time.Time
@@ -64,4 +73,6 @@ type Result struct {
 	Count int
 	// Workflow is the state after the command, for a workflow's commands.
 	Workflow workflow.State
+	// Directory is that of a namespace or a user, for their commands.
+	Directory directory.State
 }

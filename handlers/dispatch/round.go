@@ -84,14 +84,14 @@ func (d *Dispatcher) round(ctx context.Context, id domain.StreamID, batch []*wai
 	}
 	for i, w := range batch {
 		switch v := verdicts[i]; {
-		case outcomes[i].packed != nil && !v.accepted:
+		case outcomes[i].in != nil && !v.accepted:
 			d.warm.beaten(id)
 			return batch[i:], nil
 		default:
 			w.answer <- d.answer(s, outcomes, verdicts, i)
 		}
 	}
-	d.remember(s, outcomes, verdicts)
+	d.remember(s, batch, outcomes, verdicts)
 	return nil, nil
 }
 
@@ -113,10 +113,10 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 	var ahead, commits []journal.Message
 	var at []int
 	for i, o := range outcomes {
-		if o.packed == nil {
+		if o.in == nil || o.in.first != i {
 			continue
 		}
-		ahead, commits, at = append(ahead, o.packed.Ahead...), append(commits, o.packed.Commit), append(at, i)
+		ahead, commits, at = append(ahead, o.in.packed.Ahead...), append(commits, o.in.packed.Commit), append(at, i)
 	}
 	if len(commits) == 0 {
 		return verdicts, nil
@@ -128,6 +128,7 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 		for _, i := range at {
 			verdicts[i].accepted = true
 		}
+		share(verdicts, outcomes)
 		return verdicts, nil
 	case planted.Bug("blob_after_commit"):
 		ahead, commits = nil, append(commits, ahead...)
@@ -147,14 +148,24 @@ func (d *Dispatcher) append(ctx context.Context, id domain.StreamID, outcomes []
 		return nil, err
 	}
 	for i, position := range positions[:len(at)] {
-		v, err := d.verdictOf(ctx, id, outcomes[at[i]].packed.Hash, position, again)
+		v, err := d.verdictOf(ctx, id, outcomes[at[i]].in.packed.Hash, position, again)
 		if err != nil {
 			return nil, err
 		}
 		verdicts[at[i]] = v
 	}
+	share(verdicts, outcomes)
 	d.cfg.Point("dispatch.before_answer")
 	return verdicts, nil
+}
+
+// share gives the verdict on a commit to each command in it.
+func share(verdicts []verdict, outcomes []decided) {
+	for i, o := range outcomes {
+		if o.in != nil {
+			verdicts[i] = verdicts[o.in.first]
+		}
+	}
 }
 
 // appendUntil appends, and appends the same bytes again while the outcome is
@@ -200,17 +211,17 @@ func (d *Dispatcher) verdictOf(ctx context.Context, id domain.StreamID, hash jou
 func (d *Dispatcher) answer(s *session, outcomes []decided, verdicts []verdict, i int) answer {
 	o, v := outcomes[i], verdicts[i]
 	if o.err != nil {
-		return answer{result: Result{Stream: s.snap.Stream, Workflow: o.after}, err: o.err}
+		return answer{result: Result{Stream: s.snap.Stream, Workflow: o.after, Directory: o.directory}, err: o.err}
 	}
 	if o.sameAs >= 0 {
 		o, v = outcomes[o.sameAs], verdicts[o.sameAs]
 	}
-	r := Result{Stream: s.snap.Stream, Number: s.snap.Number, Item: o.existing, Workflow: o.after}
+	r := Result{Stream: s.snap.Stream, Number: s.snap.Number, Item: o.existing, Workflow: o.after, Directory: o.directory}
 	switch {
 	case o.done != nil:
 		r.Position = o.done.Position
-		r.Item = cmp.Or(o.existing, r.Position.ItemNumber(d.cfg.Partitions, 0))
-	case o.packed != nil:
+		r.Item = cmp.Or(o.existing, r.Position.ItemNumber(d.cfg.Partitions, o.done.First))
+	case o.in != nil:
 		r.Position, r.Changed, r.Count = v.position, true, o.count
 		r.Item = v.position.ItemNumber(d.cfg.Partitions, o.item)
 		d.cfg.Visible.Answered(v.position)

@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/domain/value"
@@ -28,22 +30,28 @@ type session struct {
 	runless, fenced bool
 	// pending are the commands decided in this batch, by id.
 	pending map[uuid.UUID]int
+	// open is the commit that the next command may join; nil for none.
+	open *joint
+	// ghost says that state and facts show what was decided and cannot be packed:
+	// nothing more is decided on them.
+	ghost bool
 }
 
 // decided is one command's outcome, before it has a verdict.
 type decided struct {
-	// packed is nil when the command appends nothing.
-	packed *journal.Packed
-	// item is the index of the event that names what was made, existing the
-	// number of what was there.
+	// in is the commit that it is part of; nil when the command appends nothing.
+	in *joint
+	// item is the index in the commit of the event that names what was made, existing
+	// the number of what was there.
 	item     int
 	existing int64
-	// count is how many things were removed.
-	count int
+	// count is how many things were removed, writes how many writes were made.
+	count, writes int
 	// done is set for a command that was carried out before.
 	done *projections.Done
-	// after is the state the command left.
-	after workflow.State
+	// after and directory are the state the command left.
+	after     workflow.State
+	directory directory.State
 	// sameAs is the index of the command of this batch with the same id, or -1.
 	sameAs int
 	// needs is what has to be looked up before it can be decided.
@@ -56,7 +64,7 @@ type decided struct {
 func (s *session) decide(r *Request, index int, now time.Time) decided {
 	d := decided{sameAs: -1}
 	if done, ok := s.snap.Done[r.CommandID]; ok && !planted.Bug("no_command_dedupe") {
-		d.done, d.after, d.err = &done, s.snap.Workflow, sameBody(r.Hash, done.Body)
+		d.done, d.after, d.directory, d.err = &done, s.snap.Workflow, s.snap.Directory, sameBody(r.Hash, done.Body)
 		if c, ok := r.Workflow.(maker); ok {
 			d.existing = c.Made(s.snap.Facts)
 		}
@@ -66,36 +74,44 @@ func (s *session) decide(r *Request, index int, now time.Time) decided {
 		d.sameAs = first
 		return d
 	}
-	if s.snap.Stopped != "" && !r.allowedWhenStopped() {
+	switch {
+	case s.snap.Stopped != "" && !r.allowedWhenStopped():
 		d.err = stopped(s.snap.Stopped)
+		return d
+	case s.ghost:
+		d.err = notNow("what came before it could not be written")
 		return d
 	}
 	commit := journal.Commit{
-		Stream: r.Stream, Parent: s.head, ID: s.newID(), Time: later(r.at(now), s.time),
+		Stream: r.Stream, ID: s.newID(), Time: later(r.at(now), s.time),
 		Command:   journal.CommandRef{ID: r.CommandID, Type: r.commandType(), Hash: r.Hash},
 		Principal: r.Principal,
 	}
-	d.err = safely(func() error { return s.outcome(r, commit, &d) })
-	if d.packed != nil {
+	d.err = safely(func() error { return s.outcome(r, index, commit, &d) })
+	if d.in != nil {
 		s.pending[r.CommandID] = index
 	}
-	d.after = s.snap.Workflow
+	d.after, d.directory = s.snap.Workflow, s.snap.Directory
 	return d
 }
 
-// outcome decides and packs.
-func (s *session) outcome(r *Request, commit journal.Commit, d *decided) error {
+// outcome decides, and makes what it comes to part of a commit.
+func (s *session) outcome(r *Request, index int, commit journal.Commit, d *decided) error {
 	var blobs []value.Blob
 	var err error
-	if r.Workflow != nil {
+	switch {
+	case r.Workflow != nil:
 		blobs, err = s.decideWorkflow(r, &commit, d)
-	} else {
+	case r.Conversation != nil:
 		blobs, err = s.decideConversation(r, &commit)
+	default:
+		err = s.decideDirectory(r, &commit)
 	}
 	if err != nil || len(commit.Events) == 0 {
 		return err
 	}
-	return s.pack(commit, blobs, d)
+	s.put(r, index, commit, blobs, d)
+	return nil
 }
 
 // safely keeps a command that makes the domain panic from taking the process,
@@ -109,15 +125,6 @@ func safely(decide func() error) (err error) {
 	return decide()
 }
 
-func (s *session) pack(commit journal.Commit, blobs []value.Blob, d *decided) error {
-	packed, err := journal.Pack(commit, blobs, s.partitions)
-	if err != nil {
-		return err
-	}
-	d.packed, s.head, s.time = &packed, packed.Hash, commit.Time
-	return nil
-}
-
 func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided) ([]value.Blob, error) {
 	env := workflow.Env{
 		CommandID: r.CommandID, Workflow: r.Stream.ID, Now: commit.Time, Principal: r.Principal, AllowRunless: s.runless, FenceWriters: s.fenced,
@@ -125,7 +132,7 @@ func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided)
 	if err := s.snap.Workflow.Takes(r.Workflow); err != nil {
 		return nil, err
 	}
-	out, err := r.Workflow.Decide(s.snap.Workflow, s.snap.Facts, env)
+	out, err := r.decide(s.snap, env)
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +152,32 @@ func (s *session) decideWorkflow(r *Request, commit *journal.Commit, d *decided)
 		if err = add(commit, e.EventType(), e, e.Values(), out.Blobs, out.Gone...); err != nil {
 			return nil, err
 		}
+		if recorded, ok := e.(workflow.WritesRecorded); ok {
+			d.writes += len(recorded.Writes)
+		}
 	}
 	s.snap.Workflow = state
 	if !out.Replayed {
 		s.snap.Facts.Learn(out)
 	}
 	return out.Blobs, nil
+}
+
+// decide is the command's own decision, and who was allowed to have it: what changes
+// nothing, nobody has to be allowed for the record.
+func (r *Request) decide(snap *projections.Snapshot, env workflow.Env) (workflow.Outcome, error) {
+	if r.Access == nil {
+		return r.Workflow.Decide(snap.Workflow, snap.Facts, env)
+	}
+	decision := access.Decide(*r.Access)
+	if err := decision.Refusal(); err != nil {
+		return workflow.Outcome{}, err
+	}
+	out, err := r.Workflow.Decide(snap.Workflow, snap.Facts, env)
+	if len(out.Events) > 0 {
+		out.Events = append(out.Events, workflow.AccessDecided(decision))
+	}
+	return out, err
 }
 
 // learn makes an event part of the facts, so that the next command sees it.
@@ -175,6 +202,21 @@ func (s *session) decideConversation(r *Request, commit *journal.Commit) ([]valu
 		}
 	}
 	return out.Blobs, nil
+}
+
+func (s *session) decideDirectory(r *Request, commit *journal.Commit) error {
+	events, err := r.Directory.Decide(s.snap.Directory, s.snap.Entries, r.Stream)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		s.snap.Entries.Apply(s.snap.Directory, e, 0)
+		s.snap.Directory = directory.Apply(s.snap.Directory, directory.Recorded{Event: e, Time: commit.Time, Principal: r.Principal})
+		if err := add(commit, e.EventType(), e, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add encodes an event into the commit and names the bytes it refers to that
@@ -215,10 +257,13 @@ func fetchFrom(blobs []value.Blob) workflow.Fetch {
 }
 
 func (r *Request) commandType() string {
-	if r.Workflow != nil {
+	switch {
+	case r.Workflow != nil:
 		return r.Workflow.CommandType()
+	case r.Conversation != nil:
+		return r.Conversation.CommandType()
 	}
-	return r.Conversation.CommandType()
+	return r.Directory.CommandType()
 }
 
 // allowedWhenStopped says whether the command works on the last good state of a
@@ -256,12 +301,19 @@ func (r *Request) size() int64 {
 const overhead = 4 << 10
 
 func (r *Request) validate() error {
+	commands := 0
+	for _, set := range []bool{r.Workflow != nil, r.Conversation != nil, r.Directory != nil} {
+		if set {
+			commands++
+		}
+	}
 	switch {
-	case (r.Workflow == nil) == (r.Conversation == nil):
+	case commands != 1:
 		return errors.New("a request has one command")
 	case r.CommandID == uuid.Nil:
 		return errors.New("a request has a command id")
-	case r.Workflow != nil && r.Stream.Kind != domain.KindWorkflow, r.Conversation != nil && r.Stream.Kind != domain.KindConversation:
+	case r.Workflow != nil && r.Stream.Kind != domain.KindWorkflow, r.Conversation != nil && r.Stream.Kind != domain.KindConversation,
+		r.Directory != nil && r.Stream.Kind != r.Directory.Kind():
 		return fmt.Errorf("a %s cannot take %s", r.Stream.Kind, r.commandType())
 	}
 	return nil

@@ -17,17 +17,18 @@ func endCommand(span tracing.Span, r *Request, result Result, outcome string, er
 	span.End(err)
 }
 
-// appends are the spans of the commits of a batch, by their index; nil where no
-// command of it is traced.
+// appends are the spans of the commands of a batch that append, by their index; nil
+// where none of them is traced.
 type appends map[int]tracing.Span
 
-// traceAppends begins a span for each commit whose command is traced, and puts
-// its context into the record: whatever follows from the commit, in this process
-// or after its end, goes on with the trace.
+// traceAppends begins a span for each command that is traced, and puts its context
+// into the record, that of the first where there are several: whatever follows from
+// the commit, in this process or after its end, goes on with the trace.
 func traceAppends(batch []*waiter, outcomes []decided) appends {
 	var spans appends
 	for i, w := range batch {
-		if outcomes[i].packed == nil {
+		in := outcomes[i].in
+		if in == nil {
 			continue
 		}
 		ctx, span := tracing.Start(w.ctx, "append")
@@ -38,7 +39,11 @@ func traceAppends(batch []*waiter, outcomes []decided) appends {
 			spans = appends{}
 		}
 		spans[i] = span
-		commit := &outcomes[i].packed.Commit
+		if in.traced {
+			continue
+		}
+		in.traced = true
+		commit := &in.packed.Commit
 		commit.Headers = append(commit.Headers, journal.Header{Key: journal.TraceHeader, Value: []byte(tracing.Parent(ctx))})
 	}
 	return spans

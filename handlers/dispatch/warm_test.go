@@ -48,11 +48,12 @@ func fresh(t *testing.T, n *nodetest.Node, id domain.StreamID, c workflow.Comman
 	return r
 }
 
-// TestStepsAreNotLookedUp: once a stream is known, a step costs no look-up, and
-// one under a key costs that of its key alone.
+// TestStepsAreNotLookedUp: once a stream is known, a step costs no look-up. One under
+// a key costs that of its key, unless the stream is known from its beginning.
 func TestStepsAreNotLookedUp(t *testing.T) {
 	t.Parallel()
-	n, facts := counting(t, nodetest.NewCluster(t))
+	c := nodetest.NewCluster(t)
+	n, facts := counting(t, c)
 	id := stream()
 	fresh(t, n, id, start())
 	first := checkpoint(nil, 1)
@@ -69,17 +70,23 @@ func TestStepsAreNotLookedUp(t *testing.T) {
 	if looked := facts.loads.Load() - before; looked != 0 {
 		t.Errorf("5 steps of a known stream were looked up %d times", looked)
 	}
-	c := checkpoint(parent, 9)
-	key := dispatch.Request{Stream: id, Workflow: c, CommandID: uuid.New()}
-	for _, changed := range []bool{true, false} {
+	step := checkpoint(parent, 9)
+	key := dispatch.Request{Stream: id, Workflow: step, CommandID: uuid.New()}
+	for repeat, changed := range []bool{true, false, false} {
 		r, err := n.Dispatch.Do(t.Context(), key)
 		if err != nil || r.Changed != changed {
 			t.Errorf("under a key: changed %t, %v; want %t", r.Changed, err, changed)
 		}
-		key.Workflow = &workflow.SaveCheckpoint{ThreadTS: c.ThreadTS, ParentTS: parent, Checkpoint: c.Checkpoint, Metadata: c.Metadata}
+		if done, loads := facts.done.Load(), facts.loads.Load()-before; done != 0 || loads != int64(repeat) {
+			t.Errorf("%d look-ups of keys after %d repeats, and %d of the stream", done, repeat, loads)
+		}
+		key.Workflow = &workflow.SaveCheckpoint{ThreadTS: step.ThreadTS, ParentTS: parent, Checkpoint: step.Checkpoint, Metadata: step.Metadata}
 	}
-	if facts.done.Load() == 0 || facts.loads.Load() == before {
-		t.Errorf("%d look-ups of keys, and %d of a repeat", facts.done.Load(), facts.loads.Load()-before)
+	other, seen := counting(t, c)
+	later := checkpoint(&step.ThreadTS, 10)
+	fresh(t, other, id, later)
+	if do(t, other, id, checkpoint(&later.ThreadTS, 11)); seen.done.Load() != 1 {
+		t.Errorf("%d look-ups of the key of a stream that began elsewhere", seen.done.Load())
 	}
 }
 
