@@ -32,9 +32,20 @@ const (
 	CodeInternal         Code = "internal"
 	CodeFlowNotEnabled   Code = "flow_not_enabled"
 	CodeNamespaceMissing Code = "namespace_not_configured"
+	CodeWorkspaceProject Code = "workspace_project_error"
+	CodeServiceAccount   Code = "service_account_error"
+	CodeExecuteFailed    Code = "execute_workflow_failed"
+	CodeWorkflowBusy     Code = "workflow_busy"
 	CodeThreadDeleted    Code = "thread_deleted"
 	CodeStaleWriter      Code = "stale_writer"
 	CodeSendWhole        Code = "send_whole"
+	CodeTokenInvalid     Code = "token_invalid"
+	CodeTokenExpired     Code = "token_expired"
+	CodeTokenRevoked     Code = "token_revoked"
+	CodeWrongAudience    Code = "wrong_audience"
+	CodeUnknownIssuer    Code = "unknown_issuer"
+	CodeScope            Code = "insufficient_scope"
+	CodeAccessDenied     Code = "access_denied"
 )
 
 // Error is the one error shape of the product: what is wrong, which field says

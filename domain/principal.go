@@ -27,6 +27,13 @@ type RunRef struct {
 	Epoch int       `json:"epoch"`
 }
 
+// Equal says whether both are the same.
+func (p Principal) Equal(o Principal) bool {
+	same := p.Run == o.Run || p.Run != nil && o.Run != nil && *p.Run == *o.Run
+	p.Run, o.Run = nil, nil
+	return same && p == o
+}
+
 // AppendJSON appends what encoding/json makes of p, without escaping for HTML.
 func (p Principal) AppendJSON(b []byte) []byte {
 	b = append(b, '{')

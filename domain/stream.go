@@ -14,6 +14,8 @@ type Kind string
 const (
 	KindWorkflow     Kind = "workflow"
 	KindConversation Kind = "conversation"
+	KindNamespace    Kind = "namespace"
+	KindUser         Kind = "user"
 )
 
 // Valid says whether k may stand in a key. A kind this build does not know is

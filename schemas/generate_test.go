@@ -11,8 +11,10 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -51,11 +53,20 @@ func enums() map[reflect.Type][]string {
 		reflect.TypeFor[workflow.DeliveryKind]():   {"result", "error", "question"},
 		reflect.TypeFor[workflow.MailStatus]():     {"queued", "delivered"},
 		reflect.TypeFor[conversation.Mode]():       {"start", "continue"},
+		reflect.TypeFor[access.Rule]():             {"human", "service_account", "flow", "namespace", "scope"},
 		reflect.TypeFor[workflow.PruneStrategy]():  {"keep_latest", "delete"},
+		reflect.TypeFor[workflow.FollowUpPolicy](): {"inject", "queue", "refuse"},
+		reflect.TypeFor[workflow.FollowUpHow]():    {"injected", "queued", "resumed", "moved", "denied"},
+		reflect.TypeFor[trigger.Step]():            {"namespace", "flow", "project", "service_account", "membership", "execute"},
+		reflect.TypeFor[trigger.Outcome]():         {"found", "made", "refused"},
 		reflect.TypeFor[workflow.StatusEvent](): {
 			"start", "pause", "require_input", "require_plan_approval", "require_tool_call_approval",
 			"resume", "retry", "finish", "drop", "stop",
 		},
+	}
+	for _, a := range access.Actions() {
+		t := reflect.TypeFor[access.Action]()
+		out[t] = append(out[t], string(a))
 	}
 	for _, k := range workflow.MailKinds() {
 		t := reflect.TypeFor[workflow.MailKind]()
@@ -134,6 +145,8 @@ func bounds(name string) (low, high int64) {
 		return 1, 8
 	case "attempt", "epoch", "incarnation", "v":
 		return 1, math.MaxInt32
+	case "level":
+		return 10, 50
 	case "current_thread":
 		return 0, math.MaxInt32
 	default:

@@ -15,14 +15,14 @@ import (
 
 // published is where the sums of the schemas that others build on are recorded. What
 // they say is promised, how it is described is not. The commands of nodes to one
-// another are no promise: they may be given more.
+// another and the files of the catalog are no promise: they may be given more.
 const published = "testdata/PUBLISHED"
 
 func TestPublishedSchemasNeverChange(t *testing.T) {
 	t.Parallel()
 	now := map[string][]byte{}
 	for file, schema := range schemasByFile(t) {
-		if strings.HasPrefix(file, "commands/") {
+		if strings.HasPrefix(file, "commands/") || strings.HasPrefix(file, "flows/") {
 			continue
 		}
 		raw, err := json.Marshal(withoutProse(schema))

@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/schemas"
@@ -37,10 +38,16 @@ func rows() []row {
 	for _, e := range conversation.Events() {
 		out = append(out, eventRow(e.Type, e.V, func(d json.RawMessage) (any, error) { return e.Decode(d) }))
 	}
+	for _, e := range directory.Events() {
+		out = append(out, eventRow(e.Type, e.V, func(d json.RawMessage) (any, error) { return e.Decode(d) }))
+	}
 	for _, c := range workflow.Commands() {
 		out = append(out, commandRow(c.Type, c.V, func() any { return c.New() }))
 	}
 	for _, c := range conversation.Commands() {
+		out = append(out, commandRow(c.Type, c.V, func() any { return c.New() }))
+	}
+	for _, c := range directory.Commands() {
 		out = append(out, commandRow(c.Type, c.V, func() any { return c.New() }))
 	}
 	return out
@@ -67,7 +74,7 @@ func commandRow(name string, v int, sample func() any) row {
 }
 
 func folders() map[string]embed.FS {
-	return map[string]embed.FS{"events": schemas.Events, "commands": schemas.Commands, "inbox": schemas.Inbox, "journal": schemas.Journal}
+	return map[string]embed.FS{"events": schemas.Events, "commands": schemas.Commands, "inbox": schemas.Inbox, "journal": schemas.Journal, "flows/schema": schemas.Flows}
 }
 
 // compiler knows every embedded schema by its address.

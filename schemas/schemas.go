@@ -22,6 +22,12 @@ var Commands embed.FS
 //go:embed inbox/*.json
 var Inbox embed.FS
 
+// Flows holds the catalog of flows, flows/<reference>.json with a dot for each slash, and
+// in flows/schema what such a file may say.
+//
+//go:embed flows/*.json flows/schema/*.json
+var Flows embed.FS
+
 // Journal holds journal/record.v1.json, the value of a record of the journal,
 // and journal/value.v1.json, what the other schemas share.
 //
@@ -30,7 +36,7 @@ var Journal embed.FS
 
 // Public holds all that others build on, by its path here: GET /schemas/… serves it.
 //
-//go:embed openapi.yaml asyncapi.yaml events/*.json commands/*.json inbox/*.json journal/*.json
+//go:embed openapi.yaml asyncapi.yaml events/*.json commands/*.json inbox/*.json journal/*.json flows/*.json flows/schema/*.json
 var Public embed.FS
 
 // Postgres holds the migrations, in goose's format.

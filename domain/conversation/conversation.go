@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -36,6 +37,8 @@ type Message struct {
 	Workflow uuid.UUID
 	Mode     Mode
 	Refused  *MessageRefused
+	// Stopped is how far the trigger came, where it was what was refused.
+	Stopped *trigger.Record
 }
 
 // Want says which facts a command needs.
@@ -59,7 +62,7 @@ func Apply(s State, r Recorded) State {
 		s.Messages++
 	case WorkflowAssigned:
 		s.Workflow = e.Workflow
-	case MessageRefused:
+	case MessageRefused, TriggerStopped:
 	}
 	return s
 }
@@ -70,9 +73,11 @@ func ApplyMessage(m Message, r Recorded) Message {
 	case MessageReceived:
 		m.ID, m.Author, m.Text, m.Flow, m.At = e.MessageID, e.Author, e.Text, e.Flow, r.Time
 	case WorkflowAssigned:
-		m.Workflow, m.Mode, m.Refused = e.Workflow, e.Mode, nil
+		m.Workflow, m.Mode, m.Refused, m.Stopped = e.Workflow, e.Mode, nil, nil
 	case MessageRefused:
 		m.Refused = &e
+	case TriggerStopped:
+		m.Stopped = &e.Record
 	}
 	return m
 }
@@ -85,6 +90,8 @@ func MessageOf(e Event) string {
 	case MessageRefused:
 		return e.MessageID
 	case WorkflowAssigned:
+		return e.MessageID
+	case TriggerStopped:
 		return e.MessageID
 	}
 	return ""
@@ -116,6 +123,7 @@ func Commands() []CommandRow {
 		{Type: "conversation.receive_message", V: 1, New: func() Command { return &ReceiveMessage{} }},
 		{Type: "conversation.start_anew", V: 1, New: func() Command { return &StartAnew{} }},
 		{Type: "conversation.refuse_message", V: 1, New: func() Command { return &RefuseMessage{} }},
+		{Type: "conversation.retry_message", V: 1, New: func() Command { return &RetryMessage{} }},
 	}
 }
 
@@ -191,8 +199,8 @@ func WorkflowFor(conversation uuid.UUID, messageID string) uuid.UUID {
 	return uuid.NewSHA1(conversation, []byte("workflow:"+messageID))
 }
 
-// StartAnew gives a message a workflow of its own because the one it was sent
-// to has ended.
+// StartAnew gives a message another workflow because the one it was sent to has
+// ended: the one that the thread has gone on to since, or one of its own.
 type StartAnew struct {
 	MessageID string    `json:"message_id"`
 	Ended     uuid.UUID `json:"ended"`
@@ -204,8 +212,9 @@ func (*StartAnew) CommandType() string { return "conversation.start_anew" }
 // Want asks for the message.
 func (c *StartAnew) Want() Want { return Want{Messages: []string{c.MessageID}} }
 
-// Decide assigns the new workflow once.
-func (c *StartAnew) Decide(_ State, f *Facts, conversation uuid.UUID) (Outcome, error) {
+// Decide assigns the new workflow once. Of several messages to a workflow that has
+// ended the first starts another, and the others go on with that.
+func (c *StartAnew) Decide(s State, f *Facts, conversation uuid.UUID) (Outcome, error) {
 	m, ok := f.Messages[c.MessageID]
 	if !ok {
 		return Outcome{}, noMessage()
@@ -216,6 +225,9 @@ func (c *StartAnew) Decide(_ State, f *Facts, conversation uuid.UUID) (Outcome, 
 	if m.Workflow != c.Ended || anew == c.Ended {
 		return Outcome{}, nil
 	}
+	if s.Workflow != c.Ended {
+		return Outcome{Events: []Event{WorkflowAssigned{MessageID: c.MessageID, Workflow: s.Workflow, Mode: ModeContinue}}}, nil
+	}
 	return Outcome{Events: []Event{WorkflowAssigned{MessageID: c.MessageID, Workflow: anew, Mode: ModeStart}}}, nil
 }
 
@@ -225,6 +237,8 @@ type RefuseMessage struct {
 	Code      domain.Code `json:"code"`
 	Message   string      `json:"message"`
 	Fix       string      `json:"fix,omitempty"`
+	// Stopped is how far the trigger came, where it is what refuses.
+	Stopped *trigger.Record `json:"stopped,omitempty"`
 }
 
 // CommandType names the command.
@@ -245,10 +259,45 @@ func (c *RefuseMessage) Decide(_ State, f *Facts, _ uuid.UUID) (Outcome, error) 
 	if err := domain.CheckText("code", string(c.Code), 64); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Events: []Event{MessageRefused{
+	var out Outcome
+	if c.Stopped != nil {
+		out.Events = append(out.Events, TriggerStopped{MessageID: c.MessageID, Record: c.Stopped.Clean()})
+	}
+	out.Events = append(out.Events, MessageRefused{
 		MessageID: c.MessageID, Code: c.Code,
 		Message: domain.CleanText(c.Message, MaxShort), Fix: domain.CleanText(c.Fix, MaxShort),
-	}}}, nil
+	})
+	return out, nil
+}
+
+// RetryMessage tries again what was refused, when what stood against it may be put
+// right.
+type RetryMessage struct {
+	MessageID string `json:"message_id"`
+}
+
+// CommandType names the command.
+func (*RetryMessage) CommandType() string { return "conversation.retry_message" }
+
+// Want asks for the message.
+func (c *RetryMessage) Want() Want { return Want{Messages: []string{c.MessageID}} }
+
+// Decide assigns the message anew, which ends its refusal: it goes on with what the
+// thread has gone on to since, or starts what it was to start. One that is not
+// refused is left alone.
+func (c *RetryMessage) Decide(s State, f *Facts, conversation uuid.UUID) (Outcome, error) {
+	m, ok := f.Messages[c.MessageID]
+	if !ok || m.ID == "" {
+		return Outcome{}, noMessage()
+	}
+	if m.Refused == nil {
+		return Outcome{}, nil
+	}
+	again := WorkflowAssigned{MessageID: c.MessageID, Workflow: s.Workflow, Mode: ModeContinue}
+	if s.Workflow == WorkflowFor(conversation, c.MessageID) {
+		again.Mode = ModeStart
+	}
+	return Outcome{Events: []Event{again}}, nil
 }
 
 func noMessage() error {

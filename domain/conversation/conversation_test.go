@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -243,4 +244,44 @@ func TestRegistry(t *testing.T) {
 	if _, err := d.Decode(journal.Event{Type: "conversation.message_received", V: 2}); err == nil {
 		t.Error("a version of a newer build was decoded")
 	}
+}
+
+// TestOneWorkflowForAllThatCameTooLate: of two messages to a workflow that has ended
+// the first starts another, and the second goes on with that.
+func TestOneWorkflowForAllThatCameTooLate(t *testing.T) {
+	t.Parallel()
+	s := given(t).when(message("m1")).when(message("m2")).when(message("m3"))
+	ended := workflowOf("m1")
+	s.when(&conversation.StartAnew{MessageID: "m2", Ended: ended}).then(assigned("m2", workflowOf("m2"), conversation.ModeStart))
+	s.when(&conversation.StartAnew{MessageID: "m3", Ended: ended}).then(assigned("m3", workflowOf("m2"), conversation.ModeContinue))
+	s.when(&conversation.StartAnew{MessageID: "m3", Ended: ended}).then()
+	s.when(&conversation.StartAnew{MessageID: "m3", Ended: workflowOf("m2")}).then(assigned("m3", workflowOf("m3"), conversation.ModeStart))
+}
+
+func refuse(id string) *conversation.RefuseMessage {
+	return &conversation.RefuseMessage{MessageID: id, Code: "flow_not_enabled", Message: "off", Stopped: &trigger.Record{
+		Entry: "message", Steps: []trigger.Taken{{Step: trigger.StepNamespace, Outcome: trigger.Found}, {Step: trigger.StepFlow, Outcome: trigger.Refused, Detail: "off"}},
+	}}
+}
+
+// TestARefusedMessageIsRetried: it starts what it was to start, and the refusal is
+// over.
+func TestARefusedMessageIsRetried(t *testing.T) {
+	t.Parallel()
+	again := func(id string) *conversation.RetryMessage { return &conversation.RetryMessage{MessageID: id} }
+	s := given(t).when(message("m1")).when(again("m1")).then()
+	s.when(refuse("m1")).then(
+		conversation.TriggerStopped{MessageID: "m1", Record: *refuse("m1").Stopped}, conversation.MessageRefused{MessageID: "m1", Code: "flow_not_enabled", Message: "off"},
+	)
+	if m := s.facts.Messages["m1"]; m.Stopped.StoppedAt() != trigger.StepFlow {
+		t.Errorf("%+v", m)
+	}
+	s.when(again("m1")).then(assigned("m1", workflowOf("m1"), conversation.ModeStart))
+	if m := s.facts.Messages["m1"]; m.Refused != nil || m.Stopped != nil {
+		t.Errorf("%+v", m)
+	}
+	s.when(again("m9")).refused(domain.CodeNotFound, "")
+	// The thread has gone on: there is one workflow for both.
+	s.when(refuse("m1")).when(message("m2")).when(&conversation.StartAnew{MessageID: "m2", Ended: workflowOf("m1")})
+	s.when(again("m1")).then(assigned("m1", workflowOf("m2"), conversation.ModeContinue))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -58,6 +59,13 @@ type MessageRefused struct {
 	Fix       string      `json:"fix,omitempty"`
 }
 
+// TriggerStopped says how far the trigger of a message came before it was refused:
+// the refusal stands in the same commit.
+type TriggerStopped struct {
+	MessageID string `json:"message_id"`
+	trigger.Record
+}
+
 // Mode says what a message does to its workflow.
 type Mode string
 
@@ -78,11 +86,13 @@ type WorkflowAssigned struct {
 func (MessageReceived) EventType() string  { return "conversation.message_received" }
 func (MessageRefused) EventType() string   { return "conversation.message_refused" }
 func (WorkflowAssigned) EventType() string { return "conversation.workflow_assigned" }
+func (TriggerStopped) EventType() string   { return "conversation.trigger_stopped" }
 
 // Values lists what the event carries.
 func (e MessageReceived) Values() []value.Value { return []value.Value{e.Text} }
 func (MessageRefused) Values() []value.Value    { return nil }
 func (WorkflowAssigned) Values() []value.Value  { return nil }
+func (TriggerStopped) Values() []value.Value    { return nil }
 
 // Recorded is an event with what its commit says of it.
 type Recorded struct {
@@ -109,6 +119,7 @@ func Events() []EventRow {
 		{Type: "conversation.message_received", V: 1, Decode: decode[MessageReceived]},
 		{Type: "conversation.message_refused", V: 1, Decode: decode[MessageRefused]},
 		{Type: "conversation.workflow_assigned", V: 1, Decode: decode[WorkflowAssigned]},
+		{Type: "conversation.trigger_stopped", V: 1, Decode: decode[TriggerStopped]},
 	}
 }
 
@@ -124,3 +135,4 @@ func decode[E Event](data json.RawMessage) (Event, error) {
 func (MessageReceived) event()  {}
 func (MessageRefused) event()   {}
 func (WorkflowAssigned) event() {}
+func (TriggerStopped) event()   {}

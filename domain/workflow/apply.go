@@ -28,6 +28,10 @@ func Apply(s State, r Recorded) (State, error) {
 		return applyDelivery(s, r)
 	case MailQueued, MailMarked:
 		return applyMail(s, r)
+	case FollowedUp, FollowUpsSettled:
+		return applyFollowUp(s, r), nil
+	case Triggered:
+		s.Routing = clone(e.Routing)
 	case ThreadOpened, ThreadDeleted, ThreadTaken, ThreadPruned, RetentionSet:
 		return applyThread(s, r), nil
 	case Pinned, Forked, Branched:
@@ -42,12 +46,18 @@ func Apply(s State, r Recorded) (State, error) {
 		return s.written(), nil
 	case WritesRecorded: // rows of their own
 		return s.written(), nil
+	case FlowConfigured:
+		s.FlowConfig = &e.Config
+	case ModelChosen:
+		s.ChosenModel = e.Metadata
 	case ModelSelected:
 		s.Model = e.Metadata
 	case StatusChanged:
 		s.Status, s.Reason = e.To, e.Reason
-	case MessageReceived:
-		// A fact: a row of its own.
+	case ApprovalDecided:
+		s.Decided = &Approval{e.Approved, clone(e.Message)}
+	case MessageReceived, CommandsJoined, AccessDecided:
+		// Facts: rows of their own.
 	}
 	return s, nil
 }
@@ -86,7 +96,8 @@ func clone[T any](p *T) *T {
 func applyRun(s State, r Recorded) (State, error) {
 	if e, ok := r.Event.(RunRequested); ok {
 		s.Epoch = e.Epoch
-		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time, Input: clone(e.Input)}
+		s.Run = &Run{ID: e.Run, Epoch: e.Epoch, Engine: e.Engine, Kind: e.Kind, Phase: RunPhaseRequested, RequestedAt: r.Time, Input: clone(e.Input), Approval: s.Decided}
+		s.Decided = nil
 		return s, nil
 	}
 	if e, ok := r.Event.(WorkloadFinished); ok && e.Stale {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -130,22 +129,4 @@ func (c *SaveCheckpoint) Decide(s State, f *Facts, env Env) (Outcome, error) {
 		out.Events = append(out.Events, ModelSelected{Metadata: model})
 	}
 	return out, nil
-}
-
-// cleanModel is the model metadata to record: blank and too long ones change
-// nothing, an api_key never reaches the log, everything else stays as it came.
-func cleanModel(raw string) (string, bool) {
-	if strings.TrimSpace(raw) == "" || domain.CheckText("", raw, MaxModel) != nil {
-		return "", false
-	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal([]byte(raw), &fields) != nil {
-		return raw, true
-	}
-	if _, has := fields["api_key"]; !has {
-		return raw, true
-	}
-	delete(fields, "api_key")
-	out, err := json.Marshal(fields)
-	return string(out), err == nil
 }

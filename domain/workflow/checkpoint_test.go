@@ -287,8 +287,8 @@ func TestCheckpointRefuses(t *testing.T) {
 	}
 }
 
-// P1: the latest model that is not blank is recorded, byte for byte.
-func TestModel(t *testing.T) {
+// TestP1 records the latest model that is not blank, byte for byte.
+func TestP1(t *testing.T) {
 	t.Parallel()
 	odd := `{"provider" : "anthropic","name":"x","n":1.0}`
 	for name, tt := range map[string]struct{ sent, want string }{
@@ -298,10 +298,19 @@ func TestModel(t *testing.T) {
 		"not JSON":     {"gpt", "gpt"},
 		"exactly 1024": {strings.Repeat("x", 1024), strings.Repeat("x", 1024)},
 		"too long":     {strings.Repeat("x", 1025), ""},
-		"an api_key":   {`{"provider":"openai","api_key":"secret","n":1.0}`, `{"n":1.0,"provider":"openai"}`},
+		"an api_key":   {`{"provider":"openai","api_key":"secret","n":1.0}`, `{"provider":"openai","n":1.0}`},
 		"only the key": {`{"api_key":"secret"}`, `{}`},
 		"escaped key":  {`{"api\u005fkey":"secret"}`, `{}`},
 		"no text":      {"a\x00", ""},
+		"the last one": {` {"provider" : "openai" ,  "api_key" : "secret" } `, ` {"provider" : "openai"    } `},
+		"the first":    {"{\n\t\"api_key\": [1, {\"a\": 2}],\n\t\"n\":1e0\n}", "{\n\t\n\t\"n\":1e0\n}"},
+		"twice":        {`{"a":1,"api_key":1,"api_key":2}`, `{"a":1}`},
+		"both ends":    {`{"api_key":1,"a":"\u00e9","api_key":2}`, `{"a":"\u00e9"}`},
+		"deeper":       {`{"a":[{"api_key":"s","b":2},{"api_key":"s"}],"b":{"c":3,"api_key":null}}`, `{"a":[{"b":2},{}],"b":{"c":3}}`},
+		"as a value":   {`{"name":"api_key"}`, `{"name":"api_key"}`},
+		"a broken key": {`{"api_key":"secret"`, ""},
+		"and escaped":  {`{"api\u005fkey":"secret"`, ""},
+		"two of them":  {`{"a":1} {"api_key":"secret"}`, ""},
 		"before as is": {"before", "before"},
 	} {
 		t.Run(name, func(t *testing.T) {

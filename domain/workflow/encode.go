@@ -48,13 +48,16 @@ func (c ChannelValue) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendWrites appends writes as the event has them.
+func AppendWrites(b []byte, writes []Write) []byte { return appendList(b, writes, Write.appendJSON) }
+
 // AppendJSON appends the event.
 func (e WritesRecorded) AppendJSON(b []byte) []byte {
 	b = domain.AppendText(append(b, `{"thread_ts":`...), e.ThreadTS.String())
 	if e.NS != "" {
 		b = domain.AppendText(append(b, `,"checkpoint_ns":`...), e.NS)
 	}
-	b = appendList(append(b, `,"writes":`...), e.Writes, Write.appendJSON)
+	b = AppendWrites(append(b, `,"writes":`...), e.Writes)
 	if e.Epoch != 0 {
 		b = strconv.AppendInt(append(b, `,"epoch":`...), int64(e.Epoch), 10)
 	}

@@ -67,6 +67,21 @@ type Created struct {
 	ClientReference         string           `json:"client_reference,omitempty"`
 }
 
+// Path is that of the project that the workflow belongs to, or else its namespace's.
+func (e Created) Path() string { return pathOf(e.Project, e.Namespace) }
+
+// FlowConfigured is the configuration that a workflow brings for a flow that no catalog
+// has. It stands in the commit of the creation.
+type FlowConfigured struct {
+	Config value.Value `json:"config"`
+}
+
+// ModelChosen records the model that a person chose for the workflow, byte for byte. It
+// stands in the commit of the creation and goes before what checkpoints name.
+type ModelChosen struct {
+	Metadata string `json:"model_metadata_json"`
+}
+
 // RunKind says why a run starts.
 type RunKind string
 

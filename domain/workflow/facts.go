@@ -73,6 +73,9 @@ type Facts struct {
 	// Newest is the id of the newest checkpoint that there is, or that has writes,
 	// nil for none, of the namespaces that were asked for.
 	Newest map[string]uuid.UUID
+	// Highest is the same of checkpoints alone: an agent that does not wait writes for
+	// checkpoints that it has yet to put.
+	Highest map[string]uuid.UUID
 	// Versions are those in the headers of checkpoints.
 	Versions map[CheckpointKey]Versions
 	// Elsewhere is what was looked for among all checkpoints of a namespace.
@@ -97,7 +100,7 @@ type Facts struct {
 // NewFacts is a Facts without any.
 func NewFacts() *Facts {
 	return &Facts{
-		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{}, Newest: map[string]uuid.UUID{},
+		Checkpoints: map[CheckpointKey]Checkpoint{}, Latest: map[string]CheckpointKey{}, Newest: map[string]uuid.UUID{}, Highest: map[string]uuid.UUID{},
 		Values: map[value.Address]value.Manifest{}, Writes: map[WriteKey]value.Value{}, Blobs: map[value.Address]bool{},
 		Deliveries: map[uuid.UUID]Delivery{}, Versions: map[CheckpointKey]Versions{}, Elsewhere: map[ChannelAt]FoundAt{},
 		Settled: map[CheckpointKey]bool{}, OfRuns: map[CheckpointKey]bool{},
@@ -183,6 +186,9 @@ func (f *Facts) Add(s Stored) {
 		f.Latest[key.NS] = key
 	}
 	f.reach(key)
+	if f.noCheckpoint(key) {
+		f.Highest[key.NS] = key.TS
+	}
 }
 
 // reach says that there is a checkpoint, or writes of one. One that is newer than
@@ -206,19 +212,19 @@ func (f *Facts) Learn(o Outcome) {
 // be looked up: what is not among them is known not to be there.
 func (f *Facts) Holds(w Want) bool {
 	for _, key := range w.Checkpoints {
-		if _, there := f.Checkpoints[key]; !there && !f.absent(key) {
+		if _, there := f.Checkpoints[key]; !there && !f.noCheckpoint(key) {
 			return false
 		}
 	}
 	for _, key := range w.Base {
-		if c, there := f.Checkpoints[key]; there && !f.hasValues(c) || !there && !f.absent(key) {
+		if c, there := f.Checkpoints[key]; there && !f.hasValues(c) || !there && !f.noCheckpoint(key) {
 			return false
 		}
 	}
 	for _, ns := range w.Latest {
-		newest, known := f.Newest[ns]
-		c, there := f.Checkpoints[CheckpointKey{ns, newest}]
-		if !known || newest != uuid.Nil && (!there || !f.hasValues(c)) {
+		highest, known := f.Highest[ns]
+		c, there := f.Checkpoints[CheckpointKey{ns, highest}]
+		if !known || highest != uuid.Nil && (!there || !f.hasValues(c)) {
 			return false
 		}
 	}
@@ -240,6 +246,12 @@ func (f *Facts) Holds(w Want) bool {
 func (f *Facts) absent(key CheckpointKey) bool {
 	newest, known := f.Newest[key.NS]
 	return known && after(key.TS, newest)
+}
+
+// noCheckpoint says that there is no such checkpoint; writes of it there may be.
+func (f *Facts) noCheckpoint(key CheckpointKey) bool {
+	highest, known := f.Highest[key.NS]
+	return known && after(key.TS, highest)
 }
 
 func (f *Facts) hasValues(c Checkpoint) bool {
@@ -271,6 +283,9 @@ func (f *Facts) Trim() *Facts {
 		if newest, known := f.Newest[ns]; known {
 			out.Newest[ns] = newest
 		}
+		if highest, known := f.Highest[ns]; known {
+			out.Highest[ns] = highest
+		}
 		for _, id := range c.Channels {
 			if m, ok := f.Values[id]; ok {
 				out.Values[id] = m
@@ -284,13 +299,19 @@ func (f *Facts) Trim() *Facts {
 	return out
 }
 
-// trimWrites keeps the writes of the checkpoints that are kept, where all of them are
-// known.
+// trimWrites keeps the writes of the checkpoints that are kept, and of the newest that
+// has any, where all of them are known.
 func (f *Facts) trimWrites(out *Facts) {
-	for key := range out.Checkpoints {
+	keep := func(key CheckpointKey) {
 		if f.Settled[key] {
 			out.Settled[key] = true
 		}
+	}
+	for key := range out.Checkpoints {
+		keep(key)
+	}
+	for ns, newest := range out.Newest {
+		keep(CheckpointKey{ns, newest})
 	}
 	for key, v := range f.Writes {
 		if out.Settled[key.Checkpoint] {
@@ -308,6 +329,7 @@ func (f *Facts) Merge(o *Facts) {
 	}
 	maps.Copy(f.Values, o.Values)
 	maps.Copy(f.Newest, o.Newest)
+	maps.Copy(f.Highest, o.Highest)
 	maps.Copy(f.Versions, o.Versions)
 	maps.Copy(f.Settled, o.Settled)
 	maps.Copy(f.Writes, o.Writes)

@@ -13,7 +13,7 @@ import (
 func (f *Facts) forget() {
 	left := NewFacts()
 	for ns := range f.Newest {
-		left.Newest[ns] = uuid.Nil
+		left.Newest[ns], left.Highest[ns] = uuid.Nil, uuid.Nil
 	}
 	left.Deliveries = f.Deliveries
 	*f = *left

@@ -178,6 +178,13 @@ func (c *EndImport) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	for _, d := range s.Deliveries {
 		out = append(out, DeliveryGivenUp{Delivery: d.ID, Reason: reasonImported})
 	}
+	if len(s.FollowUps) > 0 { // their conversation is where they came from
+		settled := FollowUpsSettled{How: FollowUpMoved}
+		for _, f := range s.FollowUps {
+			settled.Messages = append(settled.Messages, f.MessageID)
+		}
+		out = append(out, settled)
+	}
 	if s.Status == StatusRunning {
 		out = append(out, StatusChanged{Event: EventPause, From: s.Status, To: StatusPaused, Reason: reasonImported})
 	}

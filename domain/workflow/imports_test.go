@@ -74,14 +74,15 @@ func TestEndOfAnImportSettlesWhatWasUnderWay(t *testing.T) {
 	t.Parallel()
 	delivery := uuid.NewSHA1(run1, []byte("answer"))
 	s := given(t).when(imported(t, 0, theirs(), theirRun(), workflow.DeliveryRequested{Delivery: delivery, Run: run1, Adapter: "slack", Kind: workflow.DeliverResult, Message: theirs().Goal}))
-	s.when(imported(t, 1, workflow.StatusChanged{Event: workflow.EventStart, From: workflow.StatusCreated, To: workflow.StatusRunning}))
+	s.when(imported(t, 1, workflow.StatusChanged{Event: workflow.EventStart, From: workflow.StatusCreated, To: workflow.StatusRunning}, followedUp("m1", workflow.FollowUpQueued, nil)))
 	s.at(time.Hour).when(&workflow.EndImport{Head: importHead}).then(
 		workflow.WorkloadFinished{Run: run1, Epoch: 1, Status: workflow.WorkloadStopped, Reason: "imported"},
 		workflow.DeliveryGivenUp{Delivery: delivery, Reason: "imported"},
+		workflow.FollowUpsSettled{Messages: []string{"m1"}, How: workflow.FollowUpMoved},
 		workflow.StatusChanged{Event: workflow.EventPause, From: workflow.StatusRunning, To: workflow.StatusPaused, Reason: "imported"},
 		workflow.ImportEnded{Commits: 2},
 	)
-	if s.state.Importing() || len(s.state.Intents()) != 0 || s.state.ActiveRun() != nil {
+	if s.state.Importing() || len(s.state.Intents()) != 0 || len(s.state.FollowUps) != 0 || s.state.ActiveRun() != nil {
 		t.Errorf("%+v", s.state)
 	}
 	s.when(&workflow.EndImport{Head: importHead}).then()

@@ -70,9 +70,10 @@ func (*QueueMail) CommandType() string { return "workflow.queue_mail" }
 
 // Decide takes it while the workflow lives and the box is not full.
 func (c *QueueMail) Decide(s State, _ *Facts, env Env) (Outcome, error) {
+	if err := s.mayManage(env); err != nil {
+		return Outcome{}, err
+	}
 	switch {
-	case !s.Exists():
-		return Outcome{}, notFound()
 	case s.Status.Terminal():
 		return Outcome{}, &domain.Error{Code: domain.CodeWorkflowEnded, Message: "the workflow has ended", Fix: "retry it, or start another one"}
 	case !slices.Contains(MailKinds(), c.Kind):
@@ -107,9 +108,9 @@ type MarkMail struct {
 func (*MarkMail) CommandType() string { return "workflow.mark_mail" }
 
 // Decide marks it once. An agent that is told twice marks twice.
-func (c *MarkMail) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
-	if !s.Exists() {
-		return Outcome{}, notFound()
+func (c *MarkMail) Decide(s State, _ *Facts, env Env) (Outcome, error) {
+	if err := s.mayManage(env); err != nil {
+		return Outcome{}, err
 	}
 	if c.Status != MailIsQueued && c.Status != MailIsDelivered {
 		return Outcome{}, domain.InvalidField("event_status", fmt.Sprintf("event_status %.40q is not one", c.Status), "send queued or delivered")
@@ -156,6 +157,9 @@ func applyMail(s State, r Recorded) (State, error) {
 			return s, fmt.Errorf("%s of an item that is not there", e.EventType())
 		}
 		s.Mail[i].Status = e.Status
+		if e.Status == MailIsDelivered {
+			s.FollowUps = s.takenByMail(e.Mail)
+		}
 	default: // Apply sends no other event here
 	}
 	return s, nil

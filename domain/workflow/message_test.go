@@ -33,8 +33,8 @@ func TestMessageResumesOnce(t *testing.T) {
 		input := text("go on m1")
 		s.then(received("m1"), workflow.RunRequested{
 			Run: uuid.NewSHA1(s.env.CommandID, []byte("run")), Epoch: 2, Engine: "local", Kind: workflow.RunResume, Reason: "message", Input: &input,
-		})
-		s.when(receive("m2")).then(received("m2"))
+		}, followedUp("m1", workflow.FollowUpResumed, nil))
+		s.when(receive("m2")).then(injected(s, "m2")...)
 		if s.state.Epoch != 2 {
 			t.Errorf("%s: epoch %d", from, s.state.Epoch)
 		}
@@ -43,10 +43,12 @@ func TestMessageResumesOnce(t *testing.T) {
 
 func TestMessageToOneThatRuns(t *testing.T) {
 	t.Parallel()
-	given(t, running()...).when(receive("m")).then(received("m"))
-	given(t, created()).when(receive("m")).then(received("m"))
+	s := given(t, running()...).when(receive("m"))
+	s.then(injected(s, "m")...)
+	given(t, created()).when(receive("m")).then(received("m"), followedUp("m", workflow.FollowUpQueued, nil))
 	// It waits for a person, but its run has not ended yet.
-	given(t, append(running(), status("input_required"))...).when(receive("m")).then(received("m"))
+	s = given(t, append(running(), status("input_required"))...).when(receive("m"))
+	s.then(injected(s, "m")...)
 }
 
 func TestMessageRefuses(t *testing.T) {

@@ -274,6 +274,34 @@ func TestNoWriteIsMissed(t *testing.T) {
 	}
 }
 
+// TestWritesAheadHideNoCheckpoint: an agent that does not wait writes for checkpoints
+// that it puts later. They are known not to be there, and what was written last is known.
+func TestWritesAheadHideNoCheckpoint(t *testing.T) {
+	t.Parallel()
+	f := workflow.NewFacts()
+	f.Newest[""], f.Highest[""] = uuid.Nil, uuid.Nil
+	e := workflow.Checkpointed{ThreadTS: ts(1), Header: text("h"), Metadata: text("m")}
+	if err := f.Apply(e, nil); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; n <= 4; n++ {
+		if err := f.Apply(workflow.WritesRecorded{ThreadTS: ts(n), Writes: []workflow.Write{{Task: "t", Channel: "c", Value: text("1")}}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f = f.Trim()
+	put := func(n int) workflow.Want {
+		return workflow.Want{Checkpoints: []workflow.CheckpointKey{{TS: ts(n)}}, Base: []workflow.CheckpointKey{{TS: ts(1)}}}
+	}
+	if !f.Holds(put(2)) || !f.Holds(put(4)) || f.Holds(put(0)) {
+		t.Errorf("holds %t %t %t", f.Holds(put(2)), f.Holds(put(4)), f.Holds(put(0)))
+	}
+	writes := func(n int) workflow.Want { return workflow.Want{Writes: []workflow.CheckpointKey{{TS: ts(n)}}} }
+	if f.Holds(writes(3)) || !f.Holds(writes(4)) || !f.Holds(writes(5)) {
+		t.Errorf("holds %t %t %t", f.Holds(writes(3)), f.Holds(writes(4)), f.Holds(writes(5)))
+	}
+}
+
 // TestFactsAfterADeletion: what was there is not there, and its bytes have to come
 // again.
 func TestFactsAfterADeletion(t *testing.T) {
@@ -281,9 +309,9 @@ func TestFactsAfterADeletion(t *testing.T) {
 	s := given(t).when(put(1, 0, `"a":1`, "a="+strings.Repeat("long ", 1000)))
 	s.facts.Tree = workflow.NewTree()
 	s.facts.Tree.Written[ts(7)] = true
-	s.facts.Newest[""] = ts(7)
+	s.facts.Newest[""], s.facts.Highest[""] = ts(7), ts(1)
 	s.at(1e15).when(&workflow.DeleteThread{}).then(workflow.ThreadDeleted{Incarnation: 1, Newest: new(ts(7))})
-	if len(s.facts.Checkpoints)+len(s.facts.Values)+len(s.facts.Blobs)+len(s.facts.Versions) > 0 || s.facts.Tree != nil || s.facts.Newest[""] != uuid.Nil {
+	if len(s.facts.Checkpoints)+len(s.facts.Values)+len(s.facts.Blobs)+len(s.facts.Versions) > 0 || s.facts.Tree != nil || s.facts.Newest[""] != uuid.Nil || s.facts.Highest[""] != uuid.Nil {
 		t.Errorf("%+v", s.facts)
 	}
 }

@@ -25,6 +25,8 @@ func NewDecoder() Decoder { return journal.NewDecoder(Events()) }
 func Events() []EventRow {
 	return []EventRow{
 		{Type: "workflow.created", V: 1, Decode: decode[Created]},
+		{Type: "workflow.flow_configured", V: 1, Decode: decode[FlowConfigured]},
+		{Type: "workflow.model_chosen", V: 1, Decode: decode[ModelChosen]},
 		{Type: "workflow.run_requested", V: 1, Decode: decode[RunRequested]},
 		{Type: "workflow.run_attempted", V: 1, Decode: decode[RunAttempted]},
 		{Type: "workflow.run_started", V: 1, Decode: decode[RunStarted]},
@@ -46,6 +48,9 @@ func Events() []EventRow {
 		{Type: "workflow.redelivery_requested", V: 1, Decode: decode[RedeliveryRequested]},
 		{Type: "workflow.mail_queued", V: 1, Decode: decode[MailQueued]},
 		{Type: "workflow.mail_marked", V: 1, Decode: decode[MailMarked]},
+		{Type: "workflow.triggered", V: 1, Decode: decode[Triggered]},
+		{Type: "workflow.followed_up", V: 1, Decode: decode[FollowedUp]},
+		{Type: "workflow.follow_ups_settled", V: 1, Decode: decode[FollowUpsSettled]},
 		{Type: "workflow.thread_opened", V: 1, Decode: decode[ThreadOpened]},
 		{Type: "workflow.thread_deleted", V: 1, Decode: decode[ThreadDeleted]},
 		{Type: "workflow.thread_taken", V: 1, Decode: decode[ThreadTaken]},
@@ -54,9 +59,12 @@ func Events() []EventRow {
 		{Type: "workflow.pinned", V: 1, Decode: decode[Pinned]},
 		{Type: "workflow.forked", V: 1, Decode: decode[Forked]},
 		{Type: "workflow.branched", V: 1, Decode: decode[Branched]},
+		{Type: "workflow.approval_decided", V: 1, Decode: decode[ApprovalDecided]},
 		{Type: "workflow.import_begun", V: 1, Decode: decode[ImportBegun]},
 		{Type: "workflow.imported", V: 1, Decode: decode[Imported]},
 		{Type: "workflow.import_ended", V: 1, Decode: decode[ImportEnded]},
+		{Type: journal.JoinedType, V: 1, Decode: decode[CommandsJoined]},
+		{Type: "workflow.access_decided", V: 1, Decode: decode[AccessDecided]},
 	}
 }
 
@@ -88,6 +96,7 @@ func Commands() []CommandRow {
 		{Type: "workflow.redeliver", V: 1, New: func() Command { return &Redeliver{} }},
 		{Type: "workflow.queue_mail", V: 1, New: func() Command { return &QueueMail{} }},
 		{Type: "workflow.mark_mail", V: 1, New: func() Command { return &MarkMail{} }},
+		{Type: "workflow.settle_follow_ups", V: 1, New: func() Command { return &SettleFollowUps{} }},
 		{Type: "workflow.put_checkpoint", V: 1, New: func() Command { return &PutCheckpoint{} }},
 		{Type: "workflow.put_writes", V: 1, New: func() Command { return &PutWrites{} }},
 		{Type: "workflow.delete_thread", V: 1, New: func() Command { return &DeleteThread{} }},
@@ -98,13 +107,17 @@ func Commands() []CommandRow {
 		{Type: "workflow.pin_checkpoint", V: 1, New: func() Command { return &PinCheckpoint{} }},
 		{Type: "workflow.fork", V: 1, New: func() Command { return &Fork{} }},
 		{Type: "workflow.branch", V: 1, New: func() Command { return &Branch{} }},
+		{Type: "workflow.decide", V: 1, New: func() Command { return &Decide{} }},
 		{Type: "workflow.import_commit", V: 1, New: func() Command { return &ImportCommit{} }},
 		{Type: "workflow.end_import", V: 1, New: func() Command { return &EndImport{} }},
+		{Type: "workflow.deny_access", V: 1, New: func() Command { return &DenyAccess{} }},
 	}
 }
 
 // EventType names the type of the event in the log.
 func (Created) EventType() string               { return "workflow.created" }
+func (FlowConfigured) EventType() string        { return "workflow.flow_configured" }
+func (ModelChosen) EventType() string           { return "workflow.model_chosen" }
 func (RunRequested) EventType() string          { return "workflow.run_requested" }
 func (RunAttempted) EventType() string          { return "workflow.run_attempted" }
 func (RunStarted) EventType() string            { return "workflow.run_started" }
@@ -126,6 +139,9 @@ func (DeliveryAnswered) EventType() string      { return "workflow.delivery_answ
 func (RedeliveryRequested) EventType() string   { return "workflow.redelivery_requested" }
 func (MailQueued) EventType() string            { return "workflow.mail_queued" }
 func (MailMarked) EventType() string            { return "workflow.mail_marked" }
+func (Triggered) EventType() string             { return "workflow.triggered" }
+func (FollowedUp) EventType() string            { return "workflow.followed_up" }
+func (FollowUpsSettled) EventType() string      { return "workflow.follow_ups_settled" }
 func (ThreadOpened) EventType() string          { return "workflow.thread_opened" }
 func (ThreadDeleted) EventType() string         { return "workflow.thread_deleted" }
 func (ThreadTaken) EventType() string           { return "workflow.thread_taken" }
@@ -137,14 +153,18 @@ func (Branched) EventType() string              { return "workflow.branched" }
 func (ImportBegun) EventType() string           { return "workflow.import_begun" }
 func (Imported) EventType() string              { return "workflow.imported" }
 func (ImportEnded) EventType() string           { return "workflow.import_ended" }
+func (CommandsJoined) EventType() string        { return journal.JoinedType }
+func (AccessDecided) EventType() string         { return "workflow.access_decided" }
 
 // Values lists what the event carries.
 func (e Created) Values() []value.Value {
 	return append(optional(e.CallbackContext, e.AdditionalContext), e.Goal)
 }
-func (e RunRequested) Values() []value.Value { return optional(e.Input) }
-func (RunAttempted) Values() []value.Value   { return nil }
-func (RunStarted) Values() []value.Value     { return nil }
+func (e FlowConfigured) Values() []value.Value { return []value.Value{e.Config} }
+func (ModelChosen) Values() []value.Value      { return nil }
+func (e RunRequested) Values() []value.Value   { return optional(e.Input) }
+func (RunAttempted) Values() []value.Value     { return nil }
+func (RunStarted) Values() []value.Value       { return nil }
 func (e Checkpointed) Values() []value.Value {
 	out := []value.Value{e.Header, e.Metadata}
 	for _, c := range e.Channels {
@@ -176,6 +196,9 @@ func (DeliveryAnswered) Values() []value.Value        { return nil }
 func (e RedeliveryRequested) Values() []value.Value   { return []value.Value{e.Message} }
 func (e MailQueued) Values() []value.Value            { return optional(e.Text) }
 func (MailMarked) Values() []value.Value              { return nil }
+func (Triggered) Values() []value.Value               { return nil }
+func (FollowedUp) Values() []value.Value              { return nil }
+func (FollowUpsSettled) Values() []value.Value        { return nil }
 func (ThreadOpened) Values() []value.Value            { return nil }
 func (ThreadDeleted) Values() []value.Value           { return nil }
 func (ThreadTaken) Values() []value.Value             { return nil }
@@ -186,6 +209,8 @@ func (Branched) Values() []value.Value                { return nil }
 func (ImportBegun) Values() []value.Value             { return nil }
 func (Imported) Values() []value.Value                { return nil }
 func (ImportEnded) Values() []value.Value             { return nil }
+func (CommandsJoined) Values() []value.Value          { return nil }
+func (AccessDecided) Values() []value.Value           { return nil }
 
 // Values are none: the bytes of what a fork begins with stand in other streams.
 func (Forked) Values() []value.Value { return nil }
@@ -201,6 +226,8 @@ func optional(values ...*value.Value) []value.Value {
 }
 
 func (Created) event()               {}
+func (FlowConfigured) event()        {}
+func (ModelChosen) event()           {}
 func (RunRequested) event()          {}
 func (RunAttempted) event()          {}
 func (RunStarted) event()            {}
@@ -222,6 +249,9 @@ func (DeliveryAnswered) event()      {}
 func (RedeliveryRequested) event()   {}
 func (MailQueued) event()            {}
 func (MailMarked) event()            {}
+func (Triggered) event()             {}
+func (FollowedUp) event()            {}
+func (FollowUpsSettled) event()      {}
 func (ThreadOpened) event()          {}
 func (ThreadDeleted) event()         {}
 func (ThreadTaken) event()           {}
@@ -233,3 +263,5 @@ func (Branched) event()              {}
 func (ImportBegun) event()           {}
 func (Imported) event()              {}
 func (ImportEnded) event()           {}
+func (CommandsJoined) event()        {}
+func (AccessDecided) event()         {}

@@ -21,6 +21,8 @@ type RequestRun struct {
 
 	Kind   RunKind `json:"kind"`
 	Reason string  `json:"reason,omitempty"`
+	// Engine runs it instead of the workflow's own.
+	Engine string `json:"engine,omitempty"`
 }
 
 // CommandType names the command.
@@ -41,10 +43,10 @@ func (c *RequestRun) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if !kind.valid() {
 		return Outcome{}, domain.InvalidField("kind", "kind is not a kind of run", "send start, resume, retry or nothing")
 	}
-	if err := domain.CheckText("reason", c.Reason, MaxShortText); err != nil {
+	if err := cmp.Or(domain.CheckText("reason", c.Reason, MaxShortText), domain.CheckText("engine", c.Engine, MaxName)); err != nil {
 		return Outcome{}, err
 	}
-	return events(requestRun(s, s.Created.Engine, kind, c.Reason, env))
+	return events(requestRun(s, cmp.Or(c.Engine, s.Created.Engine), kind, c.Reason, env))
 }
 
 // nextKind says how a further run begins.

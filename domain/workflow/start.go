@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -17,8 +18,10 @@ const (
 	MaxGoal            = 16384
 	MaxCallbackContext = 16 << 10
 	MaxContext         = 1 << 20
-	MaxShortText       = 1024
-	MaxImage           = 2048
+	// MaxFlowConfig is what goes into one variable of the environment of a run.
+	MaxFlowConfig = 64 << 10
+	MaxShortText  = 1024
+	MaxImage      = 2048
 	// MaxID bounds what others call things: message ids, authors, references.
 	MaxID = 255
 	// MaxName bounds names of this product's own kinds: engines, adapters.
@@ -43,25 +46,36 @@ type Start struct {
 	Trigger                 Trigger         `json:"trigger"`
 	CallbackContext         json.RawMessage `json:"messaging_callback_context,omitempty"`
 	AdditionalContext       json.RawMessage `json:"additional_context,omitempty"`
-	Image                   string          `json:"image,omitempty"`
-	SourceBranch            string          `json:"source_branch,omitempty"`
-	ClientReference         string          `json:"client_reference,omitempty"`
-	Run                     bool            `json:"run,omitempty"`
+	// FlowConfig is the configuration of a flow that no catalog has.
+	FlowConfig json.RawMessage `json:"flow_config,omitempty"`
+	// Model is the model that a person chose, as its metadata.
+	Model           string `json:"model,omitempty"`
+	Image           string `json:"image,omitempty"`
+	SourceBranch    string `json:"source_branch,omitempty"`
+	ClientReference string `json:"client_reference,omitempty"`
+	Run             bool   `json:"run,omitempty"`
+	// Triggered is how it came to this; nil where nothing was decided.
+	Triggered *trigger.Record `json:"triggered,omitempty"`
 }
 
 // CommandType names the command.
 func (*Start) CommandType() string { return "workflow.start" }
 
 // Size is how many bytes the request brings.
-func (c *Start) Size() int { return len(c.Goal) + len(c.CallbackContext) + len(c.AdditionalContext) }
+func (c *Start) Size() int {
+	return len(c.Goal) + len(c.CallbackContext) + len(c.AdditionalContext) + len(c.FlowConfig)
+}
 
 // Decide creates the workflow once.
 func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if s.Exists() {
 		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the workflow exists already", Fix: "read it, or use another idempotency key"}
 	}
-	if err := c.validate(); err != nil {
+	if err := c.Validate(); err != nil {
 		return Outcome{}, err
+	}
+	if c.Flow.Definition == "" {
+		return Outcome{}, domain.InvalidField("workflow_definition", "workflow_definition must not be empty", "name a flow, such as developer/v1")
 	}
 	var out Outcome
 	created := Created{
@@ -74,13 +88,24 @@ func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	created.CallbackContext = out.optional(c.CallbackContext)
 	created.AdditionalContext = out.optional(c.AdditionalContext)
 	out.Events = append(out.Events, created)
+	if config := out.optional(c.FlowConfig); config != nil {
+		out.Events = append(out.Events, FlowConfigured{Config: *config})
+	}
+	if model, ok := cleanModel(c.Model); ok {
+		out.Events = append(out.Events, ModelChosen{Metadata: model})
+	}
+	if c.Triggered != nil {
+		out.Events = append(out.Events, Triggered{c.Triggered.Clean()})
+	}
 	if c.Run {
 		out.Events = append(out.Events, requestRun(s, c.Engine, RunStart, "", env))
 	}
 	return out, nil
 }
 
-func (c *Start) validate() error {
+// Validate checks the limits of what a client says, so that a caller can refuse
+// before anything is made for it. The flow need not be pinned yet.
+func (c *Start) Validate() error {
 	if err := c.checkTexts(); err != nil {
 		return err
 	}
@@ -88,14 +113,15 @@ func (c *Start) validate() error {
 		domain.CheckSize("goal", len(c.Goal), MaxGoal),
 		domain.CheckSize("messaging_callback_context", len(c.CallbackContext), MaxCallbackContext),
 		domain.CheckSize("additional_context", len(c.AdditionalContext), MaxContext),
+		domain.CheckSize("flow_config", len(c.FlowConfig), MaxFlowConfig),
 	); err != nil {
 		return err
 	}
-	if c.Flow.Definition == "" {
-		return domain.InvalidField("workflow_definition", "workflow_definition must not be empty", "name a flow, such as developer/v1")
-	}
 	if len(c.CallbackContext) > 0 && c.CallbackContext[0] != '{' {
 		return domain.InvalidField("messaging_callback_context", "messaging_callback_context must be an object", `send an object with at least {"adapter": "…"}`)
+	}
+	if len(c.FlowConfig) > 0 && c.FlowConfig[0] != '{' {
+		return domain.InvalidField("flow_config", "flow_config must be an object", "send the flow as one JSON object")
 	}
 	return c.validatePrivileges()
 }
@@ -108,6 +134,7 @@ func (c *Start) checkTexts() error {
 		most       int
 	}{
 		{"image", c.Image, MaxImage},
+		{"model", c.Model, MaxModel},
 		{"source_branch", c.SourceBranch, MaxShortText},
 		{"client_reference", c.ClientReference, MaxID},
 		{"environment", c.Environment, MaxName},
@@ -130,6 +157,11 @@ func (c *Start) checkTexts() error {
 	}
 	return nil
 }
+
+// Path is that of the project that the workflow will belong to, or else its namespace's.
+func (c *Start) Path() string { return pathOf(c.Project, c.Namespace) }
+
+func pathOf(project, namespace *Container) string { return cmp.Or(project.path(), namespace.path()) }
 
 func (c *Container) path() string {
 	if c == nil {

@@ -45,6 +45,24 @@ func TestStartWithARun(t *testing.T) {
 	}
 }
 
+// TestStartWithItsOwnFlowAndModel: F6 and P4, both as they came but for a key.
+func TestStartWithItsOwnFlowAndModel(t *testing.T) {
+	t.Parallel()
+	const config = `{"version": "v1"}`
+	s := given(t).when(start(func(c *workflow.Start) {
+		c.FlowConfig, c.Model = json.RawMessage(config), `{"name" : "m", "api_key":"s"}`
+	}))
+	if len(s.out.Events) != 3 || s.out.Events[2] != workflow.Event(workflow.ModelChosen{Metadata: `{"name" : "m" }`}) {
+		t.Fatalf("%+v", s.out.Events)
+	}
+	if s.state.FlowConfig == nil || s.state.FlowConfig.Size != int64(len(config)) || s.state.ChosenModel != `{"name" : "m" }` || s.state.Model != "" {
+		t.Errorf("%+v", s.state)
+	}
+	if n := len(s.state.Values()); n != 2 {
+		t.Errorf("%d values are kept", n)
+	}
+}
+
 func TestStartHasNoOptionalValues(t *testing.T) {
 	t.Parallel()
 	s := given(t).when(start(func(c *workflow.Start) {
@@ -64,32 +82,35 @@ func TestStartRefuses(t *testing.T) {
 		code  domain.Code
 		field string
 	}{
-		"goal":               {func(c *workflow.Start) { c.Goal = long(16384) }, domain.CodeTooLarge, "goal"},
-		"callback":           {func(c *workflow.Start) { c.CallbackContext = json.RawMessage(`{"a":"` + long(16<<10) + `"}`) }, domain.CodeTooLarge, "messaging_callback_context"},
-		"callback list":      {func(c *workflow.Start) { c.CallbackContext = json.RawMessage(`[]`) }, domain.CodeInvalidField, "messaging_callback_context"},
-		"context":            {func(c *workflow.Start) { c.AdditionalContext = json.RawMessage(`"` + long(1<<20) + `"`) }, domain.CodeTooLarge, "additional_context"},
-		"image":              {func(c *workflow.Start) { c.Image = long(2048) }, domain.CodeTooLarge, "image"},
-		"image NUL":          {func(c *workflow.Start) { c.Image = "a\x00" }, domain.CodeInvalidField, "image"},
-		"branch":             {func(c *workflow.Start) { c.SourceBranch = long(1024) }, domain.CodeTooLarge, "source_branch"},
-		"branch not UTF-8":   {func(c *workflow.Start) { c.SourceBranch = "\xff" }, domain.CodeInvalidField, "source_branch"},
-		"reference":          {func(c *workflow.Start) { c.ClientReference = long(255) }, domain.CodeTooLarge, "client_reference"},
-		"reference NUL":      {func(c *workflow.Start) { c.ClientReference = "\x00" }, domain.CodeInvalidField, "client_reference"},
-		"environment":        {func(c *workflow.Start) { c.Environment = long(64) }, domain.CodeTooLarge, "environment"},
-		"environment NUL":    {func(c *workflow.Start) { c.Environment = "\x00" }, domain.CodeInvalidField, "environment"},
-		"definition":         {func(c *workflow.Start) { c.Flow.Definition = long(256) }, domain.CodeTooLarge, "workflow_definition"},
-		"definition NUL":     {func(c *workflow.Start) { c.Flow.Definition = "a\x00" }, domain.CodeInvalidField, "workflow_definition"},
-		"no definition":      {func(c *workflow.Start) { c.Flow.Definition = "" }, domain.CodeInvalidField, "workflow_definition"},
-		"source":             {func(c *workflow.Start) { c.Trigger.Source = long(64) }, domain.CodeTooLarge, "source"},
-		"source NUL":         {func(c *workflow.Start) { c.Trigger.Source = "\x00" }, domain.CodeInvalidField, "source"},
-		"project":            {func(c *workflow.Start) { c.Project = &workflow.Container{Path: long(1024)} }, domain.CodeTooLarge, "project.path"},
-		"project NUL":        {func(c *workflow.Start) { c.Project = &workflow.Container{Path: "\x00"} }, domain.CodeInvalidField, "project.path"},
-		"namespace NUL":      {func(c *workflow.Start) { c.Namespace = &workflow.Container{Path: "\x00"} }, domain.CodeInvalidField, "namespace.path"},
-		"place NUL":          {func(c *workflow.Start) { c.Trigger.Place = "\x00" }, domain.CodeInvalidField, "trigger.place"},
-		"message id":         {func(c *workflow.Start) { c.Trigger.MessageID = long(255) }, domain.CodeTooLarge, "trigger.message_id"},
-		"engine NUL":         {func(c *workflow.Start) { c.Engine = "\x00" }, domain.CodeInvalidField, "engine"},
-		"privilege 0":        {func(c *workflow.Start) { c.Privileges = []int{0} }, domain.CodeInvalidField, "agent_privileges"},
-		"privilege 9":        {func(c *workflow.Start) { c.Privileges = []int{1, 9} }, domain.CodeInvalidField, "agent_privileges"},
-		"approved, not held": {func(c *workflow.Start) { c.PreApproved = []int{3} }, domain.CodeInvalidField, "pre_approved_agent_privileges"},
+		"goal":                  {func(c *workflow.Start) { c.Goal = long(16384) }, domain.CodeTooLarge, "goal"},
+		"callback":              {func(c *workflow.Start) { c.CallbackContext = json.RawMessage(`{"a":"` + long(16<<10) + `"}`) }, domain.CodeTooLarge, "messaging_callback_context"},
+		"callback list":         {func(c *workflow.Start) { c.CallbackContext = json.RawMessage(`[]`) }, domain.CodeInvalidField, "messaging_callback_context"},
+		"context":               {func(c *workflow.Start) { c.AdditionalContext = json.RawMessage(`"` + long(1<<20) + `"`) }, domain.CodeTooLarge, "additional_context"},
+		"image":                 {func(c *workflow.Start) { c.Image = long(2048) }, domain.CodeTooLarge, "image"},
+		"image NUL":             {func(c *workflow.Start) { c.Image = "a\x00" }, domain.CodeInvalidField, "image"},
+		"branch":                {func(c *workflow.Start) { c.SourceBranch = long(1024) }, domain.CodeTooLarge, "source_branch"},
+		"branch not UTF-8":      {func(c *workflow.Start) { c.SourceBranch = "\xff" }, domain.CodeInvalidField, "source_branch"},
+		"reference":             {func(c *workflow.Start) { c.ClientReference = long(255) }, domain.CodeTooLarge, "client_reference"},
+		"reference NUL":         {func(c *workflow.Start) { c.ClientReference = "\x00" }, domain.CodeInvalidField, "client_reference"},
+		"environment":           {func(c *workflow.Start) { c.Environment = long(64) }, domain.CodeTooLarge, "environment"},
+		"environment NUL":       {func(c *workflow.Start) { c.Environment = "\x00" }, domain.CodeInvalidField, "environment"},
+		"a flow that is a list": {func(c *workflow.Start) { c.FlowConfig = json.RawMessage(`[]`) }, domain.CodeInvalidField, "flow_config"},
+		"a large flow":          {func(c *workflow.Start) { c.FlowConfig = json.RawMessage(`{"a":"` + long(64<<10) + `"}`) }, domain.CodeTooLarge, "flow_config"},
+		"a long model":          {func(c *workflow.Start) { c.Model = long(1024) }, domain.CodeTooLarge, "model"},
+		"definition":            {func(c *workflow.Start) { c.Flow.Definition = long(256) }, domain.CodeTooLarge, "workflow_definition"},
+		"definition NUL":        {func(c *workflow.Start) { c.Flow.Definition = "a\x00" }, domain.CodeInvalidField, "workflow_definition"},
+		"no definition":         {func(c *workflow.Start) { c.Flow.Definition = "" }, domain.CodeInvalidField, "workflow_definition"},
+		"source":                {func(c *workflow.Start) { c.Trigger.Source = long(64) }, domain.CodeTooLarge, "source"},
+		"source NUL":            {func(c *workflow.Start) { c.Trigger.Source = "\x00" }, domain.CodeInvalidField, "source"},
+		"project":               {func(c *workflow.Start) { c.Project = &workflow.Container{Path: long(1024)} }, domain.CodeTooLarge, "project.path"},
+		"project NUL":           {func(c *workflow.Start) { c.Project = &workflow.Container{Path: "\x00"} }, domain.CodeInvalidField, "project.path"},
+		"namespace NUL":         {func(c *workflow.Start) { c.Namespace = &workflow.Container{Path: "\x00"} }, domain.CodeInvalidField, "namespace.path"},
+		"place NUL":             {func(c *workflow.Start) { c.Trigger.Place = "\x00" }, domain.CodeInvalidField, "trigger.place"},
+		"message id":            {func(c *workflow.Start) { c.Trigger.MessageID = long(255) }, domain.CodeTooLarge, "trigger.message_id"},
+		"engine NUL":            {func(c *workflow.Start) { c.Engine = "\x00" }, domain.CodeInvalidField, "engine"},
+		"privilege 0":           {func(c *workflow.Start) { c.Privileges = []int{0} }, domain.CodeInvalidField, "agent_privileges"},
+		"privilege 9":           {func(c *workflow.Start) { c.Privileges = []int{1, 9} }, domain.CodeInvalidField, "agent_privileges"},
+		"approved, not held":    {func(c *workflow.Start) { c.PreApproved = []int{3} }, domain.CodeInvalidField, "pre_approved_agent_privileges"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

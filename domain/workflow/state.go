@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/value"
 )
 
@@ -24,17 +25,29 @@ type State struct {
 	// Events counts all events there were.
 	Events int `json:"events"`
 	// Checkpoints counts checkpointed events.
-	Checkpoints int    `json:"checkpoints"`
+	Checkpoints int `json:"checkpoints"`
+	// Model is what the latest checkpoint named that named one, ChosenModel what a person
+	// chose.
 	Model       string `json:"model,omitempty"`
+	ChosenModel string `json:"chosen_model,omitempty"`
 	FlowMeta    string `json:"flow_metadata,omitempty"`
+	// FlowConfig is the configuration of a flow that no catalog has; nil for others.
+	FlowConfig *value.Value `json:"flow_config,omitempty"`
 	// Reason is why the status is what it is, where one was given.
 	Reason string `json:"reason,omitempty"`
+	// Decided is what a person decided and no run has gone on with yet.
+	Decided *Approval `json:"decided,omitempty"`
 	// Answered is the run whose answer was asked to be delivered last.
 	Answered uuid.UUID `json:"answered,omitzero"`
 	// Deliveries are the ones still owed.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	// Mail is the mailbox of the agent, oldest first.
 	Mail []Mail `json:"mail,omitempty"`
+	// FollowUps are the messages that wait for the end of a run, or for the agent to
+	// take them, oldest first.
+	FollowUps []FollowUp `json:"follow_ups,omitempty"`
+	// Routing is how the flow was chosen, where that was decided.
+	Routing *routing.Decision `json:"routing,omitempty"`
 	// Thread is set for one that was begun or deleted as a thread.
 	Thread *Thread `json:"thread,omitempty"`
 	// Pruned is the number of the latest event that removed something of what there
@@ -64,17 +77,19 @@ const (
 
 // Run is the latest run.
 type Run struct {
-	ID          uuid.UUID         `json:"id"`
-	Epoch       int               `json:"epoch"`
-	Engine      string            `json:"engine"`
-	Kind        RunKind           `json:"kind"`
-	Phase       RunPhase          `json:"phase"`
-	RequestedAt time.Time         `json:"requested_at"`
-	Input       *value.Value      `json:"input,omitempty"`
-	Attempt     Attempt           `json:"attempt"`
-	Workload    string            `json:"workload,omitempty"`
-	Stop        *Stop             `json:"stop,omitempty"`
-	Result      *WorkloadFinished `json:"result,omitempty"`
+	ID          uuid.UUID    `json:"id"`
+	Epoch       int          `json:"epoch"`
+	Engine      string       `json:"engine"`
+	Kind        RunKind      `json:"kind"`
+	Phase       RunPhase     `json:"phase"`
+	RequestedAt time.Time    `json:"requested_at"`
+	Input       *value.Value `json:"input,omitempty"`
+	Attempt     Attempt      `json:"attempt"`
+	Workload    string       `json:"workload,omitempty"`
+	Stop        *Stop        `json:"stop,omitempty"`
+	// Approval is the decision that the run goes on with.
+	Approval *Approval         `json:"approval,omitempty"`
+	Result   *WorkloadFinished `json:"result,omitempty"`
 }
 
 // Attempt is the latest attempt of an effect.
@@ -151,6 +166,7 @@ func (s State) Values() []value.Value {
 	if s.Created != nil {
 		out = s.Created.Values()
 	}
+	out = append(out, optional(s.FlowConfig)...)
 	if s.Run != nil {
 		out = append(out, optional(s.Run.Input)...)
 		if s.Run.Result != nil {
