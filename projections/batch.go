@@ -157,7 +157,7 @@ func (b *builder) facts(ctx context.Context, entries []entry) (map[manifestKey]b
 			w.blobs = append(w.blobs, manifestKey{e.stream.key, a})
 		}
 	}
-	f, err := load(ctx, b.db, w)
+	f, err := load(ctx, b.db, b.set.codec, w)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +169,9 @@ func (b *builder) facts(ctx context.Context, entries []entry) (map[manifestKey]b
 	}
 	for k, m := range f.messages {
 		byKey[k.stream].messages.Messages[k.message] = m
+	}
+	for k, e := range f.entries {
+		byKey[k.stream].entries.Put(e)
 	}
 	return f.blobs, nil
 }
@@ -242,15 +245,9 @@ func (b *builder) advance(e *entry, r *rows) {
 	if s.number < 0 {
 		s.number = p.Record.Position.Number(b.fold.partitions)
 	}
-	var commandHash []byte
-	if p.Commit.Command.Hash != (journal.Hash{}) {
-		commandHash = p.Commit.Command.Hash[:]
-	} else {
-		commandHash = []byte{}
-	}
 	r.commits = append(r.commits, commitRow{
 		partition: b.partition, offset: s.offset, stream: s.key, hash: p.Hash[:], commandID: p.Commit.Command.ID,
-		commandHash: commandHash, time: p.Commit.Time, events: int32(len(p.Commit.Events)), //nolint:gosec // at most MaxItems
+		commandHash: bodyOf(p.Commit.Command), time: p.Commit.Time, events: int32(len(p.Commit.Events)), //nolint:gosec // at most MaxItems
 		record:     b.set.codec.PackCommit(p.Record.Value),
 		deliveries: b.fold.carries.deliveries(p.Commit), messages: b.fold.carries.messages(p.Commit),
 	})

@@ -205,7 +205,7 @@ func (s *Snapshots) checkpointsBefore(ctx context.Context, key, ns string, befor
 	var out []workflow.Checkpoint
 	for rows.Next() {
 		var stream string
-		c, err := scanCheckpoint(rows, &stream)
+		c, err := scanCheckpoint(rows, s.codec, &stream)
 		if err != nil {
 			return nil, err
 		}
@@ -222,7 +222,7 @@ func (s *Snapshots) loadFound(ctx context.Context, snap *Snapshot) error {
 			keys = append(keys, manifestKey{snap.Stream.String(), found.ID})
 		}
 	}
-	f, err := load(ctx, s.pool, wanted{manifests: keys})
+	f, err := load(ctx, s.pool, s.codec, wanted{manifests: keys})
 	for k, m := range f.manifests {
 		snap.Facts.Values[k.id] = m
 	}

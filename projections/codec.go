@@ -14,12 +14,15 @@ import (
 // The dictionaries are what commits have in common: one of each kind, as they stand
 // in the log. Rows are written over them, so they never change; a better one comes
 // beside them, under a mark of its own. The second knows LangGraph's threads, and is
-// used over folded text (foldHex).
+// used over folded text (foldHex), as is that of rows: values and writes as columns
+// hold them.
 var (
 	//go:embed commits.dict
 	dictionary1 []byte
 	//go:embed commits2.dict
 	dictionary2 []byte
+	//go:embed rows.dict
+	dictionaryRows []byte
 )
 
 // How the data of a blob is stored.
@@ -32,6 +35,8 @@ const (
 	// zstd frame, which begins otherwise.
 	markDictionary1 = 2
 	markDictionary2 = 3
+	// markRow leads a column that is S2 over the dictionary of rows. No JSON begins so.
+	markRow = 4
 	// dictionaryBelow is the size up to which a dictionary helps.
 	dictionaryBelow = 8 << 10
 )
@@ -58,13 +63,15 @@ func NewCodec() (*Codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make zstd decoder: %w", err)
 	}
-	folded, ok := foldHex(dictionary2)
-	if !ok {
-		return nil, errors.New("the dictionary is not text")
+	c := &Codec{enc: enc, dec: dec, dicts: map[byte]*s2.Dict{markDictionary1: s2.MakeDict(dictionary1, nil)}}
+	for mark, dictionary := range map[byte][]byte{markDictionary2: dictionary2, markRow: dictionaryRows} {
+		folded, ok := foldHex(dictionary)
+		if !ok {
+			return nil, errors.New("the dictionary is not text")
+		}
+		c.dicts[mark] = s2.MakeDict(folded, nil)
 	}
-	return &Codec{enc: enc, dec: dec, dicts: map[byte]*s2.Dict{
-		markDictionary1: s2.MakeDict(dictionary1, nil), markDictionary2: s2.MakeDict(folded, nil),
-	}}, nil
+	return c, nil
 }
 
 // PackCommit compresses the value of a commit's record. Commits are small and
@@ -79,9 +86,14 @@ func (c *Codec) PackCommit(b []byte) []byte {
 	if !ok {
 		mark, folded = markDictionary1, b
 	}
-	out := make([]byte, 1+s2.MaxEncodedLen(len(folded)))
+	return c.over(mark, folded)
+}
+
+// over is S2 over a dictionary, behind its mark.
+func (c *Codec) over(mark byte, b []byte) []byte {
+	out := make([]byte, 1+s2.MaxEncodedLen(len(b)))
 	out[0] = mark
-	return out[:1+len(c.dicts[mark].Encode(out[1:], folded))]
+	return out[:1+len(c.dicts[mark].Encode(out[1:], b))]
 }
 
 // UnpackCommit reads what PackCommit wrote.
@@ -89,19 +101,23 @@ func (c *Codec) UnpackCommit(b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, errEmpty
 	}
-	dict, ok := c.dicts[b[0]]
-	if !ok {
+	if _, ok := c.dicts[b[0]]; !ok {
 		return c.unzstd(b)
 	}
+	return c.under(b)
+}
+
+// under reads what over wrote.
+func (c *Codec) under(b []byte) ([]byte, error) {
 	// The length stands in front, and room is made for it before anything is read.
 	if n, err := s2.DecodedLen(b[1:]); err != nil || n >= dictionaryBelow {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: they say that they become %d: %w", len(b), n, cmp.Or(err, s2.ErrTooLarge))
 	}
-	out, err := dict.Decode(nil, b[1:])
+	out, err := c.dicts[b[0]].Decode(nil, b[1:])
 	if err != nil {
 		return nil, fmt.Errorf("decompress %d bytes over the dictionary: %w", len(b), err)
 	}
-	if b[0] == markDictionary2 {
+	if b[0] != markDictionary1 {
 		out = unfoldHex(out)
 	}
 	return out, nil

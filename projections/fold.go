@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -21,11 +22,13 @@ type folder struct {
 	partitions    int32
 	workflows     workflow.Decoder
 	conversations conversation.Decoder
+	directories   directory.Decoder
 	carries       carries
+	codec         *Codec
 }
 
-func newFolder(partitions int32) *folder {
-	return &folder{partitions: partitions, workflows: workflow.NewDecoder(), conversations: conversation.NewDecoder(), carries: newCarries()}
+func newFolder(partitions int32, codec *Codec) *folder {
+	return &folder{partitions: partitions, codec: codec, workflows: workflow.NewDecoder(), conversations: conversation.NewDecoder(), directories: directory.NewDecoder(), carries: newCarries()}
 }
 
 // decoded is a commit with its events read.
@@ -34,12 +37,16 @@ type decoded struct {
 	position      domain.Position
 	workflow      []workflow.Event
 	conversation  []conversation.Event
+	directory     []directory.Event
 	blobs         map[value.Address][]byte
 	readFromStore workflow.Fetch
 	// holdings reads all rows of the stream as they are before the commit.
 	holdings func() (*holdings, error)
 	// pinned reads what a checkpoint stands on, as it is before the commit.
 	pinned func(workflow.Pinned) (pinRow, error)
+	// writes is the number behind those of the commit's writes that are folded: of
+	// several events of writes none has a number of another's.
+	writes int64
 }
 
 // decode reads the events of a commit. Its error is kept with the commit: it
@@ -63,6 +70,12 @@ func (f *folder) decode(p journal.Parsed) (*decoded, error) {
 				return d, err
 			}
 			d.conversation = append(d.conversation, event)
+		case domain.KindNamespace, domain.KindUser:
+			event, err := f.directories.Decode(e)
+			if err != nil {
+				return d, err
+			}
+			d.directory = append(d.directory, event)
 		default:
 			return d, fmt.Errorf("streams of kind %q are unknown to this build", p.Stream.Kind)
 		}
@@ -95,6 +108,7 @@ func (d *decoded) wants(s *stream, w *wanted) {
 			w.messages = append(w.messages, messageKey{s.key, id})
 		}
 	}
+	d.wantsEntries(s, w)
 }
 
 // storable says whether Postgres takes the text as a parameter.
@@ -120,6 +134,9 @@ func (f *folder) fold(s *stream, d *decoded, r *rows) error {
 		return f.foldWorkflow(s, d, r)
 	case domain.KindConversation:
 		return f.foldConversation(s, d, r)
+	case domain.KindNamespace, domain.KindUser:
+		f.foldDirectory(s, d, r)
+		return nil
 	}
 	return fmt.Errorf("streams of kind %q are unknown to this build", s.id.Kind)
 }
@@ -173,18 +190,25 @@ func (f *folder) foldEvent(s *stream, d *decoded, at *step) (func(*rows), error)
 		pin, err := d.pinned(e)
 		pin.number = at.number
 		return func(r *rows) { r.pins = append(r.pins, pin) }, err
+	case workflow.AccessDecided:
+		return func(r *rows) { r.addAccess(s, at, e) }, nil
 	case workflow.ThreadDeleted:
 		gone, err := d.removed(s, at.after)
 		if err != nil {
 			return nil, err
 		}
-		s.facts = workflow.NewFacts()
+		s.facts, s.parts = workflow.NewFacts(), nil
 		return func(r *rows) { r.remove(gone) }, nil
 	case workflow.ThreadPruned:
 		gone, err := d.pruned(s, at.after, e)
+		s.parts = nil
 		return func(r *rows) { r.remove(gone) }, err
 	case workflow.WritesRecorded:
-		return func(r *rows) { r.addWrites(s.key, e, at.number, d.position.Offset) }, nil
+		first := max(at.number, d.writes)
+		d.writes = first + int64(len(e.Writes))
+		return func(r *rows) { f.addWrites(r, s.key, e, first) }, nil
+	case workflow.CommandsJoined:
+		return f.foldJoined(d, e, at.number)
 	default:
 		row, changed := DeliveryAfter(at.before, at.after, at.Recorded)
 		if !changed {
@@ -204,7 +228,7 @@ func (f *folder) foldCheckpoint(s *stream, d *decoded, e workflow.Checkpointed, 
 	s.facts.Add(st)
 	run, err := d.runOf(e.Metadata)
 	epoch := int32(e.Epoch) //nolint:gosec // epochs count runs
-	return func(r *rows) { r.addCheckpoint(s.key, st, epoch, run, d.position.Offset) }, err
+	return func(r *rows) { f.addCheckpoint(r, s, st, epoch, run, d.position.Offset, keepsOf(e, st)) }, err
 }
 
 // DeliveryAfter is the delivery that the event changed, as it is afterwards.
@@ -253,17 +277,41 @@ func (f *folder) finish(s *stream, r *rows) error {
 	return nil
 }
 
-func (r *rows) addCheckpoint(key string, st workflow.Stored, epoch int32, run []byte, offset int64) {
+// keepsOf is how many entries the values of an event keep of the values before them, by
+// their ids.
+func keepsOf(e workflow.Checkpointed, st workflow.Stored) map[value.Address]int {
+	out := make(map[value.Address]int, len(e.Channels))
+	for _, c := range e.Channels {
+		out[st.Checkpoint.Channels[c.Channel]] = c.Value.Keep
+	}
+	return out
+}
+
+func (f *folder) addCheckpoint(r *rows, s *stream, st workflow.Stored, epoch int32, run []byte, offset int64, keeps map[value.Address]int) {
 	c := st.Checkpoint
 	names, ids := packChannels(c.Channels)
-	r.checkpoints.put(version[checkpointKey]{checkpointKey{key, c.Key}, offset}, checkpointRow{
-		stream: key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
-		header: c.Header.AppendJSON(nil), metadata: c.Metadata.AppendJSON(nil), channels: names, ids: ids,
+	r.checkpoints.put(version[checkpointKey]{checkpointKey{s.key, c.Key}, offset}, checkpointRow{
+		stream: s.key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
+		header: f.codec.packValue(c.Header), metadata: f.codec.packValue(c.Metadata), channels: names, ids: ids,
 		currentThread: int32(c.Thread), epoch: epoch, runID: run, //nolint:gosec // bounded at the API
 	})
 	for id, m := range st.Values {
-		r.manifests = append(r.manifests, manifestRow{stream: key, id: id[:], manifest: m.AppendPacked(nil)})
+		r.addManifest(s, id, m, keeps[id])
 	}
+}
+
+// addManifest packs what the value keeps of the one before it into a part, which the
+// next ones share.
+func (r *rows) addManifest(s *stream, id value.Address, m value.Manifest, keep int) {
+	packed, part := m.PackOver(keep)
+	row := manifestRow{stream: s.key, id: id[:], manifest: packed, whole: m}
+	if len(part.Bytes) > 0 {
+		row.part = part.Address[:]
+		if s.partIsNew(part.Address) {
+			r.parts = append(r.parts, partRow{stream: s.key, address: part.Address[:], entries: part.Bytes})
+		}
+	}
+	r.manifests = append(r.manifests, row)
 }
 
 // packChannels writes a channel map as its names and the ids in their order.
@@ -297,14 +345,14 @@ func UnpackChannels(names, ids []byte) (map[string]value.Address, error) {
 	return out, nil
 }
 
-func (r *rows) addWrites(key string, e workflow.WritesRecorded, number, offset int64) {
-	for i, w := range e.Writes {
-		at := workflow.WriteKey{Checkpoint: workflow.CheckpointKey{NS: e.NS, TS: e.ThreadTS}, Task: w.Task, Idx: w.Idx}
-		r.writes.put(version[writeKey]{writeKey{key, at}, offset}, writeRow{
-			stream: key, nsHash: NSHash(e.NS), threadTS: e.ThreadTS, task: []byte(w.Task), idx: int32(w.Idx), //nolint:gosec // bounded at the API
-			taskPath: []byte(w.TaskPath), channel: []byte(w.Channel), value: w.Value.AppendJSON(nil), number: number + int64(i),
-		})
+// addWrites adds the writes of an event as one row.
+func (f *folder) addWrites(r *rows, key string, e workflow.WritesRecorded, number int64) {
+	if len(e.Writes) == 0 {
+		return
 	}
+	r.writes = append(r.writes, writeRow{
+		stream: key, nsHash: NSHash(e.NS), threadTS: e.ThreadTS, number: number, packed: f.codec.packWrites(e.Writes),
+	})
 }
 
 func (r *rows) addMessage(key string, m conversation.Message) error {
@@ -317,6 +365,9 @@ func (r *rows) addMessage(key string, m conversation.Message) error {
 	}
 	if m.Refused != nil {
 		row.refused = mustJSON(m.Refused)
+	}
+	if m.Stopped != nil {
+		row.stopped = mustJSON(m.Stopped)
 	}
 	r.messages.put(messageKey{key, m.ID}, row)
 	return nil

@@ -29,9 +29,9 @@ func (f *folder) foldForked(s *stream, d *decoded, e workflow.Forked, number int
 	return func(r *rows) {
 		r.lineages = append(r.lineages, lineageRow{s.key, Lineage(s.id.Tenant, e.Lineage)})
 		for i, st := range stored {
-			r.addCheckpoint(s.key, st, 0, nil, d.position.Offset) // no run of this workflow wrote it
+			f.addCheckpoint(r, s, st, 0, nil, d.position.Offset, nil) // no run of this workflow wrote it
 			c := e.Checkpoints[i]
-			r.addWrites(s.key, workflow.WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Writes: c.Writes}, st.Checkpoint.Number, d.position.Offset)
+			f.addWrites(r, s.key, workflow.WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Writes: c.Writes}, st.Checkpoint.Number)
 		}
 	}, nil
 }

@@ -19,10 +19,14 @@ type holdings struct {
 	checkpoints []held
 	writes      []heldWrite
 	manifests   map[value.Address]value.Manifest
+	// partOf is what a manifest is packed over, by its id; parts are all that are there.
+	partOf map[value.Address]value.Address
+	parts  map[value.Address]bool
 	// others are the values of deliveries; those of the state are not among them.
 	others []value.Value
 	// pins are what forks stand on.
-	pins []pinRow
+	pins  []pinRow
+	codec *Codec
 	// fetch reads those of the stream's blobs that are there.
 	fetch value.Fetch
 }
@@ -39,38 +43,36 @@ type held struct {
 // heldWrite is a version of a pending write as far as its bytes go. The namespace of one whose
 // checkpoint is not there is known by its hash alone.
 type heldWrite struct {
-	nsHash string
-	ts     [16]byte
-	value  value.Value
+	checkpointAt
+
+	value value.Value
 }
 
 // holdings reads the rows of a stream as the batch has left them so far.
 func (b *builder) holdings(ctx context.Context, key string, r *rows) (*holdings, error) {
-	h := &holdings{manifests: map[value.Address]value.Manifest{}, fetch: b.fetchThere(ctx, key)}
-	checkpoints, written, deliveries := map[versionAt]checkpointRow{}, map[writeAt]writeRow{}, map[[16]byte][]byte{}
+	h := &holdings{
+		manifests: map[value.Address]value.Manifest{}, partOf: map[value.Address]value.Address{}, parts: map[value.Address]bool{},
+		codec: b.set.codec, fetch: b.fetchThere(ctx, key),
+	}
+	checkpoints, written, deliveries := map[versionAt]checkpointRow{}, map[checkpointAt][]WriteRow{}, map[[16]byte][]byte{}
 	q := &pgx.Batch{}
 	queueHeldCheckpoints(q, key, checkpoints)
 	queueHeldWrites(q, key, written)
 	queueHeldDeliveries(q, key, deliveries)
 	queueHeldPins(q, key, &h.pins)
-	manifests := map[manifestKey]value.Manifest{}
-	q.Queue(`SELECT stream, id, manifest FROM manifests WHERE stream = $1`, key).Query(scanManifests(manifests))
+	h.queueManifests(q, key)
 	if err := b.db.SendBatch(ctx, q).Close(); err != nil {
 		b.broken = fmt.Errorf("read what %s holds: %w", key, err)
 		return nil, b.broken
 	}
-	r.overlay(key, checkpoints, written, deliveries)
+	r.overlay(key, checkpoints, deliveries)
+	r.overWrites(key, written)
 	for _, pin := range r.pins {
 		if pin.stream == key {
 			h.pins = append(h.pins, pin)
 		}
 	}
-	for k, m := range manifests {
-		h.manifests[k.id] = m
-	}
-	if err := r.overlayManifests(key, h.manifests); err != nil {
-		return nil, err
-	}
+	r.overlayManifests(key, h)
 	return h, errors.Join(h.addCheckpoints(checkpoints), h.addWrites(written), h.addDeliveries(deliveries))
 }
 
@@ -96,8 +98,7 @@ func (b *builder) fetchThere(ctx context.Context, key string) value.Fetch {
 	}
 }
 
-// checkpointAt is the key of a checkpoint within its stream, versionAt and writeAt those
-// of rows.
+// checkpointAt is the key of a checkpoint within its stream, versionAt that of a row.
 type (
 	checkpointAt struct {
 		nsHash string
@@ -107,18 +108,9 @@ type (
 		checkpointAt
 		number int64
 	}
-	writeAt struct {
-		versionAt
-		task string
-		idx  int32
-	}
 )
 
 func (c *checkpointRow) at() checkpointAt { return checkpointAt{string(c.nsHash), c.threadTS} }
-
-func (w *writeRow) at() writeAt {
-	return writeAt{versionAt{checkpointAt{string(w.nsHash), w.threadTS}, w.number}, string(w.task), w.idx}
-}
 
 func queueHeldCheckpoints(q *pgx.Batch, key string, into map[versionAt]checkpointRow) {
 	q.Queue(`SELECT ns_hash, ns, thread_ts, number, header, metadata, channels, ids FROM checkpoints WHERE stream = $1`, key).Query(func(found pgx.Rows) error {
@@ -133,17 +125,46 @@ func queueHeldCheckpoints(q *pgx.Batch, key string, into map[versionAt]checkpoin
 	})
 }
 
-func queueHeldWrites(q *pgx.Batch, key string, into map[writeAt]writeRow) {
-	q.Queue(`SELECT ns_hash, thread_ts, number, task, idx, value FROM writes WHERE stream = $1`, key).Query(func(found pgx.Rows) error {
+func queueHeldWrites(q *pgx.Batch, key string, into map[checkpointAt][]WriteRow) {
+	q.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1`, key).
+		Query(func(found pgx.Rows) error { return scanWriteRows(found, into) })
+}
+
+func (h *holdings) queueManifests(q *pgx.Batch, key string) {
+	q.Queue(`SELECT m.id, m.part, `+ManifestColumns+` FROM manifests m WHERE m.stream = $1`, key).Query(func(found pgx.Rows) error {
 		for found.Next() {
-			var w writeRow
-			if err := found.Scan(&w.nsHash, &w.threadTS, &w.number, &w.task, &w.idx, &w.value); err != nil {
-				return fmt.Errorf("read a write: %w", err)
+			var id, over, raw, part []byte
+			if err := found.Scan(&id, &over, &raw, &part); err != nil {
+				return fmt.Errorf("read a manifest: %w", err)
 			}
-			into[w.at()] = w
+			if err := h.addManifest(value.Address(id), over, raw, part); err != nil {
+				return err
+			}
 		}
 		return found.Err()
 	})
+	q.Queue(`SELECT address FROM manifest_parts WHERE stream = $1`, key).Query(func(found pgx.Rows) error {
+		for found.Next() {
+			var address []byte
+			if err := found.Scan(&address); err != nil {
+				return fmt.Errorf("read a part's address: %w", err)
+			}
+			h.parts[value.Address(address)] = true
+		}
+		return found.Err()
+	})
+}
+
+func (h *holdings) addManifest(id value.Address, over, raw, part []byte) error {
+	m, err := value.ReadManifest(raw, part)
+	if err != nil {
+		return fmt.Errorf("read manifest %s: %w", id, err)
+	}
+	h.manifests[id] = m
+	if over != nil {
+		h.partOf[id] = value.Address(over)
+	}
+	return nil
 }
 
 func queueHeldDeliveries(q *pgx.Batch, key string, into map[[16]byte][]byte) {
@@ -161,7 +182,7 @@ func queueHeldDeliveries(q *pgx.Batch, key string, into map[[16]byte][]byte) {
 }
 
 // overlay adds what the batch has written so far, and takes away what it has removed.
-func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, written map[writeAt]writeRow, deliveries map[[16]byte][]byte) {
+func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, deliveries map[[16]byte][]byte) {
 	for _, gone := range r.removed {
 		if gone.stream != key {
 			continue
@@ -172,20 +193,10 @@ func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, writ
 				delete(checkpoints, at)
 			}
 		}
-		for at := range written {
-			if gone.writes[at.checkpointAt] {
-				delete(written, at)
-			}
-		}
 	}
 	for _, c := range r.checkpoints.rows {
 		if c.stream == key {
 			checkpoints[versionAt{c.at(), c.number}] = c
-		}
-	}
-	for _, w := range r.writes.rows {
-		if w.stream == key {
-			written[w.at()] = w
 		}
 	}
 	for _, d := range r.deliveries.rows {
@@ -195,24 +206,45 @@ func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, writ
 	}
 }
 
-func (r *rows) overlayManifests(key string, into map[value.Address]value.Manifest) error {
-	for _, row := range r.manifests {
-		if row.stream != key {
+// overlayManifests is overlay for manifests and parts. Of a manifest that is there
+// already it is that row which stays.
+func (r *rows) overlayManifests(key string, h *holdings) {
+	for _, gone := range r.removed {
+		if gone.stream != key {
 			continue
 		}
-		m, err := value.ReadManifest(row.manifest)
-		if err != nil {
-			return fmt.Errorf("read a manifest of the batch: %w", err)
+		for _, id := range gone.manifests {
+			delete(h.manifests, id)
+			delete(h.partOf, id)
 		}
-		into[value.Address(row.id)] = m
+		for _, a := range gone.parts {
+			delete(h.parts, a)
+		}
 	}
-	return nil
+	for _, row := range r.parts {
+		if row.stream == key {
+			h.parts[value.Address(row.address)] = true
+		}
+	}
+	for _, row := range r.manifests {
+		id := value.Address(row.id)
+		if _, there := h.manifests[id]; there || row.stream != key {
+			continue
+		}
+		h.manifests[id] = row.whole
+		if row.part != nil {
+			h.partOf[id] = value.Address(row.part)
+		}
+	}
 }
 
 func (h *holdings) addCheckpoints(rows map[versionAt]checkpointRow) error {
 	for at, row := range rows {
 		c := held{key: workflow.CheckpointKey{NS: string(row.ns), TS: row.threadTS}, nsHash: at.nsHash}
-		err := errors.Join(json.Unmarshal(row.header, &c.header), json.Unmarshal(row.metadata, &c.metadata))
+		var errs [2]error
+		c.header, errs[0] = h.codec.ReadValue(row.header)
+		c.metadata, errs[1] = h.codec.ReadValue(row.metadata)
+		err := errors.Join(errs[:]...)
 		if err != nil {
 			return fmt.Errorf("read checkpoint %s: %w", row.threadTS, err)
 		}
@@ -224,13 +256,15 @@ func (h *holdings) addCheckpoints(rows map[versionAt]checkpointRow) error {
 	return nil
 }
 
-func (h *holdings) addWrites(rows map[writeAt]writeRow) error {
-	for at, row := range rows {
-		w := heldWrite{nsHash: at.nsHash, ts: at.ts}
-		if err := json.Unmarshal(row.value, &w.value); err != nil {
-			return fmt.Errorf("read a write of %s: %w", row.threadTS, err)
+func (h *holdings) addWrites(written map[checkpointAt][]WriteRow) error {
+	for at, rows := range written {
+		values, err := h.codec.valuesOf(rows)
+		if err != nil {
+			return err
 		}
-		h.writes = append(h.writes, w)
+		for _, v := range values {
+			h.writes = append(h.writes, heldWrite{at, v})
+		}
 	}
 	return nil
 }

@@ -1,12 +1,9 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,13 +18,13 @@ type pinRow struct {
 	stream string
 	number int64
 	fork   uuid.UUID
-	// header and metadata are values as JSON, ids those of the channels' values, and
-	// writes a list of values.
+	// header and metadata are values as in checkpoints, ids those of the channels' values,
+	// and writes a list of values.
 	header, metadata, ids, writes []byte
 }
 
 // keep makes what the fork stands on stay: of the channels' values the manifests, too.
-func (p *pinRow) keep(manifests map[value.Address]bool, stays *footing) error {
+func (p *pinRow) keep(codec *Codec, manifests map[value.Address]bool, stays *footing) error {
 	for ids := p.ids; len(ids) > 0; ids = ids[len(value.Address{}):] {
 		manifests[value.Address(ids[:len(value.Address{})])] = true
 	}
@@ -36,8 +33,8 @@ func (p *pinRow) keep(manifests map[value.Address]bool, stays *footing) error {
 		return fmt.Errorf("read a pin: %w", err)
 	}
 	for _, raw := range [][]byte{p.header, p.metadata} {
-		var v value.Value
-		if err := json.Unmarshal(raw, &v); err != nil {
+		v, err := codec.ReadValue(raw)
+		if err != nil {
 			return fmt.Errorf("read a pin: %w", err)
 		}
 		values = append(values, v)
@@ -56,7 +53,7 @@ func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *
 			at, p.header, p.metadata, p.ids = c.number, c.header, c.metadata, c.ids
 		}
 	}
-	written := map[writeAt]writeRow{}
+	written := map[checkpointAt][]WriteRow{}
 	q := &pgx.Batch{}
 	q.Queue(`SELECT number, header, metadata, ids FROM checkpoints WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY number DESC LIMIT 1`, key, hash, e.ThreadTS).
 		Query(func(found pgx.Rows) error {
@@ -69,17 +66,8 @@ func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *
 			}
 			return found.Err()
 		})
-	q.Queue(`SELECT ns_hash, thread_ts, task, idx, value, number FROM writes WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY number`, key, hash, e.ThreadTS).
-		Query(func(found pgx.Rows) error {
-			for found.Next() {
-				var w writeRow
-				if err := found.Scan(&w.nsHash, &w.threadTS, &w.task, &w.idx, &w.value, &w.number); err != nil {
-					return fmt.Errorf("read a write: %w", err)
-				}
-				written[w.at()] = w
-			}
-			return found.Err()
-		})
+	q.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.ns_hash = $2 AND w.thread_ts = $3`, key, hash, e.ThreadTS).
+		Query(func(found pgx.Rows) error { return scanWriteRows(found, written) })
 	if err := b.db.SendBatch(ctx, q).Close(); err != nil {
 		b.broken = fmt.Errorf("read what is pinned in %s: %w", key, err)
 		return p, b.broken
@@ -90,29 +78,18 @@ func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *
 			take(c)
 		}
 	}
-	for _, w := range r.writes.rows {
-		if w.stream == key && w.at().checkpointAt == place {
-			written[w.at()] = w
+	for _, w := range r.writes {
+		if w.stream == key && w.at() == place {
+			written[place] = append(written[place], w.row())
 		}
 	}
-	p.writes = listOfWrites(written)
-	return p, nil
+	values, err := b.set.codec.valuesOf(written[place])
+	p.writes = mustJSON(append([]value.Value{}, values...))
+	return p, err
 }
 
 // noValue is the JSON of a value that is empty.
 const noValue = `{"type":"","size":0}`
-
-// listOfWrites is a list of the values, in an order of its own.
-func listOfWrites(written map[writeAt]writeRow) []byte {
-	values := make([]json.RawMessage, 0, len(written))
-	keys := slices.SortedFunc(maps.Keys(written), func(a, b writeAt) int {
-		return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.idx, b.idx), cmp.Compare(a.number, b.number))
-	})
-	for _, at := range keys {
-		values = append(values, written[at].value)
-	}
-	return mustJSON(values)
-}
 
 func queueHeldPins(q *pgx.Batch, key string, into *[]pinRow) {
 	q.Queue(`SELECT header, metadata, ids, writes FROM pins WHERE stream = $1`, key).Query(func(found pgx.Rows) error {

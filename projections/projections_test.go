@@ -15,6 +15,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -79,6 +80,7 @@ func play(t *testing.T, n *nodetest.Node) {
 		do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.RecordWrites{ThreadTS: *parent, Writes: []workflow.NewWrite{{Task: "t", Channel: "c", Data: "{}"}}}})
 		playForks(t, n, id, *parent)
 		if i%2 == 0 {
+			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.ReceiveMessage{Conversation: uuid.New(), MessageID: "2", Author: "mia", Text: "and then?"}})
 			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.FinishWorkload{Run: run, Epoch: 1, Status: "success"}})
 			r = do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.RequestDelivery{Run: run, Adapter: "console", Kind: "result", Message: "done"}})
 			d := r.Workflow.Deliveries[0].ID
@@ -88,12 +90,17 @@ func play(t *testing.T, n *nodetest.Node) {
 	}
 	threads(t, n)
 	playImport(t, n)
+	playDirectory(t, n)
 	place := conversation.Place{Adapter: "console", Channel: "general", Thread: "1"}
 	id := domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: place.ID("acme")}
 	for i := range 3 {
 		do(t, n, dispatch.Request{Stream: id, Conversation: &conversation.ReceiveMessage{Place: place, MessageID: fmt.Sprint(i), Author: "mia", Text: "hello"}})
 	}
-	do(t, n, dispatch.Request{Stream: id, Conversation: &conversation.RefuseMessage{MessageID: "1", Code: "flow_not_enabled", Message: "it is off"}})
+	stopped := &trigger.Record{Entry: "message", Steps: []trigger.Taken{{Step: trigger.StepFlow, Outcome: trigger.Refused, Basis: &trigger.Basis{Source: "config", At: time.Now()}}}}
+	for _, message := range []string{"0", "1"} {
+		do(t, n, dispatch.Request{Stream: id, Conversation: &conversation.RefuseMessage{MessageID: message, Code: "flow_not_enabled", Message: "it is off", Stopped: stopped}})
+	}
+	do(t, n, dispatch.Request{Stream: id, Conversation: &conversation.RetryMessage{MessageID: "0"}})
 }
 
 // garbage writes records that must not count.

@@ -79,7 +79,7 @@ func New(cfg Config) (*Projector, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(int32, int, map[string]int, time.Duration) {}
 	}
-	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions)}, nil
+	return &Projector{cfg: cfg, codec: codec, fold: newFolder(cfg.Partitions, codec)}, nil
 }
 
 // Run projects one partition until ctx ends. Two at once are safe: the offset
@@ -159,6 +159,9 @@ func (p *Projector) project(ctx context.Context, partition int32, from standing,
 		p.cfg.Recent.add(out)
 	}
 	p.cfg.Visible.Advance(partition, out.next, out.verdicts)
+	if len(out.rows.touched) > 0 {
+		p.cfg.Visible.Owed(partition)
+	}
 	ended := p.cfg.Now()
 	p.cfg.Observe(partition, len(records), out.rows.reasons(), ended.Sub(began))
 	p.tell(out.traced, began, ended)

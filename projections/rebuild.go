@@ -23,18 +23,22 @@ func derivedTables() []struct{ name, order string } {
 		{"stopped", "stream"},
 		{"blobs", "stream, address"},
 		{"manifests", "stream, id"},
+		{"manifest_parts", "stream, address"},
 		{"workflows", "stream"},
 		{"checkpoints", "stream, ns_hash, thread_ts, number"},
-		{"writes", "stream, ns_hash, thread_ts, task, idx, number"},
+		{"writes", "stream, ns_hash, thread_ts, number"},
 		{"states", `stream, "offset"`},
 		{"conversations", "stream"},
 		{"messages", "stream, message_id"},
+		{"directory", "stream, kind, path, name, number"},
 		{"deliveries", "stream, id"},
 		{"attempts", "stream, id, attempt"},
 		{"intents", "stream, kind, id"},
 		{"traces", "kind, id"},
 		{"lineages", "stream"},
 		{"pins", "stream, number"},
+		{"joined", "command_id, number"},
+		{"access_decisions", "stream, number"},
 	}
 }
 

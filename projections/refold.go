@@ -15,7 +15,7 @@ import (
 // streamTables are the tables whose rows a fold writes; commits and blobs are
 // what they are folded from.
 func streamTables() []string {
-	return []string{"heads", "stopped", "manifests", "workflows", "checkpoints", "writes", "states", "conversations", "messages", "deliveries", "attempts", "intents", "lineages", "pins"}
+	return []string{"heads", "stopped", "manifests", "manifest_parts", "workflows", "checkpoints", "writes", "states", "conversations", "messages", "directory", "deliveries", "attempts", "intents", "lineages", "pins", "access_decisions"}
 }
 
 // retryStopped folds the streams anew that another build could not fold.

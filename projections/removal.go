@@ -19,6 +19,7 @@ type removal struct {
 	// writes are the checkpoints whose pending writes go.
 	writes    map[checkpointAt]bool
 	manifests []value.Address
+	parts     []value.Address
 	blobs     []value.Address
 }
 
@@ -38,7 +39,7 @@ func (h *holdings) remove(key string, state workflow.State, gone func(checkpoint
 	stays, goes := footing{on: map[value.Address]bool{}}, footing{on: map[value.Address]bool{}}
 	kept, removed := map[value.Address]bool{}, map[checkpointAt]bool{}
 	for _, pin := range h.pins {
-		if err := pin.keep(kept, &stays); err != nil {
+		if err := pin.keep(h.codec, kept, &stays); err != nil {
 			return out, err
 		}
 	}
@@ -55,18 +56,19 @@ func (h *holdings) remove(key string, state workflow.State, gone func(checkpoint
 		}
 	}
 	for _, w := range h.writes {
-		at := checkpointAt{w.nsHash, w.ts}
-		if gone(at) {
-			out.writes[at] = true
+		if gone(w.checkpointAt) {
+			out.writes[w.checkpointAt] = true
 			goes.values = append(goes.values, w.value)
 		} else {
 			stays.values = append(stays.values, w.value)
 		}
 	}
 	stays.values = slices.Concat(stays.values, state.Values(), h.others)
+	parts := maps.Clone(h.parts)
 	for id, m := range h.manifests {
 		if kept[id] {
 			stays.manifests = append(stays.manifests, m)
+			delete(parts, h.partOf[id])
 			continue
 		}
 		out.manifests = append(out.manifests, id)
@@ -75,7 +77,7 @@ func (h *holdings) remove(key string, state workflow.State, gone func(checkpoint
 	if err := errors.Join(stays.reach(h.fetch), goes.reach(h.fetch)); err != nil {
 		return out, err
 	}
-	out.checkpoints = slices.Collect(maps.Keys(removed))
+	out.checkpoints, out.parts = slices.Collect(maps.Keys(removed)), slices.Collect(maps.Keys(parts))
 	for a := range goes.on {
 		if !stays.on[a] {
 			out.blobs = append(out.blobs, a)
@@ -134,10 +136,11 @@ func (f *footing) reach(fetch value.Fetch) error {
 // are to be deleted.
 func (r *rows) remove(gone removal) {
 	checkpoints := gone.removes()
-	manifests, blobs := setOf(gone.manifests), setOf(gone.blobs)
+	manifests, parts, blobs := setOf(gone.manifests), setOf(gone.parts), setOf(gone.blobs)
 	r.checkpoints.drop(func(c *checkpointRow) bool { return c.stream == gone.stream && checkpoints[c.at()] })
-	r.writes.drop(func(w *writeRow) bool { return w.stream == gone.stream && gone.writes[w.at().checkpointAt] })
+	r.writes = slices.DeleteFunc(r.writes, func(w writeRow) bool { return w.stream == gone.stream && gone.writes[w.at()] })
 	r.manifests = slices.DeleteFunc(r.manifests, func(m manifestRow) bool { return m.stream == gone.stream && manifests[value.Address(m.id)] })
+	r.parts = slices.DeleteFunc(r.parts, func(p partRow) bool { return p.stream == gone.stream && parts[value.Address(p.address)] })
 	r.blobs = slices.DeleteFunc(r.blobs, func(b blobRow) bool { return b.stream == gone.stream && blobs[value.Address(b.address)] })
 	r.removed = append(r.removed, gone)
 }
@@ -174,6 +177,7 @@ func (r *rows) deletions() []statement {
 			deleteAt(`DELETE FROM checkpoints`, gone.stream, gone.checkpoints),
 			deleteAt(`DELETE FROM writes`, gone.stream, slices.Collect(maps.Keys(gone.writes))),
 			deleteAddresses(`DELETE FROM manifests`, `id`, gone.stream, gone.manifests),
+			deleteAddresses(`DELETE FROM manifest_parts`, `address`, gone.stream, gone.parts),
 			deleteAddresses(`DELETE FROM blobs`, `address`, gone.stream, gone.blobs),
 		)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
@@ -67,6 +68,14 @@ type (
 		stream   string
 		id       []byte
 		manifest []byte
+		// part is what it is packed over; nil for nothing.
+		part  []byte
+		whole value.Manifest
+	}
+	partRow struct {
+		stream  string
+		address []byte
+		entries []byte
 	}
 	workflowRow struct {
 		stream     string
@@ -110,12 +119,8 @@ type (
 		stream   string
 		nsHash   []byte
 		threadTS uuid.UUID
-		task     []byte
-		idx      int32
-		taskPath []byte
-		channel  []byte
-		value    []byte
 		number   int64
+		packed   []byte
 	}
 	conversationRow struct {
 		stream    string
@@ -139,6 +144,7 @@ type (
 		workflow  *uuid.UUID
 		mode      string
 		refused   []byte
+		stopped   []byte
 	}
 	deliveryRow struct {
 		stream      string
@@ -280,10 +286,6 @@ type (
 	checkpointKey struct {
 		stream string
 		key    workflow.CheckpointKey
-	}
-	writeKey struct {
-		stream string
-		key    workflow.WriteKey
 	}
 	// version is a key as one commit left it: commits never overwrite each other's.
 	version[K comparable] struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -24,6 +25,7 @@ type SnapshotWant struct {
 	Commands     []uuid.UUID
 	Workflow     workflow.Want
 	Conversation conversation.Want
+	Directory    []directory.Key
 }
 
 // Snapshot is one cut of one stream: head, state, facts.
@@ -41,21 +43,46 @@ type Snapshot struct {
 	Facts        *workflow.Facts
 	Conversation conversation.State
 	Messages     *conversation.Facts
+	Directory    directory.State
+	Entries      *directory.Facts
 	// Done are the commands that were carried out already.
 	Done map[uuid.UUID]Done
+	// Carried are all commands of the stream, where it began before the eyes of who
+	// remembers it and there are few enough; nil where they are not known.
+	Carried map[uuid.UUID]struct{}
+}
+
+// maxCarried bounds the commands that are remembered of a stream.
+const maxCarried = 4 << 10
+
+// MayBeDone says whether a command has to be looked up.
+func (s *Snapshot) MayBeDone(command uuid.UUID) bool {
+	_, carried := s.Carried[command]
+	return carried || s.Carried == nil
+}
+
+// Carry remembers commands that were accepted.
+func (s *Snapshot) Carry(commands []uuid.UUID) {
+	if s.Carried == nil || len(s.Carried)+len(commands) > maxCarried {
+		s.Carried = nil
+		return
+	}
+	for _, id := range commands {
+		s.Carried[id] = struct{}{}
+	}
 }
 
 // Holds says whether the snapshot answers all that is wanted but what became of
 // commands.
 func (s *Snapshot) Holds(w SnapshotWant) bool {
-	return s.Facts.Holds(w.Workflow) && len(w.Conversation.Messages) == 0
+	return s.Facts.Holds(w.Workflow) && len(w.Conversation.Messages) == 0 && len(w.Directory) == 0
 }
 
 // Follow makes the snapshot that of the commit that was accepted after it, with
 // what the next one stands on: everything else is looked up when it is wanted.
 func (s *Snapshot) Follow(head journal.Hash, at time.Time, number int64) {
 	s.Head, s.Time, s.Number = head, at, number
-	s.Facts, s.Messages, s.Done = s.Facts.Trim(), conversation.NewFacts(), map[uuid.UUID]Done{}
+	s.Facts, s.Messages, s.Entries, s.Done = s.Facts.Trim(), conversation.NewFacts(), directory.NewFacts(), map[uuid.UUID]Done{}
 }
 
 // Merge adds the facts of another snapshot of the same head.
@@ -63,14 +90,16 @@ func (s *Snapshot) Merge(other *Snapshot) { s.Facts.Merge(other.Facts) }
 
 // Weight is about how many bytes of memory the snapshot takes.
 func (s *Snapshot) Weight() int {
-	const state = 4 << 10
-	return state + s.Facts.Weight()
+	const state, command = 4 << 10, 40
+	return state + command*len(s.Carried) + s.Facts.Weight()
 }
 
 // Done is the accepted commit of a command.
 type Done struct {
 	Position domain.Position
 	Hash     journal.Hash
+	// First is the index of the first event that the command came to.
+	First int
 	// Body is the SHA-256 of what came under the client's key.
 	Body journal.Hash
 }
@@ -95,31 +124,31 @@ func NewSnapshots(pool *pgxpool.Pool, partitions int32) (*Snapshots, error) {
 // Load reads one stream by primary keys, in one round trip.
 func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant) (*Snapshot, error) {
 	out := &Snapshot{
-		Stream: id, Number: -1, Facts: workflow.NewFacts(), Messages: conversation.NewFacts(), Done: map[uuid.UUID]Done{},
+		Stream: id, Number: -1, Facts: workflow.NewFacts(), Messages: conversation.NewFacts(), Entries: directory.NewFacts(), Done: map[uuid.UUID]Done{},
 	}
 	key := id.String()
 	b := &pgx.Batch{}
 	s.queueHead(b, key, out)
-	queueDone(b, key, w.Commands, out.Done)
+	s.queueDone(b, key, w.Commands, out.Done)
 	checkpoints, manifests := map[checkpointKey]workflow.Checkpoint{}, map[manifestKey]value.Manifest{}
 	messages := map[messageKey]conversation.Message{}
 	if keys := keysOf(key, append(w.Workflow.Checkpoints, w.Workflow.Base...)); len(keys) > 0 {
-		queueCheckpoints(b, keys, checkpoints)
+		queueCheckpoints(b, s.codec, keys, checkpoints)
 	}
 	if len(w.Workflow.Base) > 0 {
 		queueBaseManifests(b, keysOf(key, w.Workflow.Base), manifests)
 	}
 	for _, ns := range w.Workflow.Latest {
-		queueLatest(b, key, ns, checkpoints, manifests, out.Facts)
+		s.queueLatest(b, key, ns, checkpoints, manifests, out.Facts)
 	}
 	for _, ns := range w.Workflow.Newest {
 		queueNewest(b, key, ns, out.Facts)
 	}
 	if len(w.Workflow.Writes) > 0 {
-		queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
+		s.queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
 	}
 	if w.Workflow.Tree {
-		queueTree(b, key, out.Facts)
+		s.queueTree(b, key, out.Facts)
 	}
 	if len(w.Workflow.Runs) > 0 {
 		queueRuns(b, key, w.Workflow.Runs, out.Facts.OfRuns)
@@ -130,8 +159,14 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	if len(w.Conversation.Messages) > 0 {
 		queueMessages(b, messageKeys(key, w.Conversation.Messages), messages)
 	}
+	if len(w.Directory) > 0 {
+		queueEntries(b, entryKeys(key, w.Directory), func(_ string, e directory.Entry) { out.Entries.Put(e) })
+	}
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("load %s: %w", id, err)
+	}
+	if out.Number < 0 {
+		out.Carried = map[uuid.UUID]struct{}{}
 	}
 	for k, c := range checkpoints {
 		out.Facts.Checkpoints[k.key] = c
@@ -151,7 +186,7 @@ func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []v
 	for i, a := range addresses {
 		keys[i] = manifestKey{id.String(), a}
 	}
-	f, err := load(ctx, s.pool, wanted{blobs: keys})
+	f, err := load(ctx, s.pool, s.codec, wanted{blobs: keys})
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +229,7 @@ func (s *Snapshots) Done(ctx context.Context, id domain.StreamID, commands []uui
 	done = map[uuid.UUID]Done{}
 	b := &pgx.Batch{}
 	s.queueNext(b, id.String(), &next)
-	queueDone(b, id.String(), commands, done)
+	s.queueDone(b, id.String(), commands, done)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, 0, fmt.Errorf("look for commands of %s: %w", id, err)
 	}
@@ -239,8 +274,12 @@ func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
 				copy(out.Head[:], hash)
 				out.Time = out.Time.UTC()
 				into := any(&out.Workflow)
-				if out.Stream.Kind == domain.KindConversation {
+				switch out.Stream.Kind {
+				case domain.KindWorkflow: // as it is
+				case domain.KindConversation:
 					into = &out.Conversation
+				case domain.KindNamespace, domain.KindUser:
+					into = &out.Directory
 				}
 				if err := json.Unmarshal(state, into); err != nil {
 					return fmt.Errorf("read a state: %w", err)
@@ -251,18 +290,27 @@ func (s *Snapshots) queueHead(b *pgx.Batch, key string, out *Snapshot) {
 		})
 }
 
-// queueDone finds the first accepted commit of each command. The look-up is by
-// the command's id alone, and asks for no order: otherwise a Postgres without
-// statistics, as after a rebuild, reads all commits of the stream.
-func queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
-	b.Queue(`SELECT c.command_id, c.partition, c."offset", c.hash, c.command_hash FROM unnest($2::uuid[]) AS k(id)
-		CROSS JOIN LATERAL (SELECT * FROM commits WHERE command_id = k.id OFFSET 0) c WHERE c.stream = $1`, key, commands).
+// doneSQL finds the accepted commits of commands, those that name a command
+// themselves and those that it joined. The look-up is by the command's id alone, and
+// asks for no order: otherwise a Postgres without statistics, as after a rebuild,
+// reads all commits of the stream.
+const doneSQL = `SELECT k.id, c.partition, c."offset", c.hash, c.command_hash, c.first FROM unnest($2::uuid[]) AS k(id)
+	CROSS JOIN LATERAL (
+		(SELECT stream, partition, "offset", hash, command_hash, 0 AS first FROM commits WHERE command_id = k.id OFFSET 0)
+		UNION ALL (SELECT m.stream, m.partition, m."offset", m.hash, j.command_hash, j.first FROM
+			(SELECT (number / $4 % $3)::integer AS partition, number / $4 / $3 AS "offset", (number % $4)::integer AS first, command_hash FROM joined WHERE command_id = k.id OFFSET 0) j
+			CROSS JOIN LATERAL (SELECT * FROM commits WHERE partition = j.partition AND "offset" = j."offset" OFFSET 0) m)
+	) c WHERE c.stream = $1`
+
+// queueDone finds the first accepted commit of each command.
+func (s *Snapshots) queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
+	b.Queue(doneSQL, key, commands, int64(s.partitions), int64(domain.MaxItems)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var id uuid.UUID
 				var d Done
 				var hash, body []byte
-				if err := r.Scan(&id, &d.Position.Partition, &d.Position.Offset, &hash, &body); err != nil {
+				if err := r.Scan(&id, &d.Position.Partition, &d.Position.Offset, &hash, &body, &d.First); err != nil {
 					return fmt.Errorf("read a command: %w", err)
 				}
 				copy(d.Hash[:], hash)
@@ -282,7 +330,7 @@ const manifestsOf = `
 
 // queueBaseManifests reads the values of all channels of checkpoints.
 func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey]value.Manifest) {
-	b.Queue(`SELECT m.stream, m.id, m.manifest
+	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+`
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`+manifestsOf,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
@@ -291,13 +339,13 @@ func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey
 	).Query(scanManifests(into))
 }
 
-func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
+func (s *Snapshots) queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
 	latest := NewestCheckpoint("$1", "$2", "$3")
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread FROM (`+latest+`) c`, key, NSHash(ns), int64(AllNumbers)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var stream string
-				c, err := scanCheckpoint(r, &stream)
+				c, err := scanCheckpoint(r, s.codec, &stream)
 				if err != nil {
 					return err
 				}
@@ -306,56 +354,56 @@ func queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]wor
 			}
 			return r.Err()
 		})
-	b.Queue(`SELECT m.stream, m.id, m.manifest FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns), int64(AllNumbers)).
+	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+` FROM (`+latest+`) c`+manifestsOf, key, NSHash(ns), int64(AllNumbers)).
 		Query(scanManifests(manifests))
 }
 
-// queueNewest finds the id of the newest checkpoint of a namespace, or that has the
-// newest writes.
+// queueNewest finds the id of the newest checkpoint of a namespace, and of the one that
+// has the newest writes.
 func queueNewest(b *pgx.Batch, key, ns string, facts *workflow.Facts) {
-	facts.Newest[ns] = uuid.Nil
-	b.Queue(`(SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1)
-		UNION ALL (SELECT thread_ts FROM writes WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1)
-		ORDER BY thread_ts DESC LIMIT 1`, key, NSHash(ns)).
+	facts.Newest[ns], facts.Highest[ns] = uuid.Nil, uuid.Nil
+	b.Queue(`SELECT c.thread_ts, greatest(c.thread_ts, w.thread_ts) FROM (VALUES (1)) one
+		LEFT JOIN LATERAL (SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1) c ON true
+		LEFT JOIN LATERAL (SELECT thread_ts FROM writes WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1) w ON true`, key, NSHash(ns)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
-				var newest uuid.UUID
-				if err := r.Scan(&newest); err != nil {
+				var highest, newest uuid.NullUUID
+				if err := r.Scan(&highest, &newest); err != nil {
 					return fmt.Errorf("read the newest checkpoint: %w", err)
 				}
-				facts.Newest[ns] = newest
+				facts.Highest[ns], facts.Newest[ns] = highest.UUID, newest.UUID
 			}
 			return r.Err()
 		})
 }
 
-func queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
-	byHash := map[string]workflow.CheckpointKey{}
+func (s *Snapshots) queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workflow.Facts) {
+	byHash := map[checkpointAt]workflow.CheckpointKey{}
 	for _, k := range keys {
 		facts.Settled[k.key] = true
-		byHash[string(NSHash(k.key.NS))+k.key.TS.String()] = k.key
+		byHash[checkpointAt{string(NSHash(k.key.NS)), k.key.TS}] = k.key
 	}
-	b.Queue(`SELECT w.ns_hash, w.thread_ts, w.task, w.idx, w.value
+	b.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+`
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+WritesOf("k", "$4")+`) w`,
 		col(keys, func(k *checkpointKey) string { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(func(r pgx.Rows) error {
-		for r.Next() {
-			var hash, task, raw []byte
-			var ts uuid.UUID
-			var idx int32
-			var v value.Value
-			if err := r.Scan(&hash, &ts, &task, &idx, &raw); err != nil {
-				return fmt.Errorf("read a write: %w", err)
-			}
-			if err := json.Unmarshal(raw, &v); err != nil {
-				return fmt.Errorf("read a write of %s: %w", ts, err)
-			}
-			facts.Writes[workflow.WriteKey{Checkpoint: byHash[string(hash)+ts.String()], Task: string(task), Idx: int(idx)}] = v
+		found := map[checkpointAt][]WriteRow{}
+		if err := scanWriteRows(r, found); err != nil {
+			return err
 		}
-		return r.Err()
+		for at, rows := range found {
+			writes, err := s.codec.LatestWrites(rows)
+			if err != nil {
+				return fmt.Errorf("writes of %s: %w", uuid.UUID(at.ts), err)
+			}
+			for _, w := range writes {
+				facts.Writes[workflow.WriteKey{Checkpoint: byHash[at], Task: w.Task, Idx: w.Idx}] = w.Value
+			}
+		}
+		return nil
 	})
 }
 

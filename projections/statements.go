@@ -13,20 +13,24 @@ type rows struct {
 	ignored       []ignoredRow
 	blobs         []blobRow
 	manifests     []manifestRow
+	parts         []partRow
 	checkpoints   keyed[version[checkpointKey], checkpointRow]
-	writes        keyed[version[writeKey], writeRow]
+	writes        []writeRow
 	states        []stateRow
 	heads         keyed[string, headRow]
 	stopped       keyed[string, stoppedRow]
 	workflows     keyed[string, workflowRow]
 	conversations keyed[string, conversationRow]
 	messages      keyed[messageKey, messageRow]
+	entries       keyed[version[entryKey], entryRow]
 	deliveries    keyed[deliveryKey, deliveryRow]
 	attempts      keyed[attemptKey, attemptRow]
 	intents       []intentRow
 	traces        []traceRow
 	lineages      []lineageRow
 	pins          []pinRow
+	joined        []joinedRow
+	access        []accessRow
 	// touched are the streams whose intents are written anew.
 	touched []string
 	// removed is what is deleted, in order, before anything is inserted.
@@ -57,6 +61,7 @@ func (r *rows) statements() []statement {
 		r.insertIgnored(),
 		r.insertBlobs(),
 		r.insertManifests(),
+		r.insertParts(),
 		r.insertCheckpoints(),
 		r.insertWrites(),
 		r.insertStates(),
@@ -65,11 +70,14 @@ func (r *rows) statements() []statement {
 		r.insertWorkflows(),
 		r.insertConversations(),
 		r.insertMessages(),
+		r.insertEntries(),
 		r.insertDeliveries(),
 		r.insertAttempts(),
 		r.insertIntents(),
 		r.insertTraces(),
 		r.insertPins(),
+		r.insertJoined(),
+		r.insertAccess(),
 	) {
 		if s.sql != "" {
 			out = append(out, s)
@@ -136,12 +144,27 @@ func (r *rows) insertManifests() statement {
 		return statement{}
 	}
 	rows := r.manifests
-	return statement{`INSERT INTO manifests (stream, id, manifest)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
+	return statement{`INSERT INTO manifests (stream, id, manifest, part)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
 		ON CONFLICT DO NOTHING`, []any{
 		col(rows, func(r *manifestRow) string { return r.stream }),
 		col(rows, func(r *manifestRow) []byte { return r.id }),
 		col(rows, func(r *manifestRow) []byte { return r.manifest }),
+		col(rows, func(r *manifestRow) []byte { return r.part }),
+	}}
+}
+
+func (r *rows) insertParts() statement {
+	if len(r.parts) == 0 {
+		return statement{}
+	}
+	rows := r.parts
+	return statement{`INSERT INTO manifest_parts (stream, address, entries)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
+		ON CONFLICT DO NOTHING`, []any{
+		col(rows, func(r *partRow) string { return r.stream }),
+		col(rows, func(r *partRow) []byte { return r.address }),
+		col(rows, func(r *partRow) []byte { return r.entries }),
 	}}
 }
 
@@ -169,21 +192,17 @@ func (r *rows) insertCheckpoints() statement {
 }
 
 func (r *rows) insertWrites() statement {
-	if len(r.writes.rows) == 0 {
+	if len(r.writes) == 0 {
 		return statement{}
 	}
-	rows := r.writes.rows
-	return statement{`INSERT INTO writes (stream, ns_hash, thread_ts, task, idx, task_path, channel, value, number)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[])`, []any{
+	rows := r.writes
+	return statement{`INSERT INTO writes (stream, ns_hash, thread_ts, number, packed)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bigint[], $5::bytea[])`, []any{
 		col(rows, func(r *writeRow) string { return r.stream }),
 		col(rows, func(r *writeRow) []byte { return r.nsHash }),
 		uuidCol(rows, func(r *writeRow) *uuid.UUID { return &r.threadTS }),
-		col(rows, func(r *writeRow) []byte { return r.task }),
-		col(rows, func(r *writeRow) int32 { return r.idx }),
-		col(rows, func(r *writeRow) []byte { return r.taskPath }),
-		col(rows, func(r *writeRow) []byte { return r.channel }),
-		col(rows, func(r *writeRow) []byte { return r.value }),
 		col(rows, func(r *writeRow) int64 { return r.number }),
+		col(rows, func(r *writeRow) []byte { return r.packed }),
 	}}
 }
 
@@ -291,9 +310,9 @@ func (r *rows) insertMessages() statement {
 		return statement{}
 	}
 	rows := r.messages.rows
-	return statement{`INSERT INTO messages (stream, message_id, author, text, flow, at, workflow, mode, refused)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[], $9::bytea[])
-		ON CONFLICT (stream, message_id) DO UPDATE SET author = EXCLUDED.author, text = EXCLUDED.text, flow = EXCLUDED.flow, at = EXCLUDED.at, workflow = EXCLUDED.workflow, mode = EXCLUDED.mode, refused = EXCLUDED.refused`, []any{
+	return statement{`INSERT INTO messages (stream, message_id, author, text, flow, at, workflow, mode, refused, stopped)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[], $9::bytea[], $10::bytea[])
+		ON CONFLICT (stream, message_id) DO UPDATE SET author = EXCLUDED.author, text = EXCLUDED.text, flow = EXCLUDED.flow, at = EXCLUDED.at, workflow = EXCLUDED.workflow, mode = EXCLUDED.mode, refused = EXCLUDED.refused, stopped = EXCLUDED.stopped`, []any{
 		col(rows, func(r *messageRow) string { return r.stream }),
 		col(rows, func(r *messageRow) string { return r.messageID }),
 		col(rows, func(r *messageRow) string { return r.author }),
@@ -303,6 +322,7 @@ func (r *rows) insertMessages() statement {
 		uuidCol(rows, func(r *messageRow) *uuid.UUID { return r.workflow }),
 		col(rows, func(r *messageRow) string { return r.mode }),
 		col(rows, func(r *messageRow) []byte { return r.refused }),
+		col(rows, func(r *messageRow) []byte { return r.stopped }),
 	}}
 }
 

@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,7 +75,7 @@ func threads(t *testing.T, n *nodetest.Node) {
 func left(t *testing.T, n *nodetest.Node, thread string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	for _, table := range []string{"checkpoints", "writes", "manifests", "blobs"} {
+	for _, table := range []string{"checkpoints", "writes", "manifests", "manifest_parts", "blobs"} {
 		var count int
 		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, workflow.ThreadStream("acme", thread).String()).Scan(&count); err != nil {
 			t.Fatal(err)
@@ -101,7 +100,7 @@ func TestDeletionLeavesWhatOthersStandOn(t *testing.T) {
 		t.Errorf("%+v", r.Workflow.Thread)
 	}
 	got := left(t, n, id.ID.String())
-	if got["checkpoints"]+got["writes"]+got["manifests"] != 0 || got["blobs"] == 0 {
+	if got["checkpoints"]+got["writes"]+got["manifests"]+got["manifest_parts"] != 0 || got["blobs"] == 0 {
 		t.Errorf("left: %v", got)
 	}
 	for _, a := range r.Workflow.Created.Goal.Named() {
@@ -128,6 +127,10 @@ func TestRemovalsLeaveWhatForksStandOn(t *testing.T) {
 	if len(before) == 0 {
 		t.Fatal("the checkpoint stands on nothing")
 	}
+	asBefore(t, n, stream.String(), ids[40:50])
+	if again := bytesOf(t, n, stream.String(), ids[40]); len(again) != len(before) {
+		t.Errorf("rows of before stand on %d blobs, not %d", len(again), len(before))
+	}
 	for _, c := range []workflow.Command{
 		&workflow.DeleteRuns{Runs: []string{"run 1"}},
 		&workflow.PruneThread{Strategy: workflow.PruneKeepLatest},
@@ -148,24 +151,97 @@ func TestRemovalsLeaveWhatForksStandOn(t *testing.T) {
 	}
 }
 
+// asBefore gives rows of checkpoints the form that they had before rows were packed.
+func asBefore(t *testing.T, n *nodetest.Node, stream string, ids []uuid.UUID) {
+	t.Helper()
+	codec, err := projections.NewCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if tag, err := n.DB.Write.Exec(t.Context(), sql, args...); err != nil || tag.RowsAffected() == 0 {
+			t.Fatal(sql, tag, err)
+		}
+	}
+	for _, id := range ids {
+		var header, names, addresses, nsHash []byte
+		var w projections.WriteRow
+		err := n.DB.Read.QueryRow(t.Context(), `SELECT c.header, c.channels, c.ids, w.ns_hash, `+projections.WriteColumns+` FROM checkpoints c JOIN writes w USING (stream, ns_hash, thread_ts)
+			WHERE c.stream = $1 AND c.thread_ts = $2`, stream, id).Scan(append([]any{&header, &names, &addresses, &nsHash}, w.Columns()...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := codec.ReadValue(header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(`UPDATE checkpoints SET header = $3 WHERE stream = $1 AND thread_ts = $2`, stream, id, v.AppendJSON(nil))
+		writes, err := codec.LatestWrites([]projections.WriteRow{w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(`DELETE FROM writes WHERE stream = $1 AND thread_ts = $2`, stream, id)
+		for _, w := range writes {
+			exec(`INSERT INTO writes (stream, ns_hash, thread_ts, task, idx, task_path, channel, value, number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+				stream, nsHash, id, []byte(w.Task), w.Idx, []byte(w.TaskPath), []byte(w.Channel), w.Value.AppendJSON(nil), w.Number)
+		}
+		channels, err := projections.UnpackChannels(names, addresses)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range channels {
+			exec(`UPDATE manifests SET manifest = $3, part = NULL WHERE stream = $1 AND id = $2`, stream, a[:], manifestOf(t, n, stream, a).AppendPacked(nil))
+		}
+	}
+}
+
+func manifestOf(t *testing.T, n *nodetest.Node, stream string, id value.Address) value.Manifest {
+	t.Helper()
+	var raw, part []byte
+	if err := n.DB.Read.QueryRow(t.Context(), `SELECT `+projections.ManifestColumns+` FROM manifests m WHERE m.stream = $1 AND m.id = $2`, stream, id[:]).Scan(&raw, &part); err != nil {
+		t.Fatal(err)
+	}
+	m, err := value.ReadManifest(raw, part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // bytesOf are the addresses of all blobs that a checkpoint and its writes stand on.
 func bytesOf(t *testing.T, n *nodetest.Node, stream string, id uuid.UUID) [][]byte {
 	t.Helper()
-	rows, err := n.DB.Read.Query(t.Context(), `SELECT value FROM writes WHERE stream = $1 AND thread_ts = $2
-		UNION ALL SELECT header FROM checkpoints WHERE stream = $1 AND thread_ts = $2`, stream, id)
+	codec, err := projections.NewCodec()
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	rows, err := n.DB.Read.Query(t.Context(), `SELECT `+projections.WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.thread_ts = $2`, stream, id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	written, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w projections.WriteRow, err error) { return w, row.Scan(w.Columns()...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, err := codec.LatestWrites(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header []byte
+	if err := n.DB.Read.QueryRow(t.Context(), `SELECT header FROM checkpoints WHERE stream = $1 AND thread_ts = $2`, stream, id).Scan(&header); err != nil {
+		t.Fatal(err)
+	}
+	first, err := codec.ReadValue(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := []value.Value{first}
+	for _, w := range writes {
+		values = append(values, w.Value)
 	}
 	var manifests []value.Manifest
-	for _, raw := range values {
-		var v value.Value
-		if err := json.Unmarshal(raw, &v); err != nil {
-			t.Fatal(err)
-		}
+	for _, v := range values {
 		m, err := v.Resolve(nil, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -181,21 +257,9 @@ func bytesOf(t *testing.T, n *nodetest.Node, stream string, id uuid.UUID) [][]by
 		t.Fatal(err)
 	}
 	for _, id := range channels {
-		var raw []byte
-		if err := n.DB.Read.QueryRow(t.Context(), `SELECT manifest FROM manifests WHERE stream = $1 AND id = $2`, stream, id[:]).Scan(&raw); err != nil {
-			t.Fatal(err)
-		}
-		m, err := value.ReadManifest(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		manifests = append(manifests, m)
+		manifests = append(manifests, manifestOf(t, n, stream, id))
 	}
 	on := map[value.Address]bool{}
-	codec, err := projections.NewCodec()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, m := range manifests {
 		err := value.Reach(m, on, func(want []value.Address) (map[value.Address][]byte, error) {
 			out := map[value.Address][]byte{}

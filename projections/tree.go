@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,7 @@ import (
 )
 
 // queueTree reads which checkpoints there are, and which have writes.
-func queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
+func (s *Snapshots) queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
 	tree := workflow.NewTree()
 	facts.Tree = tree
 	b.Queue(`SELECT ns, thread_ts, parent_ts, channels FROM checkpoints WHERE stream = $1 ORDER BY number`, key).Query(func(r pgx.Rows) error {
@@ -32,22 +33,30 @@ func queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
 		}
 		return r.Err()
 	})
-	b.Queue(`SELECT w.thread_ts, c.ns, bool_or(w.channel = $2) FROM writes w LEFT JOIN checkpoints c USING (stream, ns_hash, thread_ts)
-		WHERE w.stream = $1 GROUP BY w.thread_ts, w.ns_hash, c.ns`, key, []byte(workflow.SendsChannel)).Query(func(r pgx.Rows) error {
-		for r.Next() {
-			var id uuid.UUID
-			var ns []byte
-			var sends bool
-			if err := r.Scan(&id, &ns, &sends); err != nil {
-				return fmt.Errorf("read a write: %w", err)
-			}
-			tree.Written[id] = true
-			if sends && ns != nil {
-				tree.Sends[workflow.CheckpointKey{NS: string(ns), TS: id}] = true
-			}
+	b.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1`, key).Query(func(r pgx.Rows) error {
+		written := map[checkpointAt][]WriteRow{}
+		if err := scanWriteRows(r, written); err != nil {
+			return err
 		}
-		return r.Err()
+		for at := range written {
+			tree.Written[at.ts] = true
+		}
+		return s.findSends(tree, written)
 	})
+}
+
+// findSends notes which checkpoints of the tree have writes that are sends.
+func (s *Snapshots) findSends(tree *workflow.Tree, written map[checkpointAt][]WriteRow) error {
+	for key := range tree.Nodes {
+		writes, err := s.codec.allWrites(written[checkpointAt{string(NSHash(key.NS)), key.TS}])
+		if err != nil {
+			return fmt.Errorf("writes of %s: %w", key.TS, err)
+		}
+		if slices.ContainsFunc(writes, func(w NumberedWrite) bool { return w.Channel == workflow.SendsChannel }) {
+			tree.Sends[key] = true
+		}
+	}
+	return nil
 }
 
 // queueRuns reads which checkpoints are of runs of a graph.
@@ -75,7 +84,7 @@ func (s *Snapshots) loadNewest(ctx context.Context, snap *Snapshot) error {
 		return nil
 	}
 	key := snap.Stream.String()
-	f, err := load(ctx, s.pool, wanted{checkpoints: keysOf(key, tree.Newest())})
+	f, err := load(ctx, s.pool, s.codec, wanted{checkpoints: keysOf(key, tree.Newest())})
 	if err != nil {
 		return err
 	}

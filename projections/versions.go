@@ -27,9 +27,9 @@ func NewestCheckpoint(stream, nsHash, before string) string {
 		ORDER BY thread_ts DESC, number DESC LIMIT 1`
 }
 
-// WritesOf is SQL for the versions that count of all writes of a checkpoint whose
-// stream, ns_hash and thread_ts are columns of row, among the numbers below before.
+// WritesOf is SQL for the rows of all writes of a checkpoint whose stream, ns_hash and
+// thread_ts are columns of row, among the numbers below before: for LatestWrites.
 func WritesOf(row, before string) string {
-	return `SELECT DISTINCT ON (task, idx) * FROM writes WHERE stream = ` + row + `.stream AND ns_hash = ` + row + `.ns_hash AND thread_ts = ` + row + `.thread_ts
-		AND number < ` + before + ` ORDER BY task, idx, number DESC`
+	return `SELECT * FROM writes WHERE stream = ` + row + `.stream AND ns_hash = ` + row + `.ns_hash AND thread_ts = ` + row + `.thread_ts
+		AND number < ` + before
 }

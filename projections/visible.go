@@ -21,8 +21,9 @@ type Visible struct {
 	verdicts map[domain.Position]Verdict
 	order    []domain.Position
 	changed  chan struct{}
-	// advanced are those who wait for one partition, each closed once.
-	advanced map[int32]chan struct{}
+	// advanced are those who wait for one partition, owing those who wait for what is
+	// owed in it; each is closed once.
+	advanced, owing map[int32]chan struct{}
 	// waiting are those who wait for a position of a partition, the lowest first.
 	waiting map[int32]*waiters
 	// projected counts the projectors of this process at a partition, heard is
@@ -38,7 +39,7 @@ const verdictsKept = 1 << 14
 func NewVisible() *Visible {
 	return &Visible{
 		next: map[int32]int64{}, answered: map[int32]int64{}, verdicts: map[domain.Position]Verdict{}, changed: make(chan struct{}),
-		advanced: map[int32]chan struct{}{}, waiting: map[int32]*waiters{}, projected: map[int32]int{}, heard: map[int32]int64{},
+		advanced: map[int32]chan struct{}{}, owing: map[int32]chan struct{}{}, waiting: map[int32]*waiters{}, projected: map[int32]int{}, heard: map[int32]int64{},
 	}
 }
 
@@ -68,11 +69,26 @@ func (v *Visible) advance(partition int32, next int64, verdicts []Verdict) {
 	v.next[partition] = next
 	close(v.changed)
 	v.changed = make(chan struct{})
-	if c, ok := v.advanced[partition]; ok {
-		close(c)
-		delete(v.advanced, partition)
+	shut(v.advanced, partition)
+	if verdicts == nil { // who projected it does not say what is owed
+		shut(v.owing, partition)
 	}
 	v.at(partition).wake(next)
+}
+
+// shut closes the channel of a partition where somebody waits at it.
+func shut(channels map[int32]chan struct{}, partition int32) {
+	if c, ok := channels[partition]; ok {
+		close(c)
+		delete(channels, partition)
+	}
+}
+
+// Owed says that what is owed in the partition has changed with what shows.
+func (v *Visible) Owed(partition int32) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	shut(v.owing, partition)
 }
 
 func (v *Visible) at(partition int32) *waiters {
@@ -236,10 +252,23 @@ func (v *Visible) Next(partition int32) int64 {
 func (v *Visible) Changed(partition int32) <-chan struct{} {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c, ok := v.advanced[partition]
+	return of(v.advanced, partition)
+}
+
+// Owes is closed when what is owed in the partition may have changed: with a batch that
+// says so, and with any that another process projected.
+func (v *Visible) Owes(partition int32) <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return of(v.owing, partition)
+}
+
+// of is the channel of a partition.
+func of(channels map[int32]chan struct{}, partition int32) <-chan struct{} {
+	c, ok := channels[partition]
 	if !ok {
 		c = make(chan struct{})
-		v.advanced[partition] = c
+		channels[partition] = c
 	}
 	return c
 }

@@ -186,3 +186,34 @@ func TestAnnouncementsOfOnesOwnBatches(t *testing.T) {
 		t.Errorf("after a database that lost its last transactions: %d, want 4", n)
 	}
 }
+
+// Who works off what is owed is not woken by each step of an agent.
+func TestOnlyWhatIsOwedWakesWhoWorksItOff(t *testing.T) {
+	t.Parallel()
+	v := projections.NewVisible()
+	woken := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	owes := v.Owes(1)
+	v.Advance(1, 6, []projections.Verdict{{Offset: 5}})
+	v.Owed(2)
+	if woken(owes) {
+		t.Error("a step woke who works off what is owed")
+	}
+	v.Owed(1)
+	if !woken(owes) {
+		t.Error("what is owed woke nobody")
+	}
+	if owes = v.Owes(1); woken(owes) {
+		t.Error("what was owed before woke again")
+	}
+	v.Announced(1, 9)
+	if !woken(owes) {
+		t.Error("what another process projected woke nobody")
+	}
+}

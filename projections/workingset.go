@@ -12,6 +12,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -29,15 +30,34 @@ type stream struct {
 	stopped bool
 	// written is nil until this projector has written the workflow's rows.
 	written *written
+	// parts are of those that were written last.
+	parts map[value.Address]bool
 
 	workflow     workflow.State
 	facts        *workflow.Facts
 	conversation conversation.State
 	messages     *conversation.Facts
+	directory    directory.State
+	entries      *directory.Facts
 }
 
 func newStream(id domain.StreamID) *stream {
-	return &stream{id: id, key: id.String(), number: -1, facts: workflow.NewFacts(), messages: conversation.NewFacts()}
+	return &stream{id: id, key: id.String(), number: -1, facts: workflow.NewFacts(), messages: conversation.NewFacts(), entries: directory.NewFacts()}
+}
+
+// partsKept is how many parts a stream remembers: one for each list that grows.
+const partsKept = 64
+
+// partIsNew says whether a part may have to be written: Postgres may have it, too.
+func (s *stream) partIsNew(a value.Address) bool {
+	if s.parts[a] {
+		return false
+	}
+	if s.parts == nil || len(s.parts) == partsKept {
+		s.parts = map[value.Address]bool{}
+	}
+	s.parts[a] = true
+	return true
 }
 
 // workingSet is what one partition's projector holds between batches. It is
@@ -83,7 +103,7 @@ func (w *workingSet) forget(records []journal.Record, partitions int32) {
 
 // trim drops what is not needed to fold the next step.
 func (s *stream) trim() {
-	s.facts, s.messages = s.facts.Trim(), conversation.NewFacts()
+	s.facts, s.messages, s.entries = s.facts.Trim(), conversation.NewFacts(), directory.NewFacts()
 }
 
 // querier reads; a pool or a transaction.
@@ -132,6 +152,8 @@ func (s *stream) readState(state []byte) error {
 		into = &s.workflow
 	case domain.KindConversation:
 		into = &s.conversation
+	case domain.KindNamespace, domain.KindUser:
+		into = &s.directory
 	default:
 		return nil
 	}
@@ -147,6 +169,8 @@ func (s *stream) encodeState() ([]byte, error) {
 		return json.Marshal(s.workflow)
 	case domain.KindConversation:
 		return json.Marshal(s.conversation)
+	case domain.KindNamespace, domain.KindUser:
+		return json.Marshal(s.directory)
 	}
 	return []byte("{}"), nil
 }
@@ -157,6 +181,7 @@ type wanted struct {
 	manifests   []manifestKey
 	blobs       []manifestKey
 	messages    []messageKey
+	entries     []entryKey
 }
 
 // manifestKey addresses a manifest or a blob of a stream.
@@ -171,19 +196,20 @@ type found struct {
 	manifests   map[manifestKey]value.Manifest
 	blobs       map[manifestKey]bool
 	messages    map[messageKey]conversation.Message
+	entries     map[entryKey]directory.Entry
 }
 
 // load reads what is wanted in one round trip. Look-ups of many keys are
 // lateral with OFFSET 0 or LIMIT 1, which keeps Postgres at one index look-up per key: it
 // guesses how many keys an unnest has, and would rather read a table whole.
-func load(ctx context.Context, q querier, w wanted) (found, error) {
+func load(ctx context.Context, q querier, codec *Codec, w wanted) (found, error) {
 	f := found{
 		checkpoints: map[checkpointKey]workflow.Checkpoint{}, manifests: map[manifestKey]value.Manifest{},
-		blobs: map[manifestKey]bool{}, messages: map[messageKey]conversation.Message{},
+		blobs: map[manifestKey]bool{}, messages: map[messageKey]conversation.Message{}, entries: map[entryKey]directory.Entry{},
 	}
 	b := &pgx.Batch{}
 	if len(w.checkpoints) > 0 {
-		queueCheckpoints(b, w.checkpoints, f.checkpoints)
+		queueCheckpoints(b, codec, w.checkpoints, f.checkpoints)
 	}
 	if len(w.manifests) > 0 {
 		queueManifests(b, w.manifests, f.manifests)
@@ -194,6 +220,9 @@ func load(ctx context.Context, q querier, w wanted) (found, error) {
 	if len(w.messages) > 0 {
 		queueMessages(b, w.messages, f.messages)
 	}
+	if len(w.entries) > 0 {
+		queueEntries(b, w.entries, func(stream string, e directory.Entry) { f.entries[entryKey{stream, e.Key}] = e })
+	}
 	if b.Len() == 0 {
 		return f, nil
 	}
@@ -203,7 +232,7 @@ func load(ctx context.Context, q querier, w wanted) (found, error) {
 	return f, nil
 }
 
-func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
+func queueCheckpoints(b *pgx.Batch, codec *Codec, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
 		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`,
@@ -213,7 +242,7 @@ func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey
 	).Query(func(r pgx.Rows) error {
 		for r.Next() {
 			var stream string
-			c, err := scanCheckpoint(r, &stream)
+			c, err := scanCheckpoint(r, codec, &stream)
 			if err != nil {
 				return err
 			}
@@ -223,7 +252,7 @@ func queueCheckpoints(b *pgx.Batch, keys []checkpointKey, into map[checkpointKey
 	})
 }
 
-func scanCheckpoint(r pgx.Rows, stream *string) (workflow.Checkpoint, error) {
+func scanCheckpoint(r pgx.Rows, codec *Codec, stream *string) (workflow.Checkpoint, error) {
 	var c workflow.Checkpoint
 	var ns, header, metadata, names, ids []byte
 	var thread int32
@@ -231,21 +260,22 @@ func scanCheckpoint(r pgx.Rows, stream *string) (workflow.Checkpoint, error) {
 		return c, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	c.Key.NS, c.Thread = string(ns), int(thread)
-	for _, part := range []struct {
-		raw  []byte
-		into any
-	}{{header, &c.Header}, {metadata, &c.Metadata}} {
-		if err := json.Unmarshal(part.raw, part.into); err != nil {
-			return c, fmt.Errorf("read checkpoint %s: %w", c.Key.TS, err)
-		}
-	}
 	var err error
+	if c.Header, err = codec.ReadValue(header); err == nil {
+		c.Metadata, err = codec.ReadValue(metadata)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read checkpoint %s: %w", c.Key.TS, err)
+	}
 	c.Channels, err = UnpackChannels(names, ids)
 	return c, err
 }
 
+// ManifestColumns are the manifest of a row m, and what it is packed over.
+const ManifestColumns = `m.manifest, (SELECT p.entries FROM manifest_parts p WHERE p.stream = m.stream AND p.address = m.part)`
+
 func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value.Manifest) {
-	b.Queue(`SELECT m.stream, m.id, m.manifest FROM unnest($1::text[], $2::bytea[]) AS k(stream, id)
+	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+` FROM unnest($1::text[], $2::bytea[]) AS k(stream, id)
 		CROSS JOIN LATERAL (SELECT * FROM manifests WHERE stream = k.stream AND id = k.id OFFSET 0) m`,
 		col(keys, func(k *manifestKey) string { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
@@ -256,12 +286,12 @@ func scanManifests(into map[manifestKey]value.Manifest) func(pgx.Rows) error {
 	return func(r pgx.Rows) error {
 		for r.Next() {
 			var key manifestKey
-			var id, raw []byte
-			if err := r.Scan(&key.stream, &id, &raw); err != nil {
+			var id, raw, part []byte
+			if err := r.Scan(&key.stream, &id, &raw, &part); err != nil {
 				return fmt.Errorf("read a manifest: %w", err)
 			}
 			copy(key.id[:], id)
-			m, err := value.ReadManifest(raw)
+			m, err := value.ReadManifest(raw, part)
 			if err != nil {
 				return fmt.Errorf("read manifest %s: %w", key.id, err)
 			}
@@ -291,7 +321,7 @@ func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {
 }
 
 func queueMessages(b *pgx.Batch, keys []messageKey, into map[messageKey]conversation.Message) {
-	b.Queue(`SELECT m.stream, m.message_id, m.author, m.text, m.flow, m.at, m.workflow, m.mode, m.refused
+	b.Queue(`SELECT m.stream, m.message_id, m.author, m.text, m.flow, m.at, m.workflow, m.mode, m.refused, m.stopped
 		FROM unnest($1::text[], $2::text[]) AS k(stream, message_id)
 		CROSS JOIN LATERAL (SELECT * FROM messages WHERE stream = k.stream AND message_id = k.message_id OFFSET 0) m`,
 		col(keys, func(k *messageKey) string { return k.stream }),
@@ -312,10 +342,10 @@ func queueMessages(b *pgx.Batch, keys []messageKey, into map[messageKey]conversa
 // ScanMessage reads one row of messages, stream first.
 func ScanMessage(r pgx.Rows, stream *string) (conversation.Message, error) {
 	var m conversation.Message
-	var text, refused []byte
+	var text, refused, stopped []byte
 	var workflow *uuid.UUID
 	var mode string
-	if err := r.Scan(stream, &m.ID, &m.Author, &text, &m.Flow, &m.At, &workflow, &mode, &refused); err != nil {
+	if err := r.Scan(stream, &m.ID, &m.Author, &text, &m.Flow, &m.At, &workflow, &mode, &refused, &stopped); err != nil {
 		return m, fmt.Errorf("read a message: %w", err)
 	}
 	m.At, m.Mode = m.At.UTC(), conversation.Mode(mode)
@@ -328,6 +358,11 @@ func ScanMessage(r pgx.Rows, stream *string) (conversation.Message, error) {
 	if refused != nil {
 		if err := json.Unmarshal(refused, &m.Refused); err != nil {
 			return m, fmt.Errorf("read the refusal of message %s: %w", m.ID, err)
+		}
+	}
+	if stopped != nil {
+		if err := json.Unmarshal(stopped, &m.Stopped); err != nil {
+			return m, fmt.Errorf("read how far the trigger of message %s came: %w", m.ID, err)
 		}
 	}
 	return m, nil

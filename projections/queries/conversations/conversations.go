@@ -97,7 +97,7 @@ func (c Conversation) Message(id string) (Message, bool) {
 }
 
 func messages(ctx context.Context, tx *cut.Tx, stream domain.StreamID, at cut.Point) ([]Message, error) {
-	found, err := tx.Query(ctx, `SELECT stream, message_id, author, text, flow, at, workflow, mode, refused FROM
+	found, err := tx.Query(ctx, `SELECT stream, message_id, author, text, flow, at, workflow, mode, refused, stopped FROM
 		(SELECT * FROM messages WHERE stream = $1 ORDER BY at DESC, message_id COLLATE "C" DESC LIMIT $2) m ORDER BY at, message_id COLLATE "C"`, stream.String(), maxMessages)
 	if err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -127,6 +128,20 @@ func (t *Tx) Next(ctx context.Context, partition int32) (domain.Position, error)
 
 // DecodeCommit reads the record of a commit.
 func (t *Tx) DecodeCommit(record []byte) (journal.Commit, error) { return t.codec.DecodeCommit(record) }
+
+// ReadValue reads a column that holds a value, and names it where it cannot.
+func (t *Tx) ReadValue(what string, column []byte) (value.Value, error) {
+	v, err := t.codec.ReadValue(column)
+	if err != nil {
+		return v, fmt.Errorf("%s: %w", what, err)
+	}
+	return v, nil
+}
+
+// LatestWrites are the writes that count of those in the rows of one checkpoint.
+func (t *Tx) LatestWrites(rows []projections.WriteRow) ([]projections.NumberedWrite, error) {
+	return t.codec.LatestWrites(rows)
+}
 
 // DecodeJSON reads a column that holds JSON, and names it where it cannot.
 func DecodeJSON(what string, raw []byte, into any) error {

@@ -82,6 +82,26 @@ func (t *Tx) Find(ctx context.Context, stream domain.StreamID, at At) (p Point, 
 	return p, t.stillThere(ctx, stream, at, p)
 }
 
+// Moment is as of when many streams are read together: the time that was asked for, or
+// that of the last commit of its partition that a position shows; zero for now.
+func (t *Tx) Moment(ctx context.Context) (time.Time, error) {
+	if t.at.position == nil {
+		if t.at.checkpoint != uuid.Nil {
+			return time.Time{}, invalidAt(t.at.field, t.at.text, "is a checkpoint, which says nothing of this", nil)
+		}
+		return t.at.time, nil
+	}
+	var at time.Time
+	err := t.QueryRow(ctx, `SELECT time FROM commits WHERE partition = $1 AND "offset" <= $2 ORDER BY "offset" DESC LIMIT 1`, t.at.position.Partition, t.at.position.Offset).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return at, invalidAt(t.at.field, t.at.text, "is before everything", nil)
+	}
+	if err != nil {
+		return at, fmt.Errorf("find the time of %s: %w", t.at.position, err)
+	}
+	return at.UTC(), nil
+}
+
 // stillThere refuses a point before something of the stream was removed: what counted
 // then is not all there any more.
 func (t *Tx) stillThere(ctx context.Context, stream domain.StreamID, at At, p Point) error {

@@ -46,6 +46,8 @@ type Point struct {
 	// State is that of the workflow, Goal its goal.
 	State workflow.State
 	Goal  string
+	// FlowConfig is the configuration that the workflow brings; nil for none.
+	FlowConfig []byte
 	// With are the checkpoints without which this one is not whole, parents first: the
 	// steps before it that hold what it says of channels only as a change, and those of
 	// subgraphs that had begun in the step after it.
@@ -139,11 +141,19 @@ func (p *Point) head(ctx context.Context, tx *cut.Tx, stream string) error {
 	if err := cut.DecodeJSON("the state of "+stream, state, &p.State); err != nil {
 		return err
 	}
-	goal, err := assemble(ctx, tx, stream, p.State.Created.Goal)
-	if err == nil {
-		p.Goal = string(goal[0])
+	whole := []value.Value{p.State.Created.Goal}
+	if p.State.FlowConfig != nil {
+		whole = append(whole, *p.State.FlowConfig)
 	}
-	return err
+	texts, err := assemble(ctx, tx, stream, whole...)
+	if err != nil {
+		return err
+	}
+	p.Goal = string(texts[0])
+	if len(texts) > 1 {
+		p.FlowConfig = texts[1]
+	}
+	return nil
 }
 
 // row reads the checkpoint as it stands now.
@@ -168,7 +178,10 @@ func (s *Step) row(ctx context.Context, tx *cut.Tx, stream string, ref Ref) (map
 		return nil, fmt.Errorf("read the checkpoint: %w", err)
 	}
 	c.NS, c.CurrentThread = string(ns), int(thread)
-	if err := errors.Join(cut.DecodeJSON("header", header, &c.Header), cut.DecodeJSON("metadata", metadata, &c.Metadata)); err != nil {
+	if c.Header, err = tx.ReadValue("header", header); err != nil {
+		return nil, err
+	}
+	if c.Metadata, err = tx.ReadValue("metadata", metadata); err != nil {
 		return nil, err
 	}
 	return projections.UnpackChannels(names, ids)
@@ -180,18 +193,18 @@ func (s *Step) values(ctx context.Context, tx *cut.Tx, stream string, channels m
 	for _, id := range channels {
 		keys = append(keys, id[:])
 	}
-	found, err := tx.Query(ctx, `SELECT id, manifest FROM manifests WHERE stream = $1 AND id = ANY($2)`, stream, keys)
+	found, err := tx.Query(ctx, `SELECT m.id, `+projections.ManifestColumns+` FROM manifests m WHERE m.stream = $1 AND m.id = ANY($2)`, stream, keys)
 	if err != nil {
 		return fmt.Errorf("read %d manifests: %w", len(keys), err)
 	}
 	defer found.Close()
 	manifests := map[value.Address]value.Manifest{}
 	for found.Next() {
-		var key, raw []byte
-		if err := found.Scan(&key, &raw); err != nil {
+		var key, raw, part []byte
+		if err := found.Scan(&key, &raw, &part); err != nil {
 			return fmt.Errorf("read a manifest: %w", err)
 		}
-		m, err := value.ReadManifest(raw)
+		m, err := value.ReadManifest(raw, part)
 		if err != nil {
 			return fmt.Errorf("read a manifest of %s: %w", stream, err)
 		}
@@ -212,25 +225,20 @@ func (s *Step) values(ctx context.Context, tx *cut.Tx, stream string, channels m
 
 // writes reads the pending writes, as they stand now.
 func (s *Step) writes(ctx context.Context, tx *cut.Tx, stream string) error {
-	found, err := tx.Query(ctx, `SELECT DISTINCT ON (task, idx) task, idx, task_path, channel, value FROM writes
-		WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY task, idx, number DESC`,
+	found, err := tx.Query(ctx, `SELECT `+projections.WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.ns_hash = $2 AND w.thread_ts = $3`,
 		stream, projections.NSHash(s.Checkpoint.NS), s.Checkpoint.ThreadTS)
 	if err != nil {
 		return fmt.Errorf("read writes: %w", err)
 	}
-	defer found.Close()
-	for found.Next() {
-		var task, path, channel, raw []byte
-		var idx int32
-		w := workflow.Write{}
-		if err := found.Scan(&task, &idx, &path, &channel, &raw); err != nil {
-			return fmt.Errorf("read a write: %w", err)
-		}
-		if err := cut.DecodeJSON("a write", raw, &w.Value); err != nil {
-			return err
-		}
-		w.Task, w.Idx, w.TaskPath, w.Channel = string(task), int(idx), string(path), string(channel)
-		s.Checkpoint.Writes = append(s.Checkpoint.Writes, w)
+	rows, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (w projections.WriteRow, err error) {
+		return w, row.Scan(w.Columns()...)
+	})
+	if err != nil {
+		return fmt.Errorf("read writes: %w", err)
 	}
-	return found.Err()
+	writes, err := tx.LatestWrites(rows)
+	for _, w := range writes {
+		s.Checkpoint.Writes = append(s.Checkpoint.Writes, w.Write)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package forks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,21 +82,17 @@ func standsOn(s Step) (channels []string, sends bool) {
 // subgraphs adds the newest checkpoint of each namespace that was begun in the step
 // after this one: an agent that was interrupted in a subgraph goes on there.
 func (p *Point) subgraphs(ctx context.Context, tx *cut.Tx, stream string) error {
-	// The metadata of a step is small and stands in the row, but for odd ones: those are
-	// looked at as well.
-	found, err := tx.Query(ctx, `SELECT DISTINCT ON (ns_hash) ns, thread_ts FROM checkpoints
-		WHERE stream = $1 AND ns_hash <> $2 AND thread_ts > $3 AND (position(convert_to($4, 'UTF8') IN metadata) > 0 OR position('"b":'::bytea IN metadata) > 0)
-		ORDER BY ns_hash, thread_ts DESC`, stream, projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS, p.Checkpoint.ThreadTS.String())
+	found, err := tx.Query(ctx, `SELECT ns, thread_ts, metadata FROM checkpoints WHERE stream = $1 AND ns_hash <> $2 AND thread_ts > $3
+		ORDER BY ns_hash, thread_ts DESC, number DESC`, stream, projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS)
 	if err != nil {
 		return fmt.Errorf("look for subgraphs: %w", err)
-	}
-	type place struct {
-		NS []byte
-		ID uuid.UUID
 	}
 	places, err := pgx.CollectRows(found, pgx.RowToStructByPos[place])
 	if err != nil {
 		return fmt.Errorf("look for subgraphs: %w", err)
+	}
+	if places, err = newestNaming(tx, places, p.Checkpoint.ThreadTS); err != nil {
+		return err
 	}
 	for _, at := range places {
 		ns := string(at.NS)
@@ -112,6 +109,37 @@ func (p *Point) subgraphs(ctx context.Context, tx *cut.Tx, stream string) error 
 		p.With = append(p.With, s)
 	}
 	return nil
+}
+
+// place is where a checkpoint stands.
+type place struct {
+	NS       []byte
+	ID       uuid.UUID
+	Metadata []byte
+}
+
+// newestNaming takes of each namespace, in which the newest come first, the first place
+// whose metadata may name a checkpoint. That of a step is small and stands in the row,
+// but for odd ones: those may.
+func newestNaming(tx *cut.Tx, places []place, id uuid.UUID) (out []place, err error) {
+	for _, at := range places {
+		if n := len(out); n > 0 && bytes.Equal(out[n-1].NS, at.NS) {
+			continue
+		}
+		v, err := tx.ReadValue("metadata", at.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		here := []byte{}
+		odd := !v.Manifest.IsZero()
+		for _, e := range v.Add {
+			here, odd = append(here, e.Inline...), odd || e.Inline == nil
+		}
+		if odd || bytes.Contains(here, []byte(id.String())) {
+			out = append(out, at)
+		}
+	}
+	return out, nil
 }
 
 // begunIn says whether a checkpoint of a subgraph was made in the step after another.

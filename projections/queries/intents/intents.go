@@ -99,6 +99,24 @@ func (q *Queries) Orphans(ctx context.Context, partition int32, engines []string
 	})
 }
 
+// Active lists the workflows of a partition that have a run on these engines, in
+// pages: after is the last stream of the page before, empty for the first.
+func (q *Queries) Active(ctx context.Context, partition int32, engines []string, after string, limit int) ([]domain.StreamID, error) {
+	found, err := q.pool.Query(ctx, `SELECT w.stream FROM workflows w JOIN heads h USING (stream)
+		WHERE w.active AND w.engine = ANY($2) AND h.partition = $1 AND w.stream > $3 ORDER BY w.stream LIMIT $4`,
+		partition, engines, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for runs of partition %d: %w", partition, err)
+	}
+	return pgx.CollectRows(found, func(row pgx.CollectableRow) (domain.StreamID, error) {
+		var stream string
+		if err := row.Scan(&stream); err != nil {
+			return domain.StreamID{}, err
+		}
+		return domain.ParseStreamID(stream)
+	})
+}
+
 func scan(row pgx.CollectableRow) (Intent, error) {
 	var in Intent
 	var stream, kind string

@@ -3,6 +3,7 @@ package stored
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -62,10 +63,10 @@ type Parts struct {
 func ReadParts(ctx context.Context, tx *cut.Tx, l Lineage, values []value.Address, of []uuid.UUID, channels []string, most int64) (p Parts, size int64, err error) {
 	p = Parts{Values: map[value.Address]Value{}, Writes: map[uuid.UUID][]Write{}}
 	b := &pgx.Batch{}
-	b.Queue(`SELECT m.id, m.manifest FROM unnest($2::bytea[]) AS k(id) JOIN manifests m ON m.stream = $1 AND m.id = k.id`, l.Stream, bytesOf(values)).Query(p.scanValues)
-	b.Queue(`SELECT k.thread_ts, w.number, w.task, w.idx, w.task_path, w.channel, w.value
-		FROM (SELECT $2::text AS stream, $3::bytea AS ns_hash, thread_ts FROM unnest($4::uuid[]) AS u(thread_ts)) k CROSS JOIN LATERAL (`+projections.WritesOf("k", "$1")+`) w
-		WHERE w.channel = ANY($5::bytea[])`, l.Before, l.Stream, projections.NSHash(l.NS), of, names(channels)).Query(p.scanWrites)
+	b.Queue(`SELECT m.id, `+projections.ManifestColumns+` FROM unnest($2::bytea[]) AS k(id) JOIN manifests m ON m.stream = $1 AND m.id = k.id`, l.Stream, bytesOf(values)).Query(p.scanValues)
+	b.Queue(`SELECT k.thread_ts, `+projections.WriteColumns+`
+		FROM (SELECT $2::text AS stream, $3::bytea AS ns_hash, thread_ts FROM unnest($4::uuid[]) AS u(thread_ts)) k CROSS JOIN LATERAL (`+projections.WritesOf("k", "$1")+`) w`, l.Before, l.Stream, projections.NSHash(l.NS), of).
+		Query(func(found pgx.Rows) error { return p.scanWrites(tx, found, channels) })
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return p, 0, fmt.Errorf("read values and writes of %s: %w", l.Stream, err)
 	}
@@ -92,14 +93,14 @@ func ReadParts(ctx context.Context, tx *cut.Tx, l Lineage, values []value.Addres
 
 func (p Parts) scanValues(found pgx.Rows) error {
 	for found.Next() {
-		var id, raw []byte
+		var id, raw, part []byte
 		var v Value
-		err := found.Scan(&id, &raw)
+		err := found.Scan(&id, &raw, &part)
 		if err != nil {
 			return fmt.Errorf("read a manifest: %w", err)
 		}
 		copy(v.id[:], id)
-		if v.manifest, err = value.ReadManifest(raw); err != nil {
+		if v.manifest, err = value.ReadManifest(raw, part); err != nil {
 			return fmt.Errorf("read manifest %s: %w", v.id, err)
 		}
 		v.Type = v.manifest.Type
@@ -108,14 +109,22 @@ func (p Parts) scanValues(found pgx.Rows) error {
 	return found.Err()
 }
 
-func (p Parts) scanWrites(found pgx.Rows) error {
+func (p Parts) scanWrites(tx *cut.Tx, found pgx.Rows, channels []string) error {
+	read := map[uuid.UUID][]projections.WriteRow{}
 	for found.Next() {
 		var of uuid.UUID
-		w, err := scanWrite(found, &of)
+		var w projections.WriteRow
+		if err := found.Scan(append([]any{&of}, w.Columns()...)...); err != nil {
+			return fmt.Errorf("read writes: %w", err)
+		}
+		read[of] = append(read[of], w)
+	}
+	for of, rows := range read {
+		writes, err := latest(tx, rows)
 		if err != nil {
 			return err
 		}
-		p.Writes[of] = append(p.Writes[of], w)
+		p.Writes[of] = slices.DeleteFunc(writes, func(w Write) bool { return !slices.Contains(channels, w.Channel) })
 	}
 	return found.Err()
 }
@@ -124,14 +133,6 @@ func bytesOf(ids []value.Address) [][]byte {
 	out := make([][]byte, len(ids))
 	for i := range ids {
 		out[i] = ids[i][:]
-	}
-	return out
-}
-
-func names(channels []string) [][]byte {
-	out := make([][]byte, len(channels))
-	for i, c := range channels {
-		out[i] = []byte(c)
 	}
 	return out
 }

@@ -90,22 +90,25 @@ type rowKey struct {
 
 // finding is a page on its way.
 type finding struct {
+	tx   *cut.Tx
 	page []Checkpoint
 	at   map[rowKey]int
 }
 
 // Find reads the rows of q, newest first by id, then by stream and namespace.
 func Find(ctx context.Context, tx *cut.Tx, q Query) ([]Checkpoint, error) {
-	f := &finding{at: map[rowKey]int{}}
+	f := &finding{tx: tx, at: map[rowKey]int{}}
 	args := append([]any{q.Before}, q.Args...)
 	b := &pgx.Batch{}
 	b.Queue(rowsSQL(q.Select, tx.Partitions()), args...).Query(f.rows)
 	if !q.Bare {
 		b.Queue(manifestsSQL(q.Select), args...).Query(f.manifests)
-		b.Queue(writesSQL(q.Select, "thread_ts"), args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Writes }))
+		b.Queue(writesSQL(q.Select, "thread_ts"), args...).Query(f.writes(func(c *Checkpoint, writes []Write) { c.Writes = writes }))
 	}
 	if q.Sends {
-		b.Queue(writesSQL(q.Select, "parent_ts")+` WHERE w.channel = '`+workflow.SendsChannel+`'`, args...).Query(f.writes(func(c *Checkpoint) *[]Write { return &c.Sends }))
+		b.Queue(writesSQL(q.Select, "parent_ts"), args...).Query(f.writes(func(c *Checkpoint, writes []Write) {
+			c.Sends = slices.DeleteFunc(writes, func(w Write) bool { return w.Channel != workflow.SendsChannel })
+		}))
 	}
 	if q.With != nil {
 		q.With(b)
@@ -127,14 +130,14 @@ func rowsSQL(from string, partitions int32) string {
 
 // manifestsSQL reads what the channels of the rows name, each once.
 func manifestsSQL(from string) string {
-	return fmt.Sprintf(`SELECT m.stream, m.id, m.manifest
+	return fmt.Sprintf(`SELECT m.stream, m.id, %[3]s
 		FROM (SELECT DISTINCT c.stream, substring(c.ids FROM i.at FOR %[1]d) AS id FROM (%[2]s) c CROSS JOIN LATERAL generate_series(1, length(c.ids), %[1]d) AS i(at)) k
-		JOIN manifests m ON m.stream = k.stream AND m.id = k.id`, len(value.Address{}), from)
+		JOIN manifests m ON m.stream = k.stream AND m.id = k.id`, len(value.Address{}), from, projections.ManifestColumns)
 }
 
 // writesSQL reads the writes of the checkpoints that a column of the rows names.
 func writesSQL(from, column string) string {
-	return fmt.Sprintf(`SELECT k.stream, k.ns_hash, k.own, w.number, w.task, w.idx, w.task_path, w.channel, w.value
+	return fmt.Sprintf(`SELECT k.stream, k.ns_hash, k.own, `+projections.WriteColumns+`
 		FROM (SELECT c.stream, c.ns_hash, c.thread_ts AS own, c.%s AS thread_ts FROM (%s) c) k CROSS JOIN LATERAL (%s) w`, column, from, projections.WritesOf("k", "$1"))
 }
 
@@ -162,10 +165,10 @@ func (f *finding) row(row pgx.CollectableRow) (Checkpoint, error) {
 	}
 	slices.SortFunc(c.Values, func(a, b Value) int { return cmp.Compare(a.Channel, b.Channel) })
 	f.at[rowKey{c.Stream, string(nsHash), c.ThreadTS}] = len(f.at)
-	return c, errors.Join(
-		cut.DecodeJSON(at+": header", header, &c.header),
-		cut.DecodeJSON(at+": metadata", metadata, &c.metadata),
-	)
+	var errs [2]error
+	c.header, errs[0] = f.tx.ReadValue(at+": header", header)
+	c.metadata, errs[1] = f.tx.ReadValue(at+": metadata", metadata)
+	return c, errors.Join(errs[:]...)
 }
 
 // valueKey names a channel value.
@@ -178,12 +181,12 @@ func (f *finding) manifests(found pgx.Rows) error {
 	read := map[valueKey]value.Manifest{}
 	for found.Next() {
 		var k valueKey
-		var id, raw []byte
-		if err := found.Scan(&k.stream, &id, &raw); err != nil {
+		var id, raw, part []byte
+		if err := found.Scan(&k.stream, &id, &raw, &part); err != nil {
 			return fmt.Errorf("read a manifest: %w", err)
 		}
 		copy(k.id[:], id)
-		m, err := value.ReadManifest(raw)
+		m, err := value.ReadManifest(raw, part)
 		if err != nil {
 			return fmt.Errorf("read manifest %s: %w", k.id, err)
 		}
@@ -205,33 +208,37 @@ func (f *finding) manifests(found pgx.Rows) error {
 	return nil
 }
 
-// writes reads writes into a list of the checkpoint they come with.
-func (f *finding) writes(of func(*Checkpoint) *[]Write) func(pgx.Rows) error {
+// writes reads the writes that come with each checkpoint, and gives them to it.
+func (f *finding) writes(give func(*Checkpoint, []Write)) func(pgx.Rows) error {
 	return func(found pgx.Rows) error {
+		read := map[int][]projections.WriteRow{}
 		for found.Next() {
 			var k rowKey
 			var nsHash []byte
-			w, err := scanWrite(found, &k.stream, &nsHash, &k.ts)
+			var w projections.WriteRow
+			if err := found.Scan(append([]any{&k.stream, &nsHash, &k.ts}, w.Columns()...)...); err != nil {
+				return fmt.Errorf("read writes: %w", err)
+			}
+			k.nsHash = string(nsHash)
+			read[f.at[k]] = append(read[f.at[k]], w)
+		}
+		for at, rows := range read {
+			writes, err := latest(f.tx, rows)
 			if err != nil {
 				return err
 			}
-			k.nsHash = string(nsHash)
-			list := of(&f.page[f.at[k]])
-			*list = append(*list, w)
+			give(&f.page[at], writes)
 		}
 		return found.Err()
 	}
 }
 
-// scanWrite reads a write behind what comes before it in a row.
-func scanWrite(row pgx.Rows, before ...any) (Write, error) {
-	var w Write
-	var task, path, channel, raw []byte
-	var idx int32
-	if err := row.Scan(append(before, &w.Number, &task, &idx, &path, &channel, &raw)...); err != nil {
-		return w, fmt.Errorf("read a write: %w", err)
+// latest are the writes that count of the rows of a checkpoint.
+func latest(tx *cut.Tx, rows []projections.WriteRow) ([]Write, error) {
+	found, err := tx.LatestWrites(rows)
+	out := make([]Write, len(found))
+	for i, w := range found {
+		out[i] = Write{Number: w.Number, Task: w.Task, Idx: w.Idx, TaskPath: w.TaskPath, Channel: w.Channel, Type: w.Value.Type, value: w.Value}
 	}
-	err := cut.DecodeJSON("a write", raw, &w.value)
-	w.Task, w.Idx, w.TaskPath, w.Channel, w.Type = string(task), int(idx), string(path), string(channel), w.value.Type
-	return w, err
+	return out, err
 }

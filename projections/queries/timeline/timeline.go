@@ -140,7 +140,7 @@ func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
 	var one int
 	err := tx.QueryRow(ctx, `SELECT 1 FROM heads WHERE stream = $1`, stream.String()).Scan(&one)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such workflow", Fix: "check the id; duolog workflow list shows yours"}
+		return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such " + string(stream.Kind), Fix: "check the id; the lists of the API show yours"}
 	}
 	return err
 }
@@ -168,9 +168,10 @@ func scan(tx *cut.Tx, found pgx.Rows) ([]Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("commit at %s: %w", at, err)
 		}
+		commands := commit.Commands()
 		for i, e := range commit.Events {
 			out = append(out, Event{
-				Position: at, Index: i, Commit: commit.ID, Time: commit.Time, Principal: commit.Principal, Command: commit.Command, Event: e,
+				Position: at, Index: i, Commit: commit.ID, Time: commit.Time, Principal: commit.Principal, Command: journal.CommandOf(commands, i), Event: e,
 			})
 		}
 	}
@@ -231,6 +232,8 @@ func texts(event workflow.Event) map[string]value.Value {
 	switch e := event.(type) {
 	case workflow.Created:
 		return map[string]value.Value{"goal": e.Goal}
+	case workflow.FlowConfigured:
+		return map[string]value.Value{"config": e.Config}
 	case workflow.MessageReceived:
 		return map[string]value.Value{"text": e.Text}
 	case workflow.DeliveryRequested:
@@ -242,6 +245,10 @@ func texts(event workflow.Event) map[string]value.Value {
 	case workflow.MailQueued:
 		if e.Text != nil {
 			return map[string]value.Value{"text": *e.Text}
+		}
+	case workflow.ApprovalDecided:
+		if e.Message != nil {
+			return map[string]value.Value{"message": *e.Message}
 		}
 	case workflow.WorkloadFinished:
 		if e.Log != nil {
