@@ -13,9 +13,13 @@ import (
 func (s *Server) authenticate(r *http.Request) (entry.Caller, error) {
 	token := bearer(r)
 	if token == "" {
-		return entry.Caller{}, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the request has no token", Fix: "send Authorization: Bearer <token>"}
+		return entry.Caller{}, noToken()
 	}
 	return s.cfg.Auth.Authenticate(r.Context(), token)
+}
+
+func noToken() error {
+	return &domain.Error{Code: domain.CodeUnauthenticated, Message: "the request has no token", Fix: "send Authorization: Bearer <token>"}
 }
 
 // bearer is the token of a request, from either header that clients use.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/internal/nodetest"
 	"github.com/duolog/duolog/projections"
 )
 
@@ -53,6 +54,40 @@ func restarts(r *rig) {
 	}
 	c := r.create("mia@acme", `{"goal":"count"}`)
 	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start","start_workflow":true}`).refused(http.StatusBadRequest, domain.CodeInvalidField, "start_workflow")
+}
+
+// decisions are what a person says to a workflow that waits: a run goes on with it.
+func decisions(r *rig) {
+	states, err := projections.NewSnapshots(r.node.DB.Read, nodetest.Partitions)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for asks, approved := range map[string]bool{"require_tool_call_approval": true, "require_plan_approval": false} {
+		c := r.create("mia@acme", `{"goal":"count"}`)
+		resume := func(body, key string) reply {
+			return r.send("mia@acme", "POST", c.path("/resume"), body, "Idempotency-Key", key)
+		}
+		resume(`{"human_approval":true}`, "early").refused(http.StatusBadRequest, domain.CodeIllegalStatus, "status_event")
+		r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`).want(http.StatusOK)
+		r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"`+asks+`"}`).want(http.StatusOK)
+		resume(`{}`, "empty").refused(http.StatusBadRequest, domain.CodeInvalidField, "human_approval")
+		resume(`{"human_approval":true,"human_message":"`+strings.Repeat("x", 2001)+`"}`, "long").refused(http.StatusRequestEntityTooLarge, domain.CodeTooLarge, "human_message")
+		body := fmt.Sprintf(`{"human_approval":%t,"human_message":"not on a Friday"}`, approved)
+		for range 2 {
+			var out created
+			resume(body, "decided").want(http.StatusCreated).into(&out)
+			if out.Status != "running" || out.Run == nil || out.Run.Epoch != 1 || out.Run.Phase != "requested" {
+				r.t.Errorf("after %s: %+v", asks, out)
+			}
+		}
+		snap, err := states.Load(r.t.Context(), domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: c.UUID}, projections.SnapshotWant{})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if a := snap.Workflow.Run.Approval; a == nil || a.Approved != approved || a.Message == nil || snap.Workflow.Decided != nil {
+			r.t.Errorf("the run goes on with %+v", a)
+		}
+	}
 }
 
 func previews(r *rig) {
@@ -113,7 +148,7 @@ func (r *rig) stored() (n int64) {
 	r.t.Helper()
 	codec, err := projections.NewCodec()
 	must(r.t, err)
-	for _, table := range []string{"commits", "heads", "blobs", "manifests", "workflows", "checkpoints", "writes", "lineages", "intents"} {
+	for _, table := range []string{"commits", "heads", "blobs", "manifests", "manifest_parts", "workflows", "checkpoints", "writes", "lineages", "intents"} {
 		var size int64
 		must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM `+table+` t`).Scan(&size))
 		n += size

@@ -49,15 +49,7 @@ func (s *Server) tenant(c *call) (entry.Tenant, error) {
 // agentRequest is a command for an existing workflow.
 func (s *Server) agentRequest(c *call, stream domain.StreamID, command workflow.Command, body []byte) (dispatch.Request, error) {
 	r := dispatch.Request{Stream: stream, Workflow: command}
-	account := ""
-	if c.who.Run != nil {
-		t, err := s.tenant(c)
-		if err != nil {
-			return r, err
-		}
-		account = t.ServiceAccount
-	}
-	r.Principal = c.who.Principal(account)
+	r.Principal = c.who.Principal(c.who.ServiceAccount)
 	return r, s.identify(c, &r, body)
 }
 

@@ -12,8 +12,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/handlers/tracing"
 )
 
@@ -54,8 +56,18 @@ type Config struct {
 	Dispatch Dispatcher
 	Inbox    Inbox
 
-	Auth    entry.Authenticator
-	Tenants entry.Tenants
+	Auth      entry.Authenticator
+	Tokens    Tokens
+	RunTokens RunTokens
+	// Permissions explains who may do what.
+	Permissions Permissions
+	Tenants     entry.Tenants
+	// Directories is who is who for each tenant, wherever that is kept.
+	Directories directory.Directory
+	// Flows decides what may start and what may go on.
+	Flows entry.Flows
+	// FlowsOf resolves the flows of a tenant, for a project or namespace.
+	FlowsOf func(ctx context.Context, tenant domain.Tenant, path string) (flows.Tenant, error)
 	// Log is the id of the log: positions that leave the process name it.
 	Log uuid.UUID
 	// Stopping is closed when this process begins to stop: who waits for news is
@@ -64,6 +76,9 @@ type Config struct {
 	// ReadOnly says what is served where it is not now and nothing can be written; empty
 	// for a node. It stands in the readiness.
 	ReadOnly string
+
+	// GitLab takes the hooks of a GitLab instance; nil where none are expected.
+	GitLab Hooks
 
 	// Ready says at once whether this node can serve, and why not.
 	Ready   func(context.Context) error
@@ -86,6 +101,12 @@ type Config struct {
 	Limits Limits
 	// Schemas are the files of the published contracts, by the path they are known by.
 	Schemas fs.FS
+}
+
+// Hooks takes what another system tells by itself. It MUST verify who sends it, and
+// its error is the answer.
+type Hooks interface {
+	Take(r *http.Request) error
 }
 
 // Limits bound what one request may cost. The zero value is usable.
@@ -140,7 +161,13 @@ func (c Config) Validate() error {
 		{"Queries", c.Queries == Queries{}},
 		{"Schemas", c.Schemas == nil},
 		{"Auth", c.Auth == nil},
+		{"Tokens", c.Tokens == nil},
+		{"RunTokens", c.RunTokens == nil},
+		{"Permissions", c.Permissions == nil},
 		{"Tenants", c.Tenants == nil},
+		{"Directories", c.Directories == nil},
+		{"Flows", c.Flows == nil},
+		{"FlowsOf", c.FlowsOf == nil},
 		{"Ready", c.Ready == nil},
 		{"Gate", c.Gate == nil},
 		{"Changes", c.Changes == nil},

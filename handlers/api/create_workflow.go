@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/google/uuid"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
@@ -16,26 +17,24 @@ const maxCreateBody = 4 << 20
 // createWorkflow answers POST workflows. A client's key names the workflow as
 // well as the command: a repeat finds the same one.
 func (s *Server) createWorkflow(c *call) (answer, error) {
-	if err := c.who.UserOnly(); err != nil {
-		return answer{}, err
-	}
 	c.trigger = true
 	body, doc, err := s.document(c, maxCreateBody)
 	if err != nil {
 		return answer{}, err
 	}
-	tenant, err := s.tenant(c)
+	ask, err := entry.Start(doc, c.who)
 	if err != nil {
 		return answer{}, err
 	}
-	start, err := entry.Start(doc, tenant)
-	if err != nil {
-		return answer{}, err
-	}
+	start := &ask.Start
 	r, err := s.startRequest(c, start, body)
 	if err != nil {
 		return answer{}, err
 	}
+	if start, err = s.cfg.Flows.TriggerFlow(c.Context(), ask); err != nil {
+		return s.startedBefore(c, r, err)
+	}
+	r.Workflow, r.Principal = start, c.who.Principal(start.ServiceAccount)
 	result, out, err := s.nowOrLater(c, r)
 	if err != nil || out.status != 0 {
 		return out, err
@@ -47,6 +46,36 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	return created(s.entity(workflows.Workflow{
 		Stream: r.Stream, Number: result.Number, State: result.Workflow, Goal: start.Goal, CallbackContext: start.CallbackContext,
 	})), nil
+}
+
+// startedBefore answers a repeat of what was started under the same key, though it
+// would be refused now; anything else stays refused.
+func (s *Server) startedBefore(c *call, r dispatch.Request, refused error) (answer, error) {
+	out, done, err := s.carriedOut(c, r)
+	if err == nil && !done {
+		err = refused
+	}
+	return out, err
+}
+
+// carriedOut answers a repeat of what was created before: whatever has changed since,
+// it is there.
+func (s *Server) carriedOut(c *call, r dispatch.Request) (answer, bool, error) {
+	if r.Fresh {
+		return answer{}, false, nil
+	}
+	w, err := s.find(c, r.Stream.ID, cut.At{})
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return answer{}, false, nil
+	}
+	if err != nil {
+		return answer{}, false, err
+	}
+	r.Workflow = &workflow.Fork{} // it is not decided: it was
+	if _, err := s.do(c, r); err != nil {
+		return answer{}, false, err
+	}
+	return created(s.entity(w)), true, nil
 }
 
 func (s *Server) startRequest(c *call, start *workflow.Start, body []byte) (dispatch.Request, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/projections/queries/workflows"
 )
@@ -38,7 +39,11 @@ func (s *Server) entity(w workflows.Workflow) []byte {
 	o.text("engine", c.Engine)
 	o.text("source", c.Trigger.Source)
 	o.raw("principal", principalOf(w.State.Owner))
+	o.textOrNull("flow_version", c.Flow.Version)
+	o.textOrNull("flow_config_id", c.Flow.ConfigID)
+	o.textOrNull("flow_config_schema_version", c.Flow.SchemaVersion)
 	o.textOrNull("selected_model_metadata_json", w.State.Model)
+	o.textOrNull("chosen_model_metadata_json", w.State.ChosenModel)
 	o.rawOrNull("messaging_callback_context", w.CallbackContext)
 	o.time("created_at", w.State.CreatedAt)
 	o.time("updated_at", w.State.UpdatedAt)
@@ -47,6 +52,7 @@ func (s *Server) entity(w workflows.Workflow) []byte {
 	o.textOrNull("reason", w.State.Reason)
 	o.textOrNull("thread", threadOf(w))
 	o.rawOrNull("origin", originOf(w.State.Origin))
+	o.rawOrNull("routing", routingOf(w.State.Routing))
 	o.rawOrNull("import", importOf(w.State.Import))
 	return o.end()
 }
@@ -111,6 +117,14 @@ func flowOf(f workflow.Flow) []byte {
 	o.textOrNull("schema_version", f.SchemaVersion)
 	o.textOrNull("version", f.Version)
 	return o.end()
+}
+
+// routingOf is how the flow was chosen, where that was decided.
+func routingOf(d *routing.Decision) []byte {
+	if d == nil {
+		return nil
+	}
+	return encode(d)
 }
 
 func principalOf(p domain.Principal) []byte { return encode(p) }

@@ -16,9 +16,11 @@ func statusOf(code domain.Code) int {
 	switch code {
 	case domain.CodeInvalidField, domain.CodeInvalidBody, domain.CodeUnknownEvent, domain.CodeIllegalStatus:
 		return http.StatusBadRequest
-	case domain.CodeUnauthenticated:
+	case domain.CodeUnauthenticated, domain.CodeTokenInvalid, domain.CodeTokenExpired, domain.CodeTokenRevoked,
+		domain.CodeWrongAudience, domain.CodeUnknownIssuer:
 		return http.StatusUnauthorized
-	case domain.CodeForbidden, domain.CodeReadOnly, domain.CodeFlowNotEnabled:
+	case domain.CodeForbidden, domain.CodeReadOnly, domain.CodeFlowNotEnabled,
+		domain.CodeScope, domain.CodeAccessDenied:
 		return http.StatusForbidden
 	case domain.CodeNotFound:
 		return http.StatusNotFound
@@ -26,12 +28,12 @@ func statusOf(code domain.Code) int {
 		return http.StatusGone
 	case codeMethod:
 		return http.StatusMethodNotAllowed
-	case domain.CodeConflict, domain.CodeStaleRun, domain.CodeWorkflowEnded,
+	case domain.CodeConflict, domain.CodeStaleRun, domain.CodeWorkflowEnded, domain.CodeWorkflowBusy,
 		domain.CodeThreadDeleted, domain.CodeStaleWriter, domain.CodeSendWhole:
 		return http.StatusConflict
 	case domain.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case domain.CodeKeyReused, domain.CodeNamespaceMissing:
+	case domain.CodeKeyReused, domain.CodeNamespaceMissing, domain.CodeWorkspaceProject, domain.CodeServiceAccount, domain.CodeExecuteFailed:
 		return http.StatusUnprocessableEntity
 	case domain.CodeRateLimited:
 		return http.StatusTooManyRequests

@@ -30,6 +30,7 @@ func TestExportAndImport(t *testing.T) {
 		"a fork is exported with the bytes it inherits": exportsForks,
 		"files that are wrong":                          refusesFiles,
 		"what is imported is exported again":            importsAgain,
+		"commands that shared a commit stay behind":     importsJoints,
 	} {
 		t.Run(name, func(t *testing.T) { test(r.on(t)) })
 	}
@@ -90,6 +91,48 @@ type imported struct {
 	} `json:"import"`
 	CreatedAt string          `json:"created_at"`
 	Callback  json.RawMessage `json:"messaging_callback_context"`
+}
+
+// importsJoints: of a commit of several commands each event names its own, here as
+// there; the commands themselves were carried out there alone.
+func importsJoints(r *rig) {
+	th, id := newThread(), v6()
+	w := r.taken(r.write("mia@acme", th,
+		put{key: th + "/0", id: id, versions: `{"a":1}`, values: map[string]string{"a": "A"}},
+		pend{key: th + "/1", id: id, task: "t", writes: []string{"0:a:1"}},
+		pend{key: th + "/2", id: id, task: "u", writes: []string{"0:a:2"}},
+	))
+	at := base + "/" + w.Workflow.String()
+	var told struct {
+		Events []struct {
+			Type    string
+			Command struct{ ID, Type string }
+		}
+	}
+	r.send("mia@acme", "GET", at+"/timeline", nil).want(http.StatusOK).into(&told)
+	var types []string
+	ids := map[string]bool{}
+	for _, e := range told.Events {
+		types = append(types, e.Type+" of "+e.Command.Type)
+		ids[e.Command.ID] = true
+	}
+	want := []string{
+		"workflow.created of workflow.put_checkpoint", "workflow.thread_opened of workflow.put_checkpoint", "workflow.checkpointed of workflow.put_checkpoint",
+		"workflow.writes_recorded of workflow.put_writes", "workflow.writes_recorded of workflow.put_writes", "workflow.commands_joined of workflow.put_writes",
+	}
+	if d := cmp.Diff(want, types); d != "" || len(ids) != 3 {
+		r.t.Errorf("%d commands: %s", len(ids), d)
+	}
+	joined := func() (n int) {
+		must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM joined`).Scan(&n))
+		return n
+	}
+	before := joined()
+	var in imported
+	r.importFile("eve@other", r.send("mia@acme", "GET", at+"/export", nil).want(http.StatusOK).body).want(http.StatusCreated).into(&in)
+	if after := joined(); in.Import == nil || before != 2 || after != before {
+		r.t.Errorf("%+v; %d joined commands, then %d", in.Import, before, after)
+	}
 }
 
 func importsElsewhere(r *rig) {

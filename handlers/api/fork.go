@@ -19,9 +19,6 @@ import (
 // source first, visibly, and the fork is begun then: a crash between leaves a pin
 // that nothing stands on, and the same request goes on from there.
 func (s *Server) forkWorkflow(c *call) (answer, error) {
-	if err := c.who.UserOnly(); err != nil {
-		return answer{}, err
-	}
 	c.trigger = true
 	source, body, doc, err := s.onWorkflow(c, s.cfg.Limits.MaxBody)
 	if err != nil {
@@ -31,7 +28,7 @@ func (s *Server) forkWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if out, done, err := s.forkedBefore(c, r); done || err != nil {
+	if out, done, err := s.carriedOut(c, r); done || err != nil {
 		return out, err
 	}
 	fork, err := s.forkOf(c, source, doc, r)
@@ -63,36 +60,12 @@ func (s *Server) forkRequest(c *call, source domain.StreamID, body []byte) (disp
 	return r, nil
 }
 
-// forkedBefore answers a repeat: whatever became of the source since, the fork is
-// there.
-func (s *Server) forkedBefore(c *call, r dispatch.Request) (answer, bool, error) {
-	if r.Fresh {
-		return answer{}, false, nil
-	}
-	w, err := s.find(c, r.Stream.ID, cut.At{})
-	if domain.CodeOf(err) == domain.CodeNotFound {
-		return answer{}, false, nil
-	}
-	if err != nil {
-		return answer{}, false, err
-	}
-	r.Workflow = &workflow.Fork{} // it is not decided: it was
-	if _, err := s.do(c, r); err != nil {
-		return answer{}, false, err
-	}
-	return created(s.entity(w)), true, nil
-}
-
 // forkOf reads what the fork begins with and pins it.
 func (s *Server) forkOf(c *call, source domain.StreamID, doc document.Object, r dispatch.Request) (*workflow.Fork, error) {
 	f := &document.Fields{Doc: doc}
 	ref := entry.CheckpointRef(f)
 	if f.Err != nil {
 		return nil, f.Err
-	}
-	tenant, err := s.tenant(c)
-	if err != nil {
-		return nil, err
 	}
 	if err := s.gate(c.Context()); err != nil {
 		return nil, err
@@ -101,9 +74,16 @@ func (s *Server) forkOf(c *call, source domain.StreamID, doc document.Object, r 
 	if err != nil {
 		return nil, err
 	}
-	fork, err := entry.Fork(f, tenant, source.ID, point)
+	fork, ask, err := entry.Fork(f, c.who, source.ID, point)
 	if err != nil {
 		return nil, err
+	}
+	if ask != nil {
+		start, err := s.cfg.Flows.TriggerFlow(c.Context(), *ask)
+		if err != nil {
+			return nil, err
+		}
+		fork.Start = *start
 	}
 	// What every state would refuse leaves no pin.
 	if err := entry.RefusedAnyway(dispatch.Request{Stream: r.Stream, Workflow: fork, CommandID: r.CommandID}); err != nil {
@@ -136,9 +116,6 @@ func pinOf(s forks.Step) workflow.CheckpointPin {
 // branchWorkflow answers POST workflows/:id/branch: the same workflow goes on from
 // an older checkpoint.
 func (s *Server) branchWorkflow(c *call) (answer, error) {
-	if err := c.who.UserOnly(); err != nil {
-		return answer{}, err
-	}
 	stream, body, doc, err := s.onWorkflow(c, s.cfg.Limits.MaxBody)
 	if err != nil {
 		return answer{}, err
@@ -151,6 +128,11 @@ func (s *Server) branchWorkflow(c *call) (answer, error) {
 	}
 	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
+	}
+	if command.Run {
+		if err := s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
+			return answer{}, err
+		}
 	}
 	point, err := s.cfg.Forks.Point(c.Context(), stream, ref)
 	if err != nil {

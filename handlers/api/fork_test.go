@@ -31,6 +31,7 @@ func TestForks(t *testing.T) {
 		"forks that are refused":                                   refusesForks,
 		"C7 a workflow goes on from an older checkpoint":           branches,
 		"C6 stopped, failed and suspended ones start again":        restarts,
+		"a decision is what the next run goes on with":             decisions,
 		"a preview names what would happen again":                  previews,
 		"a fork stores what is new":                                forksInLittleRoom,
 	} {
@@ -341,10 +342,10 @@ func refusesForks(r *rig) {
 		`{` + at + `,"set":[]}`:                                         {400, domain.CodeInvalidField, "set"},
 		`{` + at + `,"set":{"":1}}`:                                     {400, domain.CodeInvalidField, "set"},
 		`{` + at + `,"agent_privileges":[9]}`:                           {400, domain.CodeInvalidField, "agent_privileges"},
-		`{` + at + `,"workflow_definition":"off/v1"}`:                   {403, domain.CodeFlowNotEnabled, ""},
+		`{` + at + `,"workflow_definition":"off/v1"}`:                   {403, domain.CodeFlowNotEnabled, "workflow_definition"},
 		`{` + at + `,"set":{"a":1,"a":2}}`:                              {400, domain.CodeInvalidField, "set"},
 		`{` + at + `,"goal":"` + strings.Repeat("g", 20000) + `"}`:      {413, domain.CodeTooLarge, "goal"},
-		`{` + at + `,"flow_version":"` + strings.Repeat("v", 65) + `"}`: {413, domain.CodeTooLarge, "flow.version"},
+		`{` + at + `,"flow_version":"` + strings.Repeat("v", 65) + `"}`: {413, domain.CodeTooLarge, "flow_version"},
 		`{` + at + `,"messaging_callback_context":"x"}`:                 {400, domain.CodeInvalidField, "messaging_callback_context"},
 		`{` + at + `,"set":{"` + strings.Repeat("c", 257) + `":1}}`:     {413, domain.CodeTooLarge, "set"},
 	} {

@@ -18,10 +18,15 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/handlers/directory/configured"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/internal/fuzztest"
+	"github.com/duolog/duolog/internal/identity"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/schemas"
 )
@@ -42,6 +47,14 @@ func (n *never) DoAll(ctx context.Context, rs []dispatch.Request) []dispatch.Ans
 	return out
 }
 
+func (n *never) Load(_ context.Context, id domain.StreamID, _ projections.SnapshotWant) (*projections.Snapshot, error) {
+	return &projections.Snapshot{Stream: id}, nil
+}
+
+func (n *never) Blob(context.Context, domain.StreamID, value.Address) ([]byte, error) {
+	return nil, context.DeadlineExceeded
+}
+
 func (n *never) Ready(context.Context) error                 { return context.DeadlineExceeded }
 func (n *never) Wait(context.Context, domain.Position) error { return context.DeadlineExceeded }
 func (n *never) Next(int32) int64                            { return 0 }
@@ -51,7 +64,8 @@ func bare(f *testing.F, n *never) *api.Server {
 	f.Helper()
 	db := cut.DB{Partitions: 4}
 	s, err := api.New(api.Config{
-		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tenants: tenants{},
+		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tokens: identity.Book{}, RunTokens: identity.Runs{}, Permissions: permission.Asker{},
+		Tenants: tenants{}, Directories: configured.New(nil, time.Now), Flows: triggers(f, n), FlowsOf: flowsOf,
 		Queries: api.NewQueries(db), Schemas: schemas.Public,
 		Ready: n.Ready, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, NewID: uuid.New, Log: uuid.MustParse("0198a3ef-5b20-7a10-8c3d-2f1e0d9c8b7a"),

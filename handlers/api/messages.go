@@ -10,7 +10,6 @@ import (
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
-	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/projections/queries/conversations"
 )
@@ -18,9 +17,6 @@ import (
 // sendMessage answers POST /v1/messages: the message stands in the inbox, which
 // needs neither the log's head nor Postgres.
 func (s *Server) sendMessage(c *call) (answer, error) {
-	if err := c.who.UserOnly(); err != nil {
-		return answer{}, err
-	}
 	c.trigger = true
 	_, doc, err := s.document(c, maxSmallBody)
 	if err != nil {
@@ -53,12 +49,9 @@ func (s *Server) sendMessage(c *call) (answer, error) {
 // getConversation answers GET /v1/conversations/:uuid. With message_id and wait
 // it answers when that message is assigned or refused.
 func (s *Server) getConversation(c *call) (answer, error) {
-	if err := c.who.UserOnly(); err != nil {
-		return answer{}, err
-	}
-	id, err := document.ParseUUID(c.PathValue("id"))
+	id, err := conversationID(c)
 	if err != nil {
-		return answer{}, document.InvalidField("id", fmt.Sprintf("id must be a conversation's UUID, got %.64q", c.PathValue("id")), "send the conversation_id that sending a message returned", err)
+		return answer{}, err
 	}
 	message, err := c.query("message_id")
 	if err != nil {
@@ -108,7 +101,7 @@ func conversationBody(c conversations.Conversation) []byte {
 			o.int("workflow_number", *m.WorkflowNumber)
 		}
 		o.textOrNull("mode", string(m.Mode))
-		o.rawOrNull("refused", refusal(m.Refused))
+		o.rawOrNull("refused", refusal(m.Message))
 		items[i] = o.end()
 	}
 	var o object
@@ -119,7 +112,9 @@ func conversationBody(c conversations.Conversation) []byte {
 	return o.end()
 }
 
-func refusal(r *conversation.MessageRefused) []byte {
+// refusal is why a message was refused, and how far its trigger came.
+func refusal(m conversation.Message) []byte {
+	r := m.Refused
 	if r == nil {
 		return nil
 	}
@@ -127,6 +122,12 @@ func refusal(r *conversation.MessageRefused) []byte {
 	o.text("code", string(r.Code))
 	o.text("message", r.Message)
 	o.text("fix", r.Fix)
+	o.textOrNull("stopped_at", string(m.Stopped.StoppedAt()))
+	if m.Stopped == nil {
+		o.raw("trigger", []byte("null"))
+	} else {
+		o.value("trigger", m.Stopped)
+	}
 	return o.end()
 }
 

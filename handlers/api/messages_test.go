@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/handlers/dispatch"
 )
 
@@ -29,7 +30,10 @@ type thread struct {
 		Workflow *uuid.UUID `json:"workflow"`
 		Number   *int64     `json:"workflow_number"`
 		Mode     *string    `json:"mode"`
-		Refused  *struct{ Code, Message, Fix string }
+		Refused  *struct {
+			Code, Message, Fix string
+			StoppedAt          *string `json:"stopped_at"`
+		}
 	} `json:"messages"`
 }
 
@@ -65,8 +69,8 @@ func TestMessages(t *testing.T) {
 }
 
 func continuesThread(r *rig, first sentMessage) {
-	again := r.message(map[string]string{"text": "and then?", "thread": first.Message, "message_id": "m2", "author": "sam"})
-	r.message(map[string]string{"text": "and then?", "thread": first.Message, "message_id": "m2", "author": "sam"})
+	again := r.message(map[string]string{"text": "and then?", "thread": first.Message, "message_id": "m2"})
+	r.message(map[string]string{"text": "and then?", "thread": first.Message, "message_id": "m2"})
 	if again.Conversation != first.Conversation {
 		r.t.Fatalf("the thread is conversation %s, not %s", again.Conversation, first.Conversation)
 	}
@@ -77,7 +81,7 @@ func continuesThread(r *rig, first sentMessage) {
 	r.deliver()
 	var got thread
 	r.send("mia@acme", "GET", "/v1/conversations/"+first.Conversation.String(), nil).want(http.StatusOK).into(&got)
-	if len(got.Messages) != 2 || got.Messages[1].Author != "sam" || *got.Messages[1].Mode != "continue" {
+	if len(got.Messages) != 2 || got.Messages[1].Author != "mia" || *got.Messages[1].Mode != "continue" {
 		r.t.Errorf("the conversation is %+v", got)
 	}
 }
@@ -86,16 +90,36 @@ func showsRefusal(r *rig) {
 	sent := r.message(`{"text":"do it","flow":"off/v1"}`)
 	r.deliver()
 	_, err := r.node.Dispatch.Do(r.t.Context(), dispatch.Request{
-		Stream:       domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: sent.Conversation},
-		Conversation: &conversation.RefuseMessage{MessageID: sent.Message, Code: domain.CodeFlowNotEnabled, Message: "off/v1 flow is not enabled", Fix: "ask noor"},
-		CommandID:    uuid.New(), Principal: domain.Principal{System: "trigger"},
+		Stream: domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: sent.Conversation},
+		Conversation: &conversation.RefuseMessage{
+			MessageID: sent.Message, Code: domain.CodeFlowNotEnabled, Message: "off/v1 flow is not enabled", Fix: "ask noor",
+			Stopped: &trigger.Record{Entry: "message", Steps: []trigger.Taken{{Step: trigger.StepFlow, Outcome: trigger.Refused}}},
+		},
+		CommandID: uuid.New(), Principal: domain.Principal{System: "trigger"},
 	})
 	must(r.t, err)
 	var got thread
 	r.send("mia@acme", "GET", "/v1/conversations/"+sent.Conversation.String()+"?wait=5&message_id="+sent.Message, nil).want(http.StatusOK).into(&got)
-	if refused := got.Messages[0].Refused; refused == nil || refused.Code != "flow_not_enabled" || refused.Fix != "ask noor" {
+	if refused := got.Messages[0].Refused; refused == nil || refused.Code != "flow_not_enabled" || refused.Fix != "ask noor" || *refused.StoppedAt != "flow" {
 		r.t.Errorf("the message is %+v", got.Messages[0])
 	}
+	again := "/v1/conversations/" + sent.Conversation.String() + "/retry"
+	retry := func(changed bool) {
+		var out struct{ Changed bool }
+		if r.send("mia@acme", "POST", again, map[string]string{"message_id": sent.Message}).want(http.StatusOK).into(&out); out.Changed != changed {
+			r.t.Errorf("tried again: %+v", out)
+		}
+	}
+	retry(true)
+	retry(false)
+	got = thread{}
+	if r.send("mia@acme", "GET", "/v1/conversations/"+sent.Conversation.String(), nil).want(http.StatusOK).into(&got); got.Messages[0].Refused != nil || *got.Messages[0].Mode != "start" {
+		r.t.Errorf("tried again the message is %+v", got.Messages[0])
+	}
+	r.send("mia@acme", "POST", again, `{}`).refused(400, domain.CodeInvalidField, "message_id")
+	r.send("mia@acme", "POST", again, `{"message_id":"nobody sent it"}`).refused(404, domain.CodeNotFound, "")
+	r.send("sam@other", "POST", again, map[string]string{"message_id": sent.Message}).refused(404, domain.CodeNotFound, "")
+	r.send("mia@acme", "POST", "/v1/conversations/x/retry", `{"message_id":"m"}`).refused(400, domain.CodeInvalidField, "id")
 }
 
 func refusesMessages(r *rig) {
@@ -106,6 +130,7 @@ func refusesMessages(r *rig) {
 	} {
 		r.send("mia@acme", "POST", "/v1/messages", body).refused(400, domain.CodeInvalidField, field)
 	}
+	r.send("mia@acme", "POST", "/v1/messages", `{"text":"a","author":"sam"}`).refused(403, domain.CodeScope, "author")
 	r.send("mia@acme", "POST", "/v1/messages", map[string]string{"text": long}).refused(413, domain.CodeTooLarge, "text")
 	r.send("mia@acme", "GET", "/v1/conversations/x", nil).refused(400, domain.CodeInvalidField, "id")
 	if len(r.inbox.sent) != 0 {

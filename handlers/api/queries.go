@@ -7,8 +7,10 @@ import (
 	"github.com/duolog/duolog/projections/queries/conversations"
 	"github.com/duolog/duolog/projections/queries/copies"
 	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/decisions"
 	"github.com/duolog/duolog/projections/queries/deliveries"
 	"github.com/duolog/duolog/projections/queries/difference"
+	"github.com/duolog/duolog/projections/queries/directory"
 	"github.com/duolog/duolog/projections/queries/exports"
 	"github.com/duolog/duolog/projections/queries/forks"
 	"github.com/duolog/duolog/projections/queries/threads"
@@ -30,6 +32,8 @@ type Queries struct {
 	Forks         *forks.Queries
 	Exports       *exports.Queries
 	Copies        *copies.Queries
+	Directory     *directory.Queries
+	Decisions     *decisions.Queries
 }
 
 // NewQueries are all of them over one database.
@@ -37,6 +41,6 @@ func NewQueries(db cut.DB) Queries {
 	return Queries{
 		Workflows: workflows.New(db), Checkpoints: checkpoints.New(db), Threads: threads.New(db), Timeline: timeline.New(db),
 		Commits: commits.New(db), Conversations: conversations.New(db), Deliveries: deliveries.New(db), AsOf: asof.New(db),
-		Differences: difference.New(db), Forks: forks.New(db), Exports: exports.New(db), Copies: copies.New(db),
+		Differences: difference.New(db), Forks: forks.New(db), Exports: exports.New(db), Copies: copies.New(db), Directory: directory.New(db), Decisions: decisions.New(db),
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,11 +23,21 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	entities "github.com/duolog/duolog/domain/directory"
+	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
+	port "github.com/duolog/duolog/handlers/directory"
+	"github.com/duolog/duolog/handlers/directory/configured"
+	owndirectory "github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/flows"
+	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/handlers/values"
+	"github.com/duolog/duolog/internal/identity"
+	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/nodetest"
 	"github.com/duolog/duolog/internal/telemetry"
 	"github.com/duolog/duolog/projections"
@@ -44,6 +56,8 @@ type rig struct {
 	inbox  *inbox
 	logs   *syncBuffer
 	router routers.Router
+	who    identity.Authenticator
+	states stored.Source
 }
 
 func newRig(t *testing.T) *rig {
@@ -56,16 +70,29 @@ func newRigOn(t *testing.T, c *nodetest.Cluster) *rig {
 	node := c.Start(t, nodetest.Options{})
 	codec, err := projections.NewCodec()
 	must(t, err)
+	snapshots, err := projections.NewSnapshots(node.DB.Read, nodetest.Partitions)
+	must(t, err)
 	db := cut.DB{Pool: node.DB.Read, Codec: codec, Partitions: nodetest.Partitions}
-	r := &rig{t: t, node: node, inbox: &inbox{}, logs: &syncBuffer{}, router: router(t)}
+	keys, err := keystore.Open(filepath.Join(t.TempDir(), "keystore.jsonl"), time.Now)
+	must(t, err)
+	t.Cleanup(func() { _ = keys.Close() })
+	who := identity.Authenticator{Keys: keys, Runs: identity.Runs{Keys: keys, Issuer: "https://duolog.example.com", Now: time.Now}}
+	r := &rig{t: t, node: node, inbox: &inbox{}, logs: &syncBuffer{}, router: router(t), who: who, states: snapshots}
 	r.cfg = api.Config{
 		Log:      node.Log.Genesis().Log,
 		Dispatch: node.Dispatch, Inbox: r.inbox,
 		Queries: api.NewQueries(db), Schemas: schemas.Public,
-		Auth: tokens{}, Tenants: tenants{}, Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
+		Auth: tokens{who}, Tokens: identity.Book{Keys: keys}, RunTokens: who.Runs, Permissions: asker(), Tenants: tenants{}, Flows: triggers(t, snapshots), FlowsOf: flowsOf,
+		Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
 		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",
 	}
+	own, err := owndirectory.New(t.Context(), owndirectory.Config{
+		Queries: r.cfg.Directory, Dispatch: node.Dispatch, Gate: node.Visible, Log: r.cfg.Log, Now: r.cfg.Now, NewID: r.cfg.NewID,
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = own.Close(context.WithoutCancel(t.Context())) })
+	r.cfg.Directories = own
 	return r.with(func(*api.Config) {})
 }
 
@@ -257,10 +284,13 @@ func (r *rig) create(who string, body any) created {
 }
 
 // tokens reads who it is from the token: user@tenant, or
-// run@tenant/workflow/run/epoch.
-type tokens struct{}
+// run@tenant/workflow/run/epoch. Any other is a real one.
+type tokens struct{ real entry.Authenticator }
 
-func (tokens) Authenticate(_ context.Context, bearer string) (entry.Caller, error) {
+func (t tokens) Authenticate(ctx context.Context, bearer string) (entry.Caller, error) {
+	if t.real != nil && !strings.Contains(bearer, "@") {
+		return t.real.Authenticate(ctx, bearer)
+	}
 	user, rest, ok := strings.Cut(bearer, "@")
 	parts := strings.Split(rest, "/")
 	id := entry.Caller{User: user, Tenant: domain.Tenant(parts[0])}
@@ -273,6 +303,7 @@ func (tokens) Authenticate(_ context.Context, bearer string) (entry.Caller, erro
 		if err != nil {
 			return id, err
 		}
+		id.ServiceAccount = "duo-developer"
 		id.Run = &domain.RunRef{ID: uuid.MustParse(parts[2]), Epoch: epoch}
 	}
 	return id, nil
@@ -284,19 +315,82 @@ func runToken(tenant string, c created, epoch int) string {
 
 type tenants struct{}
 
+var resolver = sync.OnceValue(func() flows.Resolver {
+	catalog, err := flows.Load(schemas.Flows)
+	if err != nil {
+		panic(err)
+	}
+	return flows.Resolver{Catalog: catalog, Flags: flagOf}
+})
+
+// flagOf has every flag on in the project of the tenant flagged, and cannot tell it for
+// the tenant lost.
+func flagOf(_ context.Context, tenant domain.Tenant, _, path string) (bool, error) {
+	if tenant == "lost" {
+		return false, errors.New("the flags do not answer")
+	}
+	return tenant == "flagged" && path == "flagged/duo-workspace", nil
+}
+
+// enabled are the flows that may be started.
+func enabled() []string {
+	return []string{"developer/v1", "fix_pipeline/v1", "other/v1", "ai_catalog_agent"}
+}
+
+// defaultFlow is pinned by the tenant, except where a flag is looked for.
+func defaultFlow(name domain.Tenant) workflow.Flow {
+	if name == "flagged" || name == "lost" {
+		return workflow.Flow{Definition: "developer/v1"}
+	}
+	return workflow.Flow{Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "2.0.0"}
+}
+
+func flowsOf(_ context.Context, name domain.Tenant, _ string) (flows.Tenant, error) {
+	return resolver().Of(name, flow.Policy{Where: string(name), Default: defaultFlow(name), Enabled: enabled()}), nil
+}
+
 func (tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
 	return entry.Tenant{
 		Namespace:      &workflow.Container{ID: 7, Path: string(name)},
 		Project:        &workflow.Container{ID: 42, Path: string(name) + "/duo-workspace"},
 		ServiceAccount: "duo-developer", Engine: "local",
-		Flow: workflow.Flow{Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "2.0.0"},
-		ResolveFlow: func(reference string) (workflow.Flow, error) {
-			if reference == "off/v1" {
-				return workflow.Flow{}, &domain.Error{Code: domain.CodeFlowNotEnabled, Message: "off/v1 flow is not enabled", Fix: "ask an owner"}
-			}
-			return workflow.Flow{Definition: reference}, nil
-		},
 	}, nil
+}
+
+// theDirectory knows every tenant, each with a group of its name.
+func theDirectory(name domain.Tenant) (configured.Tenant, error) {
+	return configured.Tenant{
+		Namespace: entities.Container{ID: 7, Path: string(name)}, Project: entities.Container{ID: 42, Path: string(name) + "/duo-workspace"},
+		Flows: enabled(), ServiceAccount: "duo-developer",
+	}, nil
+}
+
+// triggers decides what starts, on that directory and the states of a node.
+func triggers(tb testing.TB, states stored.Source) *trigger.Trigger {
+	tb.Helper()
+	return triggersOn(tb, configured.New(theDirectory, time.Now), states)
+}
+
+// changeable is a directory that takes what a trigger needs.
+type changeable interface {
+	port.Directory
+	port.Changer
+}
+
+func triggersOn(tb testing.TB, d changeable, states stored.Source) *trigger.Trigger {
+	tb.Helper()
+	out, err := trigger.New(trigger.Config{
+		Directory: d, Changer: d, States: states,
+		Flows: resolver(),
+		Policy: func(name domain.Tenant) (trigger.Policy, bool) {
+			return trigger.Policy{Flow: defaultFlow(name), Own: enabled()}, true
+		},
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
 }
 
 // inbox holds envelopes as bytes, as the topic does.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/about"
+	"github.com/duolog/duolog/handlers/directory/admin"
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/quota"
@@ -30,6 +31,9 @@ import (
 type Server struct {
 	cfg Config
 	mux *http.ServeMux
+	// rules say who may use the routes, which are listed as they are added.
+	rules  map[string]Rule
+	served []string
 	// reads answers what may be large, compressed where that is worth it.
 	reads http.Handler
 	// bodies are those of the requests under way.
@@ -37,6 +41,8 @@ type Server struct {
 	followers *followers
 	// recent are values of threads that came lately.
 	recent *values.Recent
+	// directory changes the directory.
+	directory *admin.Service
 }
 
 // compressAbove is the size from which an answer is compressed.
@@ -51,8 +57,12 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), rules: Rules(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
+	s.directory = admin.New(cfg.Directory, cfg.Dispatch, cfg.NewID)
 	s.routes()
+	if err := complete(s.rules, s.served); err != nil {
+		return nil, err
+	}
 	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -109,6 +119,7 @@ func (s *Server) routes() {
 	s.route("GET "+workflowsPath+"/agent_privileges", other, s.listPrivileges)
 	s.route("GET "+one, other, s.getWorkflow)
 	s.route("PATCH "+one, agent, s.updateStatus)
+	s.route("POST "+one+"/resume", agent, s.resumeWorkflow)
 	s.route("POST "+one+"/checkpoints", agent, s.saveCheckpoint)
 	s.route("GET "+one+"/checkpoints", other, s.listCheckpoints)
 	s.route("GET "+one+"/checkpoints/by_thread_ts", other, s.getCheckpointByThreadTS)
@@ -127,10 +138,18 @@ func (s *Server) routes() {
 	s.route("GET "+one+"/timeline", long, s.getTimeline)
 	s.route("GET "+one+"/timeline/{position}/{index}", other, s.getTimelineEvent)
 	s.route("GET /v1/events", other, s.getEvents)
+	s.route("GET /v1/flows", other, s.listFlows)
+	s.route("GET /v1/flows/{reference}", other, s.getFlow)
+	s.route("GET /v1/flows/{reference}/resolve", other, s.resolveFlow)
 	s.route("POST /v1/messages", other, s.sendMessage)
 	s.route("GET /v1/conversations/{id}", long, s.getConversation)
+	s.route("POST /v1/conversations/{id}/retry", other, s.retryMessage)
 	s.deliveryRoutes(other, agent)
+	s.directoryRoutes(other)
 	s.threadRoutes()
+	s.open("POST /v1/gitlab/hooks", other, s.takeGitLab)
+	s.tokenRoutes(other)
+	s.route("GET /v1/access/explain", other, s.explainAccess)
 	s.open("GET /schemas/{path...}", other, s.getSchema)
 	s.open("GET /healthz", other, s.healthz)
 	s.open("GET /readyz", other, s.readyz)
@@ -145,6 +164,9 @@ func (s *Server) route(pattern string, limit time.Duration, serve endpoint) {
 	s.open(pattern, limit, func(c *call) (answer, error) {
 		var err error
 		if c.who, err = s.authenticate(c.Request); err != nil {
+			return answer{}, err
+		}
+		if err := s.admit(c, s.rules[pattern]); err != nil {
 			return answer{}, err
 		}
 		return serve(c)
@@ -204,6 +226,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // handle adds a handler to the mux, which knows it by a match.
 func (s *Server) handle(pattern string, h http.HandlerFunc) {
+	s.served = append(s.served, pattern)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		m, ok := w.(*match)
 		if !ok {
@@ -264,7 +287,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) answer {
 	if after := retryAfter(e.Code); after != "" {
 		w.Header().Set("Retry-After", after)
 	}
-	if e.Code == domain.CodeUnauthenticated {
+	if statusOf(e.Code) == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	return answer{status: statusOf(e.Code), body: errorBody(e, r.Header.Get(requestIDHeader))}

@@ -93,8 +93,9 @@ func TestTimelineAsAStream(t *testing.T) {
 	}
 	read(s, "workflow.created")
 	if s.lastID != "" {
-		t.Errorf("the first event of a commit of two has the id %s: the second would be lost", s.lastID)
+		t.Errorf("the first event of a commit of three has the id %s: the others would be lost", s.lastID)
 	}
+	read(s, "workflow.triggered")
 	requested := read(s, "workflow.run_requested")
 	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`).want(http.StatusOK)
 	if s.lastID != requested.Position+"@"+r.cfg.Log.String() {
@@ -135,8 +136,10 @@ func TestAStreamEndsWithTheProcess(t *testing.T) {
 	url := r.listen()
 	c := r.create("mia@acme", map[string]any{"goal": "wait"})
 	s := follow(t, url+c.path("/timeline"), "mia@acme", "")
-	if _, _, more := s.next(); !more {
-		t.Fatal("the stream is empty")
+	for range 2 { // created, triggered
+		if _, _, more := s.next(); !more {
+			t.Fatal("the stream is empty")
+		}
 	}
 	began := time.Now()
 	close(stopping)

@@ -63,21 +63,26 @@ func checkpointIn(f *document.Fields, member string) *uuid.UUID {
 type writer struct {
 	tail  values.Tail
 	plain bool
+	// shared says that values may come in pieces.
+	shared bool
 }
 
 func writerOf(f *document.Fields) (*writer, error) {
-	view := f.Text("view")
+	view, shared := f.Text("view"), f.Flag("spans", false)
 	if f.Err != nil {
 		return nil, f.Err
 	}
 	asJSON, err := plainView(view)
-	return &writer{plain: asJSON}, err
+	return &writer{plain: asJSON, shared: shared}, err
 }
 
 // value is what stands for a value in the head.
 func (w *writer) value(typ string, raw []byte) []byte {
 	if w.plain {
 		return plain.JSON(typ, raw)
+	}
+	if w.shared {
+		return w.tail.AddShared(typ, raw)
 	}
 	return w.tail.Add(typ, raw)
 }

@@ -30,6 +30,11 @@ func (s *Server) getTimeline(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return s.timelineOf(c, stream)
+}
+
+// timelineOf is the timeline of any stream.
+func (s *Server) timelineOf(c *call, stream domain.StreamID) (answer, error) {
 	after, err := s.after(c, stream)
 	if err != nil {
 		return answer{}, err
@@ -73,6 +78,11 @@ func (s *Server) getTimelineEvent(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return s.timelineEventOf(c, stream)
+}
+
+// timelineEventOf is one event of any stream.
+func (s *Server) timelineEventOf(c *call, stream domain.StreamID) (answer, error) {
 	at, err := domain.ParsePosition(c.PathValue("position"))
 	if err != nil {
 		return answer{}, document.InvalidField("position", fmt.Sprintf("position must be like 3:1042, got %.40q", c.PathValue("position")), "take the link from the event", err)

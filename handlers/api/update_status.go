@@ -18,6 +18,11 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if command.Run && c.who.Run == nil {
+		if err := s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
+			return answer{}, err
+		}
+	}
 	r, err := s.agentRequest(c, stream, command, body)
 	if err != nil {
 		return answer{}, err

@@ -22,6 +22,11 @@ func TestWorkflows(t *testing.T) {
 		"status events answer like the Duo Workflow API": movesStatus,
 		"containers of others are not there":             findsOwnContainers,
 		"privileges":                                     listsPrivileges,
+		"F1 to F7: flows and their versions":             createsFlows,
+		"F6: a flow brings its configuration":            bringsFlowConfig,
+		"what a flow resolves to":                        resolvesFlows,
+		"flows are listed and shown":                     showsFlows,
+		"P4: a model is chosen":                          choosesModel,
 	} {
 		t.Run(name, func(t *testing.T) { test(r.on(t)) })
 	}
@@ -168,7 +173,7 @@ func findsOwnContainers(r *rig) {
 	if string(got["project_id"]) != "null" || string(got["namespace_id"]) != "7" {
 		r.t.Errorf("a workflow of the namespace is in project %s of %s", got["project_id"], got["namespace_id"])
 	}
-	r.send("mia@acme", "POST", base, `{"workflow_definition":"off/v1"}`).refused(403, domain.CodeFlowNotEnabled, "")
+	r.send("mia@acme", "POST", base, `{"workflow_definition":"off/v1"}`).refused(403, domain.CodeFlowNotEnabled, "workflow_definition")
 }
 
 func listsPrivileges(r *rig) {

@@ -31,12 +31,14 @@ type Intents interface {
 	Due(ctx context.Context, partition int32, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
 	DueAt(ctx context.Context, node string, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error)
 	Orphans(ctx context.Context, partition int32, engines []string, missing time.Duration) ([]intents.Orphan, error)
+	// Active lists the workflows of a partition that have a run on these engines.
+	Active(ctx context.Context, partition int32, engines []string, after string, limit int) ([]domain.StreamID, error)
 }
 
-// Wake gives a channel that is closed when the read models of a partition
-// advance. It MAY miss an advance made elsewhere: Poll makes up for that.
+// Wake gives a channel that is closed when what is owed in a partition has changed, or
+// may have. It MAY miss a change made elsewhere: Poll makes up for that.
 type Wake interface {
-	Changed(partition int32) <-chan struct{}
+	Owes(partition int32) <-chan struct{}
 }
 
 // Dispatcher carries out commands. A *domain.Error is a refusal, code not_now
@@ -51,8 +53,17 @@ type Dispatcher interface {
 // is unknown or over MUST be a success.
 type Engine interface {
 	Start(ctx context.Context, s engine.Start) (engine.Workload, error)
-	Lookup(ctx context.Context, run uuid.UUID) (engine.State, engine.Workload, error)
-	Stop(ctx context.Context, run uuid.UUID) error
+	Lookup(ctx context.Context, run engine.Run) (engine.State, engine.Workload, error)
+	Stop(ctx context.Context, run engine.Run) error
+}
+
+// Asked is an engine that tells of no end by itself, or only as long as nothing
+// is lost on the way: every node asks it for the runs of its partitions. Ended is
+// nil as long as the run goes on. It MUST say the same again until its answer was
+// recorded, whoever asks.
+type Asked interface {
+	Engine
+	Ended(ctx context.Context, run engine.Run) (*engine.Finished, error)
 }
 
 // Token is what a run's token is bound to.
@@ -63,6 +74,7 @@ type Token struct {
 	Epoch          int
 	User           string
 	ServiceAccount string
+	Engine         string
 }
 
 // Tokens makes the token that a run calls back with. An unused one MUST do no
@@ -70,6 +82,18 @@ type Token struct {
 type Tokens interface {
 	Mint(ctx context.Context, t Token) (string, error)
 }
+
+// Model is what a run gets whose workflow has no model of its own.
+type Model struct {
+	// Fresh is its metadata; empty for none.
+	Fresh string
+	// Sticky says that a model which was recorded goes before it.
+	Sticky bool
+}
+
+// Models resolves the model of a run for the project or namespace that its workflow
+// belongs to, by path. An error means that it cannot be told now: nobody guesses.
+type Models func(ctx context.Context, tenant domain.Tenant, path string) (Model, error)
 
 // Bound is an engine whose workloads only their own node can look up and stop:
 // what is owed for a claimed run is done there, whoever owns the partition.
@@ -99,7 +123,9 @@ type Config struct {
 	Engines  map[string]Engine
 	Adapters adapter.Registry
 	Tokens   Tokens
-	States   stored.Source
+	// Models is asked at each run; nil lets every workflow keep the model it recorded.
+	Models Models
+	States stored.Source
 	// URL is where a run reaches this server.
 	URL string
 	// BasePath is the directory a run works in; absolute, or empty to leave it
@@ -112,8 +138,14 @@ type Config struct {
 	// lost (30 s). Shorter ends runs that are still at work, longer leaves
 	// people waiting. It MUST be below a minute, for which nodes are remembered.
 	Missing time.Duration
+	// Ask is how often an engine that must be asked is asked how its runs are (15 s).
+	// Longer leaves people waiting where a hook got lost, shorter asks more often.
+	Ask time.Duration
 	// OnLost is fail (default) or restart.
 	OnLost string
+	// Fallback names the engine that takes a run after those that were tried in vain,
+	// and why; it is nil, or its name empty, where there is none.
+	Fallback func(tenant domain.Tenant, created *workflow.Created, tried []string) (engine, reason string)
 	// TakeOver is how old another instance's open attempt must be before it is
 	// resolved here (10 s). Shorter looks up what is still being called, longer
 	// leaves people waiting after a crash.
@@ -174,6 +206,7 @@ func New(cfg Config) (*Runner, error) {
 		return nil, err
 	}
 	cfg.TakeOver = cmp.Or(cfg.TakeOver, 10*time.Second)
+	cfg.Ask = cmp.Or(cfg.Ask, 15*time.Second)
 	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
 	cfg.Missing = cmp.Or(cfg.Missing, 30*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)

@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
+	"github.com/duolog/duolog/handlers/engine"
 	"github.com/duolog/duolog/handlers/wait"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/intents"
@@ -118,6 +119,16 @@ func (j *job) principal(system string) domain.Principal {
 		p.User, p.ServiceAccount = j.state.Created.Principal.User, j.state.Created.Principal.ServiceAccount
 	}
 	return p
+}
+
+// run is the run of the workflow as its engine is asked of it.
+func (j *job) run() engine.Run {
+	run := j.state.Run
+	out := engine.Run{Tenant: j.stream.Tenant, Workflow: j.stream.ID, ID: run.ID, Epoch: run.Epoch, Workload: run.Workload}
+	if p := j.state.Created.Project; p != nil {
+		out.Project = p.Path
+	}
+	return out
 }
 
 // commandID is the id of the nth command of that name for an effect: a repeat,

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/engine"
 )
 
 // Surroundings is what the environment of a run is made of.
@@ -20,8 +21,14 @@ type Surroundings struct {
 	// with, otherwise the workflow's goal.
 	Goal              string
 	AdditionalContext string
-	// Model is the recorded model metadata; empty for none.
-	Model    string
+	// FlowConfig is the configuration that the workflow brings; empty for none.
+	FlowConfig string
+	// Model is the metadata of the run's model; empty for none.
+	Model string
+	// Approval is what a person decided about what the run before it asked, nil
+	// where it asked nothing; Said is what they said with it.
+	Approval *bool
+	Said     string
 	URL      string
 	BasePath string
 	Token    string
@@ -46,10 +53,15 @@ func Environment(s Surroundings) map[string]string {
 	set(s.Created.Flow.ConfigID, "DUO_WORKFLOW_FLOW_CONFIG_ID")
 	set(s.Created.Flow.SchemaVersion, "DUO_WORKFLOW_FLOW_CONFIG_SCHEMA_VERSION")
 	set(s.Created.Flow.Version, "DUO_WORKFLOW_FLOW_VERSION")
+	set(s.FlowConfig, "DUO_WORKFLOW_FLOW_CONFIG")
 	set(s.AdditionalContext, "DUO_WORKFLOW_ADDITIONAL_CONTEXT_CONTENT")
 	set(s.Created.SourceBranch, "DUO_WORKFLOW_SOURCE_BRANCH")
 	set(s.BasePath, "DUO_WORKFLOW_BASE_PATH")
 	set(s.Model, "AGENT_PLATFORM_MODEL_METADATA")
+	if s.Approval != nil {
+		set(strconv.FormatBool(*s.Approval), engine.EnvApproval)
+		set(s.Said, engine.EnvApprovalMessage)
+	}
 	set(s.Created.Principal.User, "DUO_WORKFLOW_GIT_USER_NAME", "GIT_COMMITTER_NAME")
 	set(s.Created.Principal.ServiceAccount, "DUO_WORKFLOW_GIT_AUTHOR_USER_NAME", "GIT_AUTHOR_NAME")
 	if p := s.Created.Project; p != nil {

@@ -66,23 +66,37 @@ func (r *Runner) accept(ctx context.Context, j *job, f engine.Finished, err erro
 	return nil
 }
 
-// restart asks for another run where a lost one shall be made good.
+// restart asks for another run where a lost one shall be made good, or where another
+// engine can take one that no runner took.
 func (r *Runner) restart(ctx context.Context, j *job, f engine.Finished) error {
 	again, err := r.Restarts(ctx, j.stream, f.Epoch, f.Reason)
 	if err != nil || !again {
 		return err
 	}
-	_, err = r.once(ctx, j, systemEngine, restartID(j.stream.ID, f.Epoch), &workflow.RequestRun{
-		Kind: workflow.RunRetry, Reason: "the run before it was lost",
-	})
+	command := &workflow.RequestRun{Kind: workflow.RunRetry, Reason: "the run before it was lost"}
+	if f.Reason == engine.ReasonNoRunner {
+		// It never began, so it begins as the one before it would have.
+		command.Kind = ""
+		command.Engine, command.Reason = r.fallback(j.stream.Tenant, j.state)
+	}
+	_, err = r.once(ctx, j, systemEngine, restartID(j.stream.ID, f.Epoch), command)
 	return r.accept(ctx, j, f, err)
+}
+
+// fallback is the engine that takes the run after the one that has it in vain.
+func (r *Runner) fallback(tenant domain.Tenant, s workflow.State) (name, reason string) {
+	if r.cfg.Fallback == nil || s.Run == nil {
+		return "", ""
+	}
+	return r.cfg.Fallback(tenant, s.Created, []string{s.Created.Engine, s.Run.Engine})
 }
 
 // Restarts says whether the run of an epoch, which ended for that reason, is
 // made good by another one: then its end is no end for the workflow, and no
 // answer. Whoever asks gets the same answer, before and after the restart.
 func (r *Runner) Restarts(ctx context.Context, id domain.StreamID, epoch int, reason string) (bool, error) {
-	if r.cfg.OnLost != OnLostRestart || reason != engine.ReasonLost {
+	lost := reason == engine.ReasonLost && r.cfg.OnLost == OnLostRestart
+	if !lost && (reason != engine.ReasonNoRunner || r.cfg.Fallback == nil) {
 		return false, nil
 	}
 	var before []uuid.UUID
@@ -105,5 +119,8 @@ func (r *Runner) Restarts(ctx context.Context, id domain.StreamID, epoch int, re
 	}
 	s := snap.Workflow
 	alive := s.Status == workflow.StatusCreated || s.Status == workflow.StatusRunning
+	if next, _ := r.fallback(id.Tenant, s); !lost && next == "" {
+		return false, nil
+	}
 	return alive && s.Epoch == epoch && inARow < maxRestarts, nil
 }

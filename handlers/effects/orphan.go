@@ -3,7 +3,6 @@ package effects
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/duolog/duolog/handlers/engine"
@@ -19,23 +18,26 @@ const orphanCheck = 5 * time.Second
 // lived for a while. The node's lease is no fact of the log: it only leads to a
 // command. A node that comes back finds its runs ended, and what they still
 // write is refused as that of an older run once another one was requested.
-func (r *Runner) watchOrphans(ctx context.Context, partition int32) *sync.WaitGroup {
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		ticker := time.NewTicker(min(orphanCheck, r.cfg.Missing/2))
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			if err := r.endOrphans(ctx, partition); err != nil && ctx.Err() == nil {
-				r.cfg.Logger.WarnContext(ctx, "runs of missing nodes not ended", slog.Int("partition", int(partition)), slog.Any("error", err))
-			}
+func (r *Runner) watchOrphans(ctx context.Context, partition int32) {
+	every(ctx, min(orphanCheck, r.cfg.Missing/2), func() {
+		if err := r.endOrphans(ctx, partition); err != nil && ctx.Err() == nil {
+			r.cfg.Logger.WarnContext(ctx, "runs of missing nodes not ended", slog.Int("partition", int(partition)), slog.Any("error", err))
 		}
 	})
-	return &watching
+}
+
+// every calls look again and again until ctx ends.
+func every(ctx context.Context, pause time.Duration, look func()) {
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		look()
+	}
 }
 
 // endOrphans is one look. For a while after the start nobody counts as missing:

@@ -61,7 +61,7 @@ func (r *Runner) resolveRun(ctx context.Context, j *job, e Engine) (done bool, e
 	run := *j.state.Run
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	state, w, err := e.Lookup(ctx, run.ID)
+	state, w, err := e.Lookup(ctx, j.run())
 	switch {
 	case err != nil:
 		return true, fmt.Errorf("look up run %s at engine %s: %w", run.ID, run.Engine, err)
@@ -142,6 +142,7 @@ func (r *Runner) startOf(ctx context.Context, j *job) (engine.Start, error) {
 	return engine.Start{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Number: j.number,
 		RunID: run.ID, Epoch: run.Epoch, Mode: string(run.Kind), Env: env,
+		Project: j.run().Project, Image: j.state.Created.Image,
 	}, nil
 }
 
@@ -160,15 +161,31 @@ func (r *Runner) environment(ctx context.Context, j *job) (map[string]string, er
 	if err != nil {
 		return nil, err
 	}
-	token, err := r.cfg.Tokens.Mint(ctx, Token{
+	config, err := stored.Bytes(ctx, r.cfg.States, j.stream, j.state.FlowConfig)
+	if err != nil {
+		return nil, err
+	}
+	model, err := r.model(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	surroundings := Surroundings{
+		Created: created, Workflow: j.stream.ID, Number: j.number, Goal: string(goal), AdditionalContext: string(additional),
+		FlowConfig: string(config), Model: model, URL: r.cfg.URL, BasePath: r.cfg.BasePath,
+	}
+	if a := run.Approval; a != nil {
+		said, err := stored.Bytes(ctx, r.cfg.States, j.stream, a.Message)
+		if err != nil {
+			return nil, err
+		}
+		surroundings.Approval, surroundings.Said = &a.Approved, string(said)
+	}
+	surroundings.Token, err = r.cfg.Tokens.Mint(ctx, Token{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Run: run.ID, Epoch: run.Epoch,
-		User: created.Principal.User, ServiceAccount: created.Principal.ServiceAccount,
+		User: created.Principal.User, ServiceAccount: created.Principal.ServiceAccount, Engine: run.Engine,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the token of run %s: %w", run.ID, err)
 	}
-	return Environment(Surroundings{
-		Created: created, Workflow: j.stream.ID, Number: j.number, Goal: string(goal), AdditionalContext: string(additional),
-		Model: j.state.Model, URL: r.cfg.URL, BasePath: r.cfg.BasePath, Token: token,
-	}), nil
+	return Environment(surroundings), nil
 }

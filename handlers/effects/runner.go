@@ -32,14 +32,18 @@ type source struct {
 // in flight the grace to end. It returns nil: what fails is tried again. What is
 // owed for a run that a bound engine has is left to the node of that engine.
 func (r *Runner) Run(ctx context.Context, partition int32) error {
-	orphans := r.watchOrphans(ctx, partition)
-	defer orphans.Wait()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { r.watchOrphans(ctx, partition) })
+	if asked := r.askedEngines(); len(asked) > 0 {
+		watching.Go(func() { r.watchAsked(ctx, partition, asked) })
+	}
 	return r.loop(ctx, source{
 		due: func(ctx context.Context, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error) {
 			return r.cfg.Intents.Due(ctx, partition, before, after, limit)
 		},
 		ours:    func(in intents.Intent) bool { return !r.atHome(in) },
-		changed: func() <-chan struct{} { return r.cfg.Wake.Changed(partition) },
+		changed: func() <-chan struct{} { return r.cfg.Wake.Owes(partition) },
 		poll:    r.cfg.Poll,
 	})
 }

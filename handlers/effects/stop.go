@@ -25,13 +25,13 @@ func (r *Runner) stop(ctx context.Context, j *job) error {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	stopCtx, span := tracing.Start(callCtx, "stop run on "+run.Engine)
-	err := e.Stop(stopCtx, run.ID)
+	err := e.Stop(stopCtx, j.run())
 	span.End(err)
 	if err != nil {
 		return fmt.Errorf("stop run %s at engine %s: %w", run.ID, run.Engine, err)
 	}
 	r.cfg.Point("effects.after_call")
-	state, _, err := e.Lookup(callCtx, run.ID)
+	state, _, err := e.Lookup(callCtx, j.run())
 	if err != nil {
 		return fmt.Errorf("look up run %s at engine %s: %w", run.ID, run.Engine, err)
 	}

@@ -123,6 +123,19 @@ func (w *world) DueAt(ctx context.Context, node string, before time.Time, _ *int
 	return w.owed(ctx, before, func(in intents.Intent) bool { return in.Home != "" && in.Home == node })
 }
 
+// Active lists the workflows that have a run on these engines.
+func (w *world) Active(_ context.Context, _ int32, engines []string, _ string, _ int) ([]domain.StreamID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []domain.StreamID
+	for stream, s := range w.state {
+		if run := s.ActiveRun(); run != nil && slices.Contains(engines, run.Engine) {
+			out = append(out, stream)
+		}
+	}
+	return out, nil
+}
+
 // Orphans lists the active runs of nodes that the test calls gone.
 func (w *world) Orphans(_ context.Context, _ int32, engines []string, _ time.Duration) ([]intents.Orphan, error) {
 	w.mu.Lock()
@@ -159,7 +172,7 @@ func (w *world) owed(ctx context.Context, before time.Time, which func(intents.I
 	return out, ctx.Err()
 }
 
-func (w *world) Changed(int32) <-chan struct{} {
+func (w *world) Owes(int32) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.changed
@@ -197,7 +210,7 @@ func (w *world) until(id domain.StreamID, what string, ok func(workflow.State) b
 	w.t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
-		changed := w.Changed(0)
+		changed := w.Owes(0)
 		if ok(w.stateOf(id)) {
 			return
 		}
@@ -266,19 +279,19 @@ func (e *fakeEngine) Start(_ context.Context, s engine.Start) (engine.Workload, 
 	return engine.Workload{ID: "pid " + s.RunID.String()[:4]}, nil
 }
 
-func (e *fakeEngine) Lookup(_ context.Context, run uuid.UUID) (engine.State, engine.Workload, error) {
+func (e *fakeEngine) Lookup(_ context.Context, asked engine.Run) (engine.State, engine.Workload, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, ok := e.started[run]; !ok || e.forgets {
+	if _, ok := e.started[asked.ID]; !ok || e.forgets {
 		return engine.StateUnknown, engine.Workload{}, nil
 	}
-	return engine.StateRunning, engine.Workload{ID: "pid " + run.String()[:4]}, nil
+	return engine.StateRunning, engine.Workload{ID: "pid " + asked.ID.String()[:4]}, nil
 }
 
-func (e *fakeEngine) Stop(_ context.Context, run uuid.UUID) error {
+func (e *fakeEngine) Stop(_ context.Context, asked engine.Run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stopped[run]++
+	e.stopped[asked.ID]++
 	return nil
 }
 

@@ -7,12 +7,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/handlers/dispatch"
 )
 
-// Authenticator tells who a bearer token belongs to. It returns a domain.Error
-// with unauthenticated for a token it does not know.
+// Authenticator tells who a bearer token belongs to. It returns a domain.Error for one
+// that lets nobody in: unauthenticated where it is not known.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (Caller, error)
 }
@@ -21,9 +22,13 @@ type Authenticator interface {
 type Caller struct {
 	Tenant domain.Tenant
 	User   string
-	// Run is set for the token of a run, which may only touch Workflow.
-	Run      *domain.RunRef
-	Workflow uuid.UUID
+	// Scope is how much of what they may do they ask with; empty is all of a member.
+	Scope access.Scope
+	// Run is set for the token of a run, which may only touch Workflow and acts as
+	// ServiceAccount.
+	Run            *domain.RunRef
+	Workflow       uuid.UUID
+	ServiceAccount string
 }
 
 // Principal is who stands behind the commands of the caller: the person, and for
@@ -55,6 +60,7 @@ func (c Caller) Named(what, key string) uuid.UUID {
 // Identify names the command of a request: by the caller's key, with the hash of
 // what came under it, or by a new id where there is no key.
 func (c Caller) Identify(r *dispatch.Request, key string, body []byte, newID func() uuid.UUID) {
+	r.Scope = c.Scope
 	if key == "" {
 		r.CommandID, r.Fresh = newID(), true
 		return

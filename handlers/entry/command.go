@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
@@ -24,7 +25,7 @@ const maxDepth = 128
 
 // Commands makes the commands that others put on the topic duolog.commands.
 type Commands struct {
-	Tenants Tenants
+	Flows Flows
 	// Locate finds the stream of a workflow of the tenant, or returns not_found.
 	Locate func(ctx context.Context, tenant domain.Tenant, ref workflows.Ref) (domain.StreamID, error)
 }
@@ -44,7 +45,8 @@ type reading func(ctx context.Context, c Commands, a ask) (dispatch.Request, err
 // schema in schemas/inbox.
 func types() map[string]reading {
 	return map[string]reading{
-		"start_workflow.v1":  startWorkflow,
+		"start_workflow.v1":  without(startWorkflow, "flow_version", "flow_config", "flow_config_schema_version", "model"),
+		"start_workflow.v2":  startWorkflow,
 		"send_message.v1":    sendMessage,
 		"stop_workflow.v1":   change(workflow.EventStop),
 		"resume_workflow.v1": change(workflow.EventResume),
@@ -68,6 +70,9 @@ func (c Commands) Read(ctx context.Context, who Caller, kind, key string, data [
 	if err := who.UserOnly(); err != nil {
 		return dispatch.Request{}, err
 	}
+	if err := who.Scope.Require(access.ScopeWrite); err != nil {
+		return dispatch.Request{}, err
+	}
 	doc, err := document.Parse(data, maxDepth)
 	if err != nil {
 		return dispatch.Request{}, document.InField("data", err)
@@ -83,19 +88,30 @@ func (c Commands) Read(ctx context.Context, who Caller, kind, key string, data [
 }
 
 func startWorkflow(ctx context.Context, c Commands, a ask) (dispatch.Request, error) {
-	tenant, err := c.Tenants.Tenant(ctx, a.who.Tenant)
+	ask, err := Start(a.doc, a.who)
 	if err != nil {
 		return dispatch.Request{}, err
 	}
-	start, err := Start(a.doc, tenant)
-	if err != nil {
-		return dispatch.Request{}, err
-	}
-	start.Run = true // a command to start is no half of one
+	ask.Entry, ask.Start.Run = sourceCommand, true // a command to start is no half of one
 	if _, told := a.doc["source"]; !told {
-		start.Trigger.Source = "command"
+		ask.Start.Trigger.Source = sourceCommand
+	}
+	start, err := c.Flows.TriggerFlow(ctx, ask)
+	if err != nil {
+		return dispatch.Request{}, err
 	}
 	return StartRequest(a.who, start, a.key, uuid.New), nil
+}
+
+// without is an older version of a command, which passes over what it does not know.
+func without(read reading, names ...string) reading {
+	return func(ctx context.Context, c Commands, a ask) (dispatch.Request, error) {
+		a.doc = maps.Clone(a.doc)
+		for _, name := range names {
+			delete(a.doc, name)
+		}
+		return read(ctx, c, a)
+	}
 }
 
 func sendMessage(_ context.Context, _ Commands, a ask) (dispatch.Request, error) {
@@ -115,6 +131,9 @@ func change(event workflow.StatusEvent) reading {
 		}
 		f := &document.Fields{Doc: a.doc}
 		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason"), Run: event != workflow.EventStop}
+		if command.Run && f.Err == nil {
+			f.Err = c.Flows.MayResume(ctx, stream, a.who.User)
+		}
 		return dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}, f.Err
 	}
 }

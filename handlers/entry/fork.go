@@ -1,14 +1,16 @@
 package entry
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
 	"github.com/google/uuid"
 
+	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/projections/queries/forks"
 )
 
@@ -49,58 +51,58 @@ func SetChannels(f *document.Fields) []workflow.SetChannel {
 }
 
 // Fork reads the body of a fork of what stands at p: what it says, and what the
-// source has pinned where it says nothing. The flow may be used anew or not, as at
-// any start.
-func Fork(f *document.Fields, t Tenant, source uuid.UUID, p forks.Point) (*workflow.Fork, error) {
+// source has pinned where it says nothing. What it is triggered by is nil for a thread
+// that only its own clients go on with: that is no flow of the tenant's.
+func Fork(f *document.Fields, c Caller, source uuid.UUID, p forks.Point) (*workflow.Fork, *trigger.Ask, error) {
 	from := p.State.Created
-	start := workflow.Start{
-		Goal: p.Goal, Flow: from.Flow, Engine: from.Engine, Environment: from.Environment,
+	fork := &workflow.Fork{Model: p.State.Model, Forked: forkedAt(source, p), Start: workflow.Start{
+		Goal: p.Goal, Flow: from.Flow, FlowConfig: p.FlowConfig, Model: p.State.ChosenModel, Engine: from.Engine, Environment: from.Environment,
 		Namespace: from.Namespace, Project: from.Project,
 		Privileges:  f.Integers("agent_privileges", orNone(from.Privileges)),
 		PreApproved: f.Integers("pre_approved_agent_privileges", orNone(from.PreApproved)), AllowAgentToRequestUser: from.AllowAgentToRequestUser,
-		ServiceAccount: cmp.Or(from.Principal.ServiceAccount, t.ServiceAccount), Trigger: workflow.Trigger{Source: "fork"},
+		ServiceAccount: from.Principal.ServiceAccount, Trigger: workflow.Trigger{Source: sourceFork},
 		CallbackContext: f.Object("messaging_callback_context"),
 		Image:           from.Image, SourceBranch: from.SourceBranch, ClientReference: f.Text("client_reference"),
 		Run: f.Flag("start_workflow", false),
-	}
-	fork := &workflow.Fork{Model: p.State.Model, Forked: forkedAt(source, p)}
+	}}
 	if f.Has("goal") {
-		start.Goal, fork.Told = f.Text("goal"), true
+		fork.Start.Goal, fork.Told = f.Text("goal"), true
 	}
 	if f.Has("model") {
-		fork.Model = f.Text("model")
+		fork.Start.Model = f.Text("model")
+		fork.Model = fork.Start.Model
 	}
 	if set := SetChannels(f); len(set) > 0 {
 		fork.Edit = &workflow.Edit{Header: p.Header, Metadata: p.Metadata, Set: set}
 	}
-	if err := flowOfFork(f, t, &start); err != nil {
-		return nil, err
+	wanted, schema := flowOf(f)
+	if f.Err != nil {
+		return nil, nil, f.Err
 	}
-	fork.Start = start
-	return fork, nil
+	if from.Engine == workflow.EngineNone && !fork.Start.Run && wanted == (flow.Ask{}) {
+		return fork, nil, nil
+	}
+	return fork, forkAsk(c, fork.Start, p.State, wanted, schema), nil
 }
 
-// flowOfFork sets the flow and the engine of a fork that begins with those of its
-// source. A thread that only its own clients go on with is no flow of the tenant's.
-func flowOfFork(f *document.Fields, t Tenant, start *workflow.Start) error {
-	named, version := f.Text("workflow_definition"), f.Text("flow_version")
-	if f.Err != nil {
-		return f.Err
+// forkAsk asks for the start of a fork, as whoever forks, in the place of its source:
+// the flow may be used anew or not, as at any start. One that is named is resolved as
+// at any start; otherwise what was recorded holds, or another version of it.
+func forkAsk(c Caller, start workflow.Start, from workflow.State, wanted flow.Ask, schema string) *trigger.Ask {
+	ask := &trigger.Ask{
+		Tenant: c.Tenant, User: c.User, Entry: sourceFork, Start: start,
+		Message: routing.Message{Task: start.Goal, Asked: wanted.Reference}, Flow: wanted, Schema: schema,
 	}
-	start.Flow.Version = cmp.Or(version, start.Flow.Version)
-	elsewhere := start.Engine == workflow.EngineNone
-	if elsewhere && !start.Run && named == "" {
-		return nil
+	if wanted.Reference == "" && wanted.Inline == nil {
+		ask.Again = &from
 	}
-	if elsewhere || start.Engine == "" {
-		start.Engine = t.Engine
+	switch {
+	case start.Project != nil:
+		ask.Named = []trigger.Named{{Ref: start.Project.Path, Field: "project", Project: true}}
+	case start.Namespace != nil:
+		ask.Named = []trigger.Named{{Ref: start.Namespace.Path, Field: "namespace"}}
 	}
-	resolved, err := flowFor(cmp.Or(named, start.Flow.Definition), t)
-	if err == nil && named != "" {
-		resolved.Version = cmp.Or(version, resolved.Version)
-		start.Flow = resolved
-	}
-	return err
+	return ask
 }
 
 func forkedAt(source uuid.UUID, p forks.Point) workflow.Forked {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
@@ -25,6 +26,12 @@ func Message(doc document.Object, c Caller, id string) (*conversation.ReceiveMes
 	}
 	if f.Err != nil {
 		return nil, f.Err
+	}
+	if command.Author != c.User {
+		// What follows is done with the author's rights.
+		if err := c.Scope.Require(access.ScopeAdmin); err != nil {
+			return nil, document.InField("author", err)
+		}
 	}
 	command.Place.Thread = cmp.Or(command.Place.Thread, command.MessageID)
 	return command, command.Validate()

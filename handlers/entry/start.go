@@ -1,50 +1,60 @@
 package entry
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/handlers/trigger"
+)
+
+// Flows decides what may start and what may go on; *trigger.Trigger does. A
+// *domain.Error is a refusal, not_now among them.
+type Flows interface {
+	// TriggerFlow takes the steps of a trigger and returns the command that starts the
+	// workflow.
+	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, error)
+	// MayResume refuses somebody who may not have a workflow go on.
+	MayResume(ctx context.Context, stream domain.StreamID, user string) error
+}
+
+// The ways that requests come, beside messages.
+const (
+	sourceAPI     = "api"
+	sourceCommand = "command"
+	sourceFork    = "fork"
 )
 
 // Start reads the body of a creation: goal, flow, privileges, where it belongs.
-func Start(doc document.Object, t Tenant) (*workflow.Start, error) {
+func Start(doc document.Object, c Caller) (trigger.Ask, error) {
 	f := &document.Fields{Doc: doc}
-	start := &workflow.Start{
-		Goal: f.Text("goal"), Engine: t.Engine, ServiceAccount: t.ServiceAccount, Environment: f.Text("environment"),
-		Privileges:              f.Integers("agent_privileges", defaultPrivileges()),
-		AllowAgentToRequestUser: f.Flag("allow_agent_to_request_user", true),
-		Trigger:                 workflow.Trigger{Source: "api"},
-		CallbackContext:         f.Object("messaging_callback_context"),
-		AdditionalContext:       f.Array("additional_context"),
-		Image:                   f.Text("image"), SourceBranch: f.Text("source_branch"), ClientReference: f.Text("client_reference"),
-		Run: f.Flag("start_workflow", false),
+	wanted, schema := flowOf(f)
+	ask := trigger.Ask{
+		Tenant: c.Tenant, User: c.User, Entry: sourceAPI,
+		Message: routing.Message{Task: f.Text("goal"), Asked: wanted.Reference},
+		Flow:    wanted, Schema: schema,
+		Named: named(f),
+		Start: workflow.Start{
+			Goal: f.Text("goal"), Environment: f.Text("environment"),
+			Privileges: f.Integers("agent_privileges", nil), PreApproved: f.Integers("pre_approved_agent_privileges", nil),
+			AllowAgentToRequestUser: f.Flag("allow_agent_to_request_user", true),
+			Trigger:                 workflow.Trigger{Source: cmp.Or(f.Text("source"), sourceAPI)},
+			CallbackContext:         f.Object("messaging_callback_context"),
+			AdditionalContext:       f.Array("additional_context"),
+			Image:                   f.Text("image"), Model: f.Text("model"), SourceBranch: f.Text("source_branch"), ClientReference: f.Text("client_reference"),
+			Run: f.Flag("start_workflow", false),
+		},
 	}
-	start.PreApproved = f.Integers("pre_approved_agent_privileges", among(defaultPreApproved(), start.Privileges))
-	if source := f.Text("source"); source != "" {
-		start.Trigger.Source = source
-	}
-	reference := f.Text("workflow_definition")
-	if f.Err != nil {
-		return nil, f.Err
-	}
-	err := containers(f, t, start)
-	if err != nil {
-		return nil, err
-	}
-	start.Flow, err = flowFor(reference, t)
-	return start, err
-}
-
-func among(list, allowed []int) []int {
-	return slices.DeleteFunc(list, func(p int) bool { return !slices.Contains(allowed, p) })
+	return ask, f.Err
 }
 
 // StartRequest starts a workflow of its own: under the caller's key always the same
@@ -60,47 +70,34 @@ func StartRequest(c Caller, start *workflow.Start, key string, newID func() uuid
 	}
 }
 
-// containers puts the workflow where the client says, which must be the
-// tenant's own: another's is not there.
-func containers(f *document.Fields, t Tenant, start *workflow.Start) error {
-	inProject := f.Has("project_id") || f.Has("project_path")
-	inNamespace := f.Has("namespace_id") || f.Has("namespace_path")
-	for _, want := range []struct {
-		what, field string
-		is          *workflow.Container
-	}{
-		{"project", "project_id", t.Project},
-		{"project", "project_path", t.Project},
-		{"namespace", "namespace_id", t.Namespace},
-		{"namespace", "namespace_path", t.Namespace},
+// named reads which group and project a document names, by number or by path.
+func named(f *document.Fields) []trigger.Named {
+	var out []trigger.Named
+	for _, n := range []trigger.Named{
+		{Field: "namespace_id"}, {Field: "namespace_path"}, {Field: "project_id", Project: true}, {Field: "project_path", Project: true},
 	} {
-		if !f.Has(want.field) {
-			continue
-		}
-		same, err := names(f.Doc[want.field], want.is)
-		if err != nil {
-			return document.InvalidField(want.field, want.field+" must be a number or a path", "send one of them", err)
-		}
-		if !same {
-			return &domain.Error{Code: domain.CodeNotFound, Field: want.field, Message: "there is no such " + want.what, Fix: "use one of your own, or leave it out"}
+		if n.Ref = reference(f, n.Field); n.Ref != "" {
+			out = append(out, n)
 		}
 	}
-	start.Namespace = t.Namespace
-	if inProject || !inNamespace {
-		start.Project = t.Project
-	}
-	return nil
+	return out
 }
 
-// names says whether raw, a number or a path, names the container.
-func names(raw json.RawMessage, c *workflow.Container) (bool, error) {
+// reference is a number or a path, as the text that the directory takes.
+func reference(f *document.Fields, field string) string {
+	if !f.Has(field) {
+		return ""
+	}
 	var id int64
-	if err := json.Unmarshal(raw, &id); err == nil {
-		return c != nil && id != 0 && c.ID == id, nil
+	if err := json.Unmarshal(f.Doc[field], &id); err == nil {
+		return strconv.FormatInt(id, 10)
 	}
-	text, err := document.DecodeText(raw)
+	text, err := document.DecodeText(f.Doc[field])
+	if err == nil && text == "" {
+		err = errors.New("empty")
+	}
 	if err != nil {
-		return false, errors.New("neither a number nor a string")
+		f.Refuse(field, field+" must be a number or a path", "send one of them", err)
 	}
-	return c != nil && (c.Path == text || c.ID != 0 && strconv.FormatInt(c.ID, 10) == text), nil
+	return text
 }

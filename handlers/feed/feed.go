@@ -35,10 +35,11 @@ const (
 // TypePrefix begins every CloudEvents type of Duolog.
 const TypePrefix = "dev.duolog."
 
-// Where the API has workflows and conversations.
+// Where the API has workflows, conversations and the directory.
 const (
 	WorkflowsPath     = "/api/v4/ai/duo_workflows/workflows"
 	ConversationsPath = "/v1/conversations"
+	DirectoryPath     = "/v1/directory"
 )
 
 // Event is one accepted event.
@@ -63,18 +64,23 @@ type Event struct {
 // Of lists the events of an accepted commit.
 func Of(c journal.Commit, at domain.Position) []Event {
 	out := make([]Event, len(c.Events))
+	commands := c.Commands()
 	for i, e := range c.Events {
 		out[i] = Event{
 			ID: c.ID.String() + "/" + strconv.Itoa(i), Stream: c.Stream, Position: at.String(), Index: i,
-			Type: e.Type, V: e.V, Time: c.Time, Actor: c.Principal, Command: c.Command.ID, Data: e.Data, Link: link(c.Stream, at, i),
+			Type: e.Type, V: e.V, Time: c.Time, Actor: c.Principal, Command: journal.CommandOf(commands, i).ID, Data: e.Data, Link: link(c.Stream, at, i),
 		}
 	}
 	return out
 }
 
 func link(stream domain.StreamID, at domain.Position, index int) string {
-	if stream.Kind == domain.KindConversation {
+	switch stream.Kind {
+	case domain.KindWorkflow: // below
+	case domain.KindConversation:
 		return ConversationsPath + "/" + stream.ID.String()
+	case domain.KindNamespace, domain.KindUser:
+		return DirectoryPath + "/timeline/" + string(stream.Kind) + "/" + stream.ID.String() + "/" + at.String() + "/" + strconv.Itoa(index)
 	}
 	return WorkflowsPath + "/" + stream.ID.String() + "/timeline/" + at.String() + "/" + strconv.Itoa(index)
 }

@@ -19,10 +19,16 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
+	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/directory/configured"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/handlers/inbox"
+	"github.com/duolog/duolog/handlers/trigger"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/workflows"
 	"github.com/duolog/duolog/schemas"
 )
@@ -48,11 +54,44 @@ func (people) Authenticate(_ context.Context, bearer string) (entry.Caller, erro
 	return entry.Caller{}, &domain.Error{Code: domain.CodeUnauthenticated, Message: "the token is not known"}
 }
 
-type oneTenant struct{}
+// off is a workflow of a flow that was switched off since.
+const off = "0198a3ef-5b20-7a10-8c3d-000000000007"
 
-func (oneTenant) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
-	project := &workflow.Container{Path: string(name) + "/duo-workspace"}
-	return entry.Tenant{Namespace: &workflow.Container{Path: string(name)}, Project: project, Engine: "local", ServiceAccount: "bot", Flow: workflow.Flow{Definition: "developer/v1"}}, nil
+// nothing has no workflow but that one.
+type nothing struct{}
+
+func (nothing) Load(_ context.Context, id domain.StreamID, _ projections.SnapshotWant) (*projections.Snapshot, error) {
+	snap := &projections.Snapshot{Stream: id}
+	if id.ID == uuid.MustParse(off) {
+		snap.Workflow.Created = &workflow.Created{Flow: workflow.Flow{Definition: "off/v1"}, Engine: "local", Namespace: &workflow.Container{Path: "acme"}}
+	}
+	return snap, nil
+}
+
+func (nothing) Blob(context.Context, domain.StreamID, value.Address) ([]byte, error) {
+	return nil, errors.New("there are no values")
+}
+
+// triggers starts developer/v1 alone, in the group of the tenant's name.
+func triggers(t *testing.T) *trigger.Trigger {
+	t.Helper()
+	catalog, err := flows.Load(schemas.Flows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := configured.New(func(name domain.Tenant) (configured.Tenant, error) {
+		group, project := directory.Container{Path: string(name)}, directory.Container{Path: string(name) + "/duo-workspace"}
+		return configured.Tenant{Namespace: group, Project: project, Flows: []string{"developer/v1"}, ServiceAccount: "bot"}, nil
+	}, time.Now)
+	out, err := trigger.New(trigger.Config{
+		Directory: d, Changer: d, States: nothing{}, Policy: func(domain.Tenant) (trigger.Policy, bool) { return trigger.Policy{}, true },
+		Flows:  flows.Resolver{Catalog: catalog},
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // locate knows workflow 7 of acme.
@@ -99,7 +138,7 @@ func newOutside(t *testing.T, d *dispatcher) outside {
 	run(t, inbox.Config{
 		Dispatch: d, Refused: inbox.NewRefused(o.bus, "refused", seal, logger), Subscriber: o.bus, Topic: "commands", Seal: seal, Logger: logger,
 		Others: inbox.Others{
-			Auth: people{}, Commands: entry.Commands{Tenants: oneTenant{}, Locate: locate},
+			Auth: people{}, Commands: entry.Commands{Flows: triggers(t), Locate: locate},
 			Replies: inbox.Replies{Publisher: o.bus, Prefixes: []string{"test.replies"}, Own: []string{"test.replies.journal"}, Now: time.Now},
 		},
 	})
@@ -213,6 +252,21 @@ func TestStartOfOthersRuns(t *testing.T) {
 	}
 }
 
+// TestOlderStartPassesOver: what version 2 of the command brought, version 1 does not
+// know.
+func TestOlderStartPassesOver(t *testing.T) {
+	t.Parallel()
+	o := newOutside(t, newDispatcher(nil))
+	for version, want := range map[string]string{"v1": "2.0.0", "v2": "3.0.0 mine"} {
+		o.send(event("start_workflow."+version, `{"goal":"go","flow_version":"^3.0.0","model":"mine"}`, map[string]string{"ce_id": version}))
+		c, ok := receive(t, o.d.seen).Workflow.(*workflow.Start)
+		if !ok || strings.TrimSpace(c.Flow.Version+" "+c.Model) != want || c.Flow.ConfigID != "developer" {
+			t.Errorf("%s started as %+v", version, c)
+		}
+		o.answer()
+	}
+}
+
 // TestOneEventIsOneCommand: id and source name the command, and the workflow it
 // makes, whichever way the event comes; another id is another command.
 func TestOneEventIsOneCommand(t *testing.T) {
@@ -277,6 +331,9 @@ func TestBadCommandsOfOthers(t *testing.T) {
 		"a field of another use": {m: event(start, `{"goal":7}`, nil), code: "invalid_field", field: "goal"},
 		"more than is allowed":   {m: event(start, `{"goal":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "goal"},
 		"a long message":         {m: event("send_message.v1", `{"text":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "text"},
+		"a flow that is off":     {m: event(start, `{"workflow_definition":"off/v1"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
+		"a place of others":      {m: event(start, `{"project_path":"other/site"}`, nil), code: "not_found", field: "project_path"},
+		"gone on with, but off":  {m: event("resume_workflow.v1", `{"workflow":"`+off+`"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
 		"no workflow":            {m: event("stop_workflow.v1", `{}`, nil), code: "invalid_field", field: "workflow"},
 		"no such name":           {m: event("stop_workflow.v1", `{"workflow":"seven"}`, nil), code: "invalid_field", field: "workflow"},
 		"structured, broken":     {m: event(start, `{"specversion":`, map[string]string{"content-type": "application/cloudevents+json"}), code: "invalid_body", silent: true},

@@ -5,7 +5,9 @@
 // group of its own, so that no saga waits for another.
 //
 //   - trigger: a message was assigned a workflow → start it, or hand it the
-//     message; a refusal goes back to the conversation.
+//     message; a refusal goes back to the conversation, and what would try it again
+//     to duolog.commands.refused.
+//   - follow_up: a run ended → the messages that came meanwhile are gone on with.
 //   - status: a workload ended → so does a workflow that nobody ended.
 //   - callback: a workload ended → its answer, question or failure is to be
 //     delivered to where the message came from.

@@ -22,6 +22,7 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/saga"
+	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/answer"
 )
@@ -40,18 +41,14 @@ type world struct {
 	said     answer.Said
 	adapters map[string]bool
 	restarts bool
-	tenants  func(user, flow string) (saga.Pinned, error)
+	// refuses is why nothing may start, shuts why nobody may have anything go on.
+	refuses, shuts error
+	followUp       workflow.FollowUpPolicy
 }
 
 func newWorld() *world {
 	return &world{
 		snaps: map[domain.StreamID]*projections.Snapshot{}, blobs: map[value.Address][]byte{}, adapters: map[string]bool{"console": true, "webhook/ci": true},
-		tenants: func(string, string) (saga.Pinned, error) {
-			return saga.Pinned{
-				Namespace: &workflow.Container{ID: 1, Path: "acme"}, Flow: workflow.Flow{Definition: "developer/v1", Version: "2.0.0"},
-				ServiceAccount: "duo-developer", Engine: "local",
-			}, nil
-		},
 	}
 }
 
@@ -87,9 +84,18 @@ func (w *world) Blob(_ context.Context, _ domain.StreamID, a value.Address) ([]b
 func (w *world) Last(context.Context, domain.StreamID) (answer.Said, error) { return w.said, nil }
 func (w *world) Has(name string) bool                                       { return w.adapters[name] }
 
-func (w *world) Resolve(_ context.Context, _ domain.Tenant, user, flow string) (saga.Pinned, error) {
-	return w.tenants(user, flow)
+// TriggerFlow lets everything start that the test does not refuse.
+func (w *world) TriggerFlow(_ context.Context, a trigger.Ask) (*workflow.Start, error) {
+	if w.refuses != nil {
+		return nil, w.refuses
+	}
+	start := a.Start
+	start.Flow, start.Engine, start.ServiceAccount = workflow.Flow{Definition: a.Message.Asked}, "local", "duo-developer"
+	return &start, nil
 }
+
+func (w *world) MaySteer(context.Context, domain.StreamID, string) error { return w.shuts }
+func (w *world) FollowUp(domain.Tenant) workflow.FollowUpPolicy          { return w.followUp }
 
 func (w *world) Command(_ context.Context, _ string, r dispatch.Request, _ error) error {
 	w.mu.Lock()

@@ -10,35 +10,26 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/feed"
+	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/projections"
 )
 
-// Tenants resolves what a message starts. A *domain.Error is a refusal with a
-// stable code and what can be done about it: flow_not_enabled,
-// namespace_not_configured; any other error means that it could not be told.
-type Tenants interface {
-	// Resolve pins everything for a user of the tenant. An empty flow is the
-	// tenant's default.
-	Resolve(ctx context.Context, tenant domain.Tenant, user, flow string) (Pinned, error)
-}
-
-// Pinned is what is resolved once, at creation, and recorded.
-type Pinned struct {
-	Namespace      *workflow.Container
-	Project        *workflow.Container
-	Flow           workflow.Flow
-	ServiceAccount string
-	Engine         string
-	Environment    string
-	Image          string
-	// Privileges are those granted; nil means the default of every flow.
-	Privileges []int
-	// PreApproved are those that need no approval; nil means developer/v1's.
-	PreApproved             []int
-	AllowAgentToRequestUser bool
+// Flows decides what may start and what may go on; *trigger.Trigger does. A
+// *domain.Error is a refusal, not_now among them.
+type Flows interface {
+	// TriggerFlow takes the steps of a trigger and returns the command that starts the
+	// workflow.
+	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, error)
+	// MaySteer refuses a message to a workflow that lives, from somebody who may not
+	// have it go on.
+	MaySteer(ctx context.Context, stream domain.StreamID, user string) error
+	// FollowUp is what becomes of a message while a run is under way.
+	FollowUp(tenant domain.Tenant) workflow.FollowUpPolicy
 }
 
 // sourceMessage is the entry point that workflows of messages record.
@@ -47,13 +38,13 @@ const sourceMessage = "message"
 // Trigger hands each message to its workflow.
 type Trigger struct {
 	core    Core
-	tenants Tenants
+	flows   Flows
 	decoder conversation.Decoder
 }
 
 // NewTrigger makes the saga.
-func NewTrigger(core Core, tenants Tenants) *Trigger {
-	return &Trigger{core, tenants, conversation.NewDecoder()}
+func NewTrigger(core Core, flows Flows) *Trigger {
+	return &Trigger{core, flows, conversation.NewDecoder()}
 }
 
 // Name is trigger.
@@ -62,7 +53,9 @@ func (*Trigger) Name() string { return "trigger" }
 // Reacts to a message that was given a workflow.
 func (*Trigger) Reacts() []string { return []string{conversation.WorkflowAssigned{}.EventType()} }
 
-// React starts or continues the workflow that a message was assigned.
+// React starts or continues the workflow that a message was assigned. A message that
+// was refused stays so until it is retried, which assigns it anew: what has changed
+// since does not start it behind its author's back.
 func (t *Trigger) React(ctx context.Context, e feed.Event) error {
 	if e.Type != (conversation.WorkflowAssigned{}).EventType() {
 		return nil
@@ -79,7 +72,13 @@ func (t *Trigger) React(ctx context.Context, e feed.Event) error {
 	if err != nil {
 		return stored.Transient(err)
 	}
-	if assigned.Mode == conversation.ModeStart {
+	switch {
+	case m.message.Workflow != assigned.Workflow:
+		return nil // it was assigned another one since, which has an event of its own
+	case m.message.Refused != nil:
+		r := m.message.Refused
+		return t.setAside(ctx, m, &domain.Error{Code: r.Code, Message: r.Message, Fix: r.Fix})
+	case assigned.Mode == conversation.ModeStart:
 		return t.start(ctx, m)
 	}
 	return t.carryOn(ctx, m)
@@ -127,28 +126,39 @@ func (t *Trigger) workflow(m *received, serviceAccount string) order {
 	}
 }
 
-// start creates the workflow and asks for its first run.
+// start triggers the workflow. One that is there was started when the event came
+// before, and whatever has changed since does not refuse its message.
 func (t *Trigger) start(ctx context.Context, m *received) error {
+	there, err := t.core.States.Load(ctx, t.workflow(m, "").stream, projections.SnapshotWant{})
+	if err != nil {
+		return stored.Transient(err)
+	}
+	if there.Workflow.Exists() {
+		return nil
+	}
 	if m.text == "" {
 		return t.refuse(ctx, m, domain.InvalidField("text", "the message has no task", "write what shall be done after the mention"))
 	}
-	pinned, err := t.tenants.Resolve(ctx, m.event.Stream.Tenant, m.message.Author, m.message.Flow)
-	if err = stored.Transient(err); err == nil {
-		var command *workflow.Start
-		if command, err = startOf(m, pinned); err == nil {
-			_, err = t.core.tell(ctx, t.workflow(m, pinned.ServiceAccount), command)
-		}
-	}
-	switch {
-	case err == nil, stored.Later(err):
+	ask, err := askOf(m)
+	if err != nil {
 		return err
-	case domain.CodeOf(err) == domain.CodeConflict:
-		return nil // the workflow is there: that is what was asked for
+	}
+	command, err := t.flows.TriggerFlow(ctx, ask)
+	if err = stored.Transient(err); err == nil {
+		_, err = t.core.tell(ctx, t.workflow(m, command.ServiceAccount), command)
+		if domain.CodeOf(err) == domain.CodeConflict {
+			return nil // the workflow is there: that is what was asked for
+		}
+		err = trigger.ExecuteFailed(err)
+	}
+	if err == nil || stored.Later(err) {
+		return err
 	}
 	return t.refuse(ctx, m, err)
 }
 
-func startOf(m *received, p Pinned) (*workflow.Start, error) {
+// askOf is what a message asks for.
+func askOf(m *received) (trigger.Ask, error) {
 	callback, err := json.Marshal(struct {
 		Adapter   string `json:"adapter"`
 		Team      string `json:"team,omitempty"`
@@ -157,34 +167,33 @@ func startOf(m *received, p Pinned) (*workflow.Start, error) {
 		MessageID string `json:"message_id"`
 	}{m.place.Adapter, m.place.Team, m.place.Channel, m.place.Thread, m.message.ID})
 	if err != nil {
-		return nil, fmt.Errorf("encode the callback context of message %s: %w", m.message.ID, err)
+		return trigger.Ask{}, fmt.Errorf("encode the callback context of message %s: %w", m.message.ID, err)
 	}
-	granted, preApproved := p.Privileges, p.PreApproved
-	if granted == nil {
-		granted = []int{1, 2, 3, 4, 5, 6}
-	}
-	if preApproved == nil {
-		preApproved = []int{1, 2, 3, 5}
-	}
-	conversationID := m.event.Stream.ID
-	return &workflow.Start{
-		Goal: m.text, Flow: p.Flow, Engine: p.Engine, Environment: p.Environment, Image: p.Image,
-		Namespace: p.Namespace, Project: p.Project, ServiceAccount: p.ServiceAccount,
-		Privileges: granted, PreApproved: preApproved, AllowAgentToRequestUser: p.AllowAgentToRequestUser,
-		Trigger: workflow.Trigger{
-			Source: sourceMessage, Adapter: m.place.Adapter, Conversation: &conversationID,
-			Place: "#" + strings.TrimPrefix(m.place.Channel, "#"), MessageID: m.message.ID,
+	conversationID, place := m.event.Stream.ID, "#"+strings.TrimPrefix(m.place.Channel, "#")
+	return trigger.Ask{
+		Tenant: m.event.Stream.Tenant, User: m.message.Author, Entry: sourceMessage,
+		Message: routing.Message{Adapter: m.place.Adapter, Place: place, Task: m.text, Asked: m.message.Flow},
+		Start: workflow.Start{
+			Goal: m.text,
+			Trigger: workflow.Trigger{
+				Source: sourceMessage, Adapter: m.place.Adapter, Conversation: &conversationID, Place: place, MessageID: m.message.ID,
+			},
+			CallbackContext: callback, Run: true,
 		},
-		CallbackContext: callback, Run: true,
 	}, nil
 }
 
 // carryOn hands the message to the workflow the thread has. One that has ended,
 // or that was refused and never began, is followed by a new one.
 func (t *Trigger) carryOn(ctx context.Context, m *received) error {
-	_, err := t.core.tell(ctx, t.workflow(m, ""), &workflow.ReceiveMessage{
-		Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
-	})
+	o := t.workflow(m, "")
+	err := stored.Transient(t.flows.MaySteer(ctx, o.stream, m.message.Author))
+	if err == nil {
+		_, err = t.core.tell(ctx, o, &workflow.ReceiveMessage{
+			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
+			Policy: t.flows.FollowUp(m.event.Stream.Tenant),
+		})
+	}
 	switch code := domain.CodeOf(err); {
 	case err == nil, stored.Later(err):
 		return err
@@ -196,15 +205,28 @@ func (t *Trigger) carryOn(ctx context.Context, m *received) error {
 	return t.refuse(ctx, m, err)
 }
 
-// refuse tells the conversation why its message starts nothing.
+// refuse tells the conversation why its message starts nothing, and those who read the
+// refused commands.
 func (t *Trigger) refuse(ctx context.Context, m *received, why error) error {
-	command := &conversation.RefuseMessage{MessageID: m.message.ID, Code: domain.CodeOf(why), Message: why.Error()}
+	command := &conversation.RefuseMessage{MessageID: m.message.ID, Code: domain.CodeOf(why), Message: why.Error(), Stopped: trigger.RecordOf(why)}
 	if e, ok := asRefusal(why); ok {
 		command.Message, command.Fix = e.Message, e.Fix
 	}
 	o := t.conversation(m)
-	_, err := t.core.tellConversation(ctx, o, command)
-	return t.core.settled(ctx, o, err)
+	parked, err := t.core.tellConversation(ctx, o, command)
+	if err != nil || parked {
+		return t.core.settled(ctx, o, err)
+	}
+	return t.setAside(ctx, m, why)
+}
+
+// setAside keeps what would try a refused message again: sent to the topic of commands,
+// it does. A crash before the event is acknowledged keeps it twice, under one id.
+func (t *Trigger) setAside(ctx context.Context, m *received, why error) error {
+	o, again := t.conversation(m), &conversation.RetryMessage{MessageID: m.message.ID}
+	return t.core.Parking.Command(ctx, m.event.ID, dispatch.Request{
+		Stream: o.stream, Principal: o.principal, Conversation: again, CommandID: commandID(o.saga, m.event.ID, again.CommandType()),
+	}, why)
 }
 
 func (t *Trigger) conversation(m *received) order {

@@ -25,7 +25,7 @@ func asked(t *testing.T, w *world, text string, mode conversation.Mode) (feed.Ev
 	id := domain.StreamID{Tenant: "acme", Kind: domain.KindConversation, ID: place.ID("acme")}
 	target := conversation.WorkflowFor(id.ID, "m-1")
 	facts := conversation.NewFacts()
-	facts.Messages["m-1"] = conversation.Message{ID: "m-1", Author: "mia", Flow: "fix_pipeline/v1", Text: w.value("text", text), At: time.Unix(0, 0)}
+	facts.Messages["m-1"] = conversation.Message{ID: "m-1", Author: "mia", Flow: "fix_pipeline/v1", Text: w.value("text", text), At: time.Unix(0, 0), Workflow: target, Mode: mode}
 	w.snaps[id] = &projections.Snapshot{Stream: id, Conversation: conversation.State{Place: &place, Workflow: target}, Messages: facts}
 	return event(t, id, "conversation.workflow_assigned", conversation.WorkflowAssigned{MessageID: "m-1", Workflow: target, Mode: mode}), target
 }
@@ -51,9 +51,7 @@ func TestMessageStartsAWorkflow(t *testing.T) {
 	}
 	conversationID := e.Stream.ID
 	want := &workflow.Start{
-		Goal: strings.TrimSpace(long), Flow: workflow.Flow{Definition: "developer/v1", Version: "2.0.0"}, Engine: "local",
-		Namespace: &workflow.Container{ID: 1, Path: "acme"}, ServiceAccount: "duo-developer",
-		Privileges: []int{1, 2, 3, 4, 5, 6}, PreApproved: []int{1, 2, 3, 5},
+		Goal: strings.TrimSpace(long), Flow: workflow.Flow{Definition: "fix_pipeline/v1"}, Engine: "local", ServiceAccount: "duo-developer",
 		Trigger:         workflow.Trigger{Source: "message", Adapter: "console", Conversation: &conversationID, Place: "#general", MessageID: "m-1"},
 		CallbackContext: []byte(`{"adapter":"console","team":"acme","channel":"general","thread":"7","message_id":"m-1"}`), Run: true,
 	}
@@ -68,30 +66,31 @@ func TestTrigger(t *testing.T) {
 	for name, c := range map[string]struct {
 		text    string
 		mode    conversation.Mode
-		tenants error
+		refuses error
+		shuts   error
 		answer  func(int, dispatch.Request) error
 		want    []string
 		refused domain.Code
 		again   bool
 	}{
 		"it exists already":      {mode: start, answer: refusal(domain.CodeConflict), want: []string{"workflow.start"}},
-		"refused":                {mode: start, answer: refusal(domain.CodeInvalidField), want: []string{"workflow.start", "conversation.refuse_message"}, refused: domain.CodeInvalidField},
-		"flow not enabled":       {mode: start, tenants: &domain.Error{Code: domain.CodeFlowNotEnabled, Message: "no", Fix: "enable it"}, want: []string{"conversation.refuse_message"}, refused: domain.CodeFlowNotEnabled},
-		"tenants do not answer":  {mode: start, tenants: errors.New("connection refused"), again: true},
+		"refused":                {mode: start, answer: refusal(domain.CodeInvalidField), want: []string{"workflow.start", "conversation.refuse_message"}, refused: domain.CodeExecuteFailed},
+		"flow not enabled":       {mode: start, refuses: &domain.Error{Code: domain.CodeFlowNotEnabled, Message: "no", Fix: "enable it"}, want: []string{"conversation.refuse_message"}, refused: domain.CodeFlowNotEnabled},
+		"tenants do not answer":  {mode: start, refuses: errors.New("connection refused"), again: true},
 		"nothing but a mention":  {mode: start, text: "@duo", want: []string{"conversation.refuse_message"}, refused: domain.CodeInvalidField},
 		"no verdict at first":    {mode: start, answer: refusal(domain.CodeNotNow), want: []string{"workflow.start", "workflow.start"}},
 		"continued":              {mode: carryOn, want: []string{"workflow.receive_message"}},
 		"the workflow has ended": {mode: carryOn, answer: refusal(domain.CodeWorkflowEnded), want: []string{"workflow.receive_message", "conversation.start_anew"}},
 		"it was never started":   {mode: carryOn, answer: refusal(domain.CodeNotFound), want: []string{"workflow.receive_message", "conversation.start_anew"}},
+		"may not go on":          {mode: carryOn, shuts: &domain.Error{Code: domain.CodeForbidden, Message: "no", Fix: "ask"}, want: []string{"conversation.refuse_message"}, refused: domain.CodeForbidden},
+		"nobody can tell":        {mode: carryOn, shuts: errors.New("connection refused"), again: true},
 		"not taken":              {mode: carryOn, answer: refusal(domain.CodeForbidden), want: []string{"workflow.receive_message", "conversation.refuse_message"}, refused: domain.CodeForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld()
 			w.answer = c.answer
-			if c.tenants != nil {
-				w.tenants = func(string, string) (saga.Pinned, error) { return saga.Pinned{}, c.tenants }
-			}
+			w.refuses, w.shuts, w.followUp = c.refuses, c.shuts, workflow.FollowUpQueue
 			if c.text == "" {
 				c.text = "@Duo-Bot, go on"
 			}
@@ -109,8 +108,53 @@ func TestTrigger(t *testing.T) {
 			if r, ok := w.sent[len(w.sent)-1].Conversation.(*conversation.RefuseMessage); ok != (c.refused != "") || ok && (r.Code != c.refused || r.Fix == "" || r.MessageID != "m-1") {
 				t.Errorf("refused with %+v", r)
 			}
-			if m, ok := w.sent[0].Workflow.(*workflow.ReceiveMessage); ok && (m.Text != "go on" || m.Author != "mia") {
+			if len(w.parked) > 0 != (c.refused != "") {
+				t.Errorf("set aside: %v", types(w.parked))
+			}
+			if m, ok := w.sent[0].Workflow.(*workflow.ReceiveMessage); ok && (m.Text != "go on" || m.Author != "mia" || m.Policy != workflow.FollowUpQueue) {
 				t.Errorf("handed over %+v", m)
+			}
+		})
+	}
+}
+
+// TestWhatWasDecidedStays: an event that comes again after a crash starts nothing that
+// was refused, refuses nothing that was started, and leaves a message alone that was
+// assigned another workflow since.
+func TestWhatWasDecidedStays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit   func(*world, feed.Event, uuid.UUID)
+		parked int
+	}{
+		"refused": {func(w *world, e feed.Event, _ uuid.UUID) {
+			m := w.snaps[e.Stream].Messages.Messages["m-1"]
+			m.Refused = &conversation.MessageRefused{MessageID: "m-1", Code: domain.CodeFlowNotEnabled, Message: "off", Fix: "enable it"}
+			w.snaps[e.Stream].Messages.Messages["m-1"] = m
+		}, 1},
+		"started": {func(w *world, e feed.Event, target uuid.UUID) {
+			id := domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: target}
+			w.snaps[id] = &projections.Snapshot{Stream: id, Workflow: workflow.State{Created: &workflow.Created{}}}
+			w.refuses = &domain.Error{Code: domain.CodeFlowNotEnabled}
+		}, 0},
+		"assigned anew": {func(w *world, e feed.Event, _ uuid.UUID) {
+			m := w.snaps[e.Stream].Messages.Messages["m-1"]
+			m.Workflow = uuid.New()
+			w.snaps[e.Stream].Messages.Messages["m-1"] = m
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			e, target := asked(t, w, "go", conversation.ModeStart)
+			c.edit(w, e, target)
+			if err := saga.NewTrigger(w.core(), w).React(t.Context(), e); err != nil || len(w.sent) != 0 || len(w.parked) != c.parked {
+				t.Errorf("%v, sent %v, set aside %v", err, types(w.sent), types(w.parked))
+			}
+			for _, r := range w.parked {
+				if _, ok := r.Conversation.(*conversation.RetryMessage); !ok {
+					t.Errorf("set aside %v", types(w.parked))
+				}
 			}
 		})
 	}
