@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/schemas"
@@ -18,11 +19,20 @@ func (n *node) wireAPI() error {
 	}
 	db := cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions, Cache: cut.NewCache(blobsKept)}
 	c := api.Config{Queries: api.NewQueries(db)}
-	c.Log, c.Stopping, c.Dispatch, c.Inbox = n.log.Genesis().Log, n.stopping, n.dispatch, n.inbox
-	c.Auth, c.Tenants, c.Ready, c.Gate, c.Changes = authenticator{n.cfg.keys}, n.cfg.tenants, n.ready, n.visible, n.visible
+	c.Flows, c.FlowsOf = n.trigger, n.directory.flowsOf
+	c.Log, c.Stopping, c.Dispatch, c.Inbox = n.log.Genesis().Log, n.stopping, n.guard(), n.inbox
+	c.Auth, c.Tokens, c.RunTokens = n.cfg.callers, identity.Book{Keys: n.cfg.keys}, n.cfg.callers.Runs
+	c.Permissions = n.asker()
+	c.Tenants, c.Ready, c.Gate, c.Changes = n.cfg.tenants, n.ready, n.visible, n.visible
+	c.Directories = n.directory
 	c.Metrics, c.Observe, c.Refused, c.Tracer = n.metrics.handler(), n.metrics.request, n.metrics.refused, n.tracer()
 	c.Logger, c.Now, c.NewID, c.URL, c.Schemas = n.cfg.logger, n.cfg.now, newID, n.cfg.url, schemas.Public
 	c.Limits = api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate}
+	if g := n.cfg.gitlab; g.takesHooks() {
+		hook := g.hook
+		hook.Ask = n.effects.Ask
+		c.GitLab = hook
+	}
 	handler, err := api.New(c)
 	if err != nil {
 		return err

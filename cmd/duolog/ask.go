@@ -70,9 +70,11 @@ type thread struct {
 	began time.Time
 	json  bool
 	sent  sent
-	// live is false while a message that goes on with a workflow has not
-	// reached it: what happened before it is not its answer.
+	// live is false while a message that goes on with a workflow has not reached its
+	// agent: what happened before it is not its answer.
 	live bool
+	// mail is what stands in the mailbox of the agent with the message.
+	mail uuid.UUID
 	// shown are the tool calls that were printed, steps the events.
 	shown map[string]bool
 	steps int
@@ -140,12 +142,37 @@ func (t *thread) message(ctx context.Context) (received, error) {
 	return m, err
 }
 
+// settled waits until the message's workflow is there, or it is refused.
+func (t *thread) settled(ctx context.Context) (received, error) {
+	for {
+		m, err := t.message(ctx)
+		if err != nil || m.Number != nil {
+			return m, err
+		}
+		if err := t.pause(ctx); err != nil {
+			return m, err
+		}
+	}
+}
+
+// pause is a moment between two questions.
+func (*thread) pause(ctx context.Context) error {
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (t *thread) refused(m received) error {
 	r := m.Refused
 	if t.json {
 		return errors.Join(json.NewEncoder(t.out).Encode(map[string]string{"kind": "refused", "error": r.Code, "message": r.Message, "fix": r.Fix}), silent{})
 	}
-	_, _ = fmt.Fprintf(t.out, "refused: %s (%s)\n         %s\n", r.Message, r.Code, r.Fix)
+	_, _ = fmt.Fprintf(t.out, "refused: %s (%s)\n         %s\n         then: duolog conversation retry %s %s\n", r.Message, r.Code, r.Fix, t.sent.Conversation, t.sent.MessageID)
 	return silent{}
 }
 
@@ -163,11 +190,8 @@ func (t *thread) wait(ctx context.Context, id, after string) (timelinePage, erro
 		default:
 			return page, err
 		}
-		timer := time.NewTimer(50 * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return page, ctx.Err()
+		if err := t.pause(ctx); err != nil {
+			return page, err
 		}
 	}
 }
@@ -215,10 +239,38 @@ func deliveryOf(e timelineEvent) uuid.UUID {
 	return d.Delivery
 }
 
-// reached says whether the event is the arrival of our message.
+// reached says whether with the event our message has come to the agent: a run goes on
+// with it, or the agent has taken it. One that waits until then is told of.
 func (t *thread) reached(e timelineEvent) bool {
-	var m workflow.MessageReceived
-	return e.Type == "workflow.message_received" && json.Unmarshal(e.Data, &m) == nil && m.MessageID == t.sent.MessageID
+	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
+	switch e.Type {
+	case "workflow.followed_up":
+		if f := (workflow.FollowedUp{}); read(&f) && f.MessageID == t.sent.MessageID {
+			return t.acknowledged(f)
+		}
+	case "workflow.mail_marked":
+		m := workflow.MailMarked{}
+		return read(&m) && t.mail != uuid.Nil && m.Mail == t.mail && m.Status == workflow.MailIsDelivered
+	case "workflow.follow_ups_settled":
+		s := workflow.FollowUpsSettled{}
+		if read(&s) && slices.Contains(s.Messages, t.sent.MessageID) {
+			t.mail = uuid.Nil // no agent takes it there any more
+			return s.How == workflow.FollowUpResumed
+		}
+	}
+	return false
+}
+
+func (t *thread) acknowledged(f workflow.FollowedUp) (reached bool) {
+	switch f.How {
+	case workflow.FollowUpInjected:
+		t.mail = *f.Mail
+		t.step("a run is under way: your message is left for the agent …")
+	case workflow.FollowUpQueued:
+		t.step("a run is under way: your message waits until it has ended …")
+	case workflow.FollowUpResumed, workflow.FollowUpMoved, workflow.FollowUpDenied:
+	}
+	return f.How == workflow.FollowUpResumed
 }
 
 func (t *thread) accepted(e timelineEvent) {

@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/routing"
+	"github.com/duolog/duolog/domain/trigger"
 )
 
 // client speaks the public API, as anybody's client would.
@@ -159,6 +161,8 @@ type received struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 		Fix     string `json:"fix"`
+		// Trigger is how far the trigger came, where it is what was refused.
+		Trigger *trigger.Record `json:"trigger"`
 	} `json:"refused"`
 }
 
@@ -200,9 +204,13 @@ type workflowView struct {
 	Source     string    `json:"source"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
-	Flow       struct {
-		Version string `json:"version"`
-	} `json:"flow"`
+
+	FlowVersion   string `json:"flow_version"`
+	FlowConfigID  string `json:"flow_config_id"`
+	FlowSchema    string `json:"flow_config_schema_version"`
+	SelectedModel string `json:"selected_model_metadata_json"`
+	ChosenModel   string `json:"chosen_model_metadata_json"`
+
 	Principal domain.Principal `json:"principal"`
 	Run       *struct {
 		ID    uuid.UUID `json:"id"`
@@ -210,8 +218,9 @@ type workflowView struct {
 		Kind  string    `json:"kind"`
 		Phase string    `json:"phase"`
 	} `json:"run"`
-	Thread string `json:"thread"`
-	Origin *struct {
+	Thread  string            `json:"thread"`
+	Routing *routing.Decision `json:"routing"`
+	Origin  *struct {
 		Workflow   uuid.UUID `json:"workflow"`
 		Position   string    `json:"position"`
 		Checkpoint uuid.UUID `json:"checkpoint"`

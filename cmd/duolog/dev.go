@@ -15,6 +15,7 @@ import (
 
 	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/embedded"
+	"github.com/duolog/duolog/internal/fakegitlab"
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/kafka/access"
 	"github.com/duolog/duolog/internal/keystore"
@@ -30,6 +31,8 @@ type devCmd struct {
 	Ephemeral      bool   `help:"Keep nothing: state in a temporary directory that goes when this ends."`
 	Demo           string `help:"Ask this once it runs, show the thread, and stay up for more." placeholder:"QUESTION"`
 	Hook           string `help:"Tell this address what happens to workflows, as hook dev; the key it is signed with is hook.secret in the state directory." placeholder:"URL"`
+	GitLab         bool   `name:"gitlab" help:"Also run a fake GitLab with a small company and a runner; see duolog fake-gitlab." env:"DUOLOG_DEV_GITLAB"`
+	GitLabListen   string `name:"gitlab-listen" help:"Where the fake GitLab listens." default:"127.0.0.1:8929" placeholder:"HOST:PORT"`
 	MavenURL       string `help:"Where a Postgres is downloaded from when none is installed." env:"DUOLOG_MAVEN_URL" placeholder:"URL"`
 }
 
@@ -92,11 +95,15 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 type parts struct {
 	broker   *embedded.Broker
 	postgres *embedded.Postgres
+	gitlab   *fakegitlab.Server
 }
 
 func (p *parts) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, embeddedCloses)
 	defer cancel()
+	if p.gitlab != nil {
+		p.gitlab.Close()
+	}
 	if p.postgres != nil {
 		_ = p.postgres.Close(ctx)
 	}
@@ -137,7 +144,11 @@ func (c devCmd) startParts(ctx context.Context, a app, cfg *config.Config) (*par
 	}
 	cfg.Brokers, cfg.Kafka = p.broker.Addrs(), access.Settings{} // the embedded broker wants nothing
 	cfg.DatabaseURL = config.DatabaseURL(p.postgres.URL(devDatabase))
-	if err := prepareLog(ctx, *cfg); err != nil {
+	err = prepareLog(ctx, *cfg)
+	if err == nil {
+		p.gitlab, err = c.startGitLab(a, cfg)
+	}
+	if err != nil {
 		p.close(context.WithoutCancel(ctx))
 		return nil, err
 	}
@@ -184,6 +195,7 @@ func (c devCmd) serve(ctx context.Context, a app, cfg config.Config, parts *part
 		return err
 	}
 	n.cfg.checks = append(n.cfg.checks, room(parts.broker))
+	n.cfg.prepare = func(ctx context.Context) error { return c.settle(ctx, n, cfg) }
 	if err := c.introduce(ctx, n, cfg); err != nil {
 		n.close()
 		return err
@@ -235,8 +247,8 @@ func (c devCmd) introduce(ctx context.Context, n *node, cfg config.Config) error
 }
 
 func (c devCmd) banner(a app, n *node, cfg config.Config, parts *parts) error {
-	_, err := fmt.Fprintf(a.out, "duolog dev   log %s (embedded, %d partitions)   database %s (embedded)   api %s\n             state in %s   token in %s   stop with Ctrl-C, nothing is lost\n\n",
-		strings.Join(cfg.Brokers, ","), n.partitions, hostOf(cfg.DatabaseURL), n.cfg.url, short(cfg.StateDir)+"/", filepath.Join(short(cfg.StateDir), tokenFile))
+	_, err := fmt.Fprintf(a.out, "duolog dev   log %s (embedded, %d partitions)   database %s (embedded)   api %s\n             state in %s   token in %s   stop with Ctrl-C, nothing is lost\n%s\n",
+		strings.Join(cfg.Brokers, ","), n.partitions, hostOf(cfg.DatabaseURL), n.cfg.url, short(cfg.StateDir)+"/", filepath.Join(short(cfg.StateDir), tokenFile), gitLabLine(parts.gitlab, cfg))
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func checks() []check {
 		checkBelongs, checkDerives, checkLag, checkStopped,
 		checkRelay, checkGroups, checkHooks,
 		checkClocks,
-		checkAPI, checkKeystore, checkEngine, checkDisk,
+		checkAPI, checkKeystore, checkEngine, checkGitLab, checkDisk,
 	}
 }
 

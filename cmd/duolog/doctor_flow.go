@@ -93,7 +93,7 @@ func checkGroups(ctx context.Context, p *patient) []finding {
 		return []finding{notLooked("inbox and sagas keep up", "the log is not open", "")}
 	}
 	out := []finding{checkGroup(ctx, p, "inbox keeps up", inbox.Group, p.kafka.CommandsTopic())}
-	for _, s := range []saga.Saga{&saga.Trigger{}, &saga.Status{}, &saga.Callback{}, &saga.Hooks{}} {
+	for _, s := range []saga.Saga{&saga.Trigger{}, &saga.FollowUp{}, &saga.Status{}, &saga.Callback{}, &saga.Hooks{}} {
 		out = append(out, checkGroup(ctx, p, "saga "+s.Name()+" keeps up", saga.Group(s), p.kafka.EventsTopic()))
 	}
 	return out

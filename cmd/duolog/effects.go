@@ -9,6 +9,7 @@ import (
 	"github.com/duolog/duolog/handlers/adapter/console"
 	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/engine/gitlab"
 	"github.com/duolog/duolog/handlers/engine/local"
 	"github.com/duolog/duolog/handlers/retention"
 	"github.com/duolog/duolog/projections/queries/expiry"
@@ -22,11 +23,16 @@ func (n *node) wireEffects() error {
 	if n.engine, err = local.New(n.cfg.engine); err != nil {
 		return problem{err.Error(), "check the engine settings of the configuration"}
 	}
+	if g := n.cfg.gitlab; g != nil {
+		if n.gitlab, err = gitlab.New(g.engine); err != nil {
+			return err
+		}
+	}
 	n.effects, err = effects.New(effects.Config{
 		Intents: intents.New(n.db.Read), Wake: n.visible, Dispatch: n.dispatch,
 		Engines: n.engines(), Adapters: n.adapters(),
-		Tokens: minter{n.cfg.keys, n.cfg.now}, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
-		Instance: n.instance, OnLost: n.cfg.onLost, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
+		Tokens: minter{n.cfg.callers.Runs}, Models: n.directory.model, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
+		Instance: n.instance, OnLost: n.cfg.onLost, Fallback: n.cfg.tenants.fallback, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
 		Observe: n.metrics.Effects.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read),
 	})
 	return err

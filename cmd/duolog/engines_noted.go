@@ -7,8 +7,6 @@ import (
 	"net"
 	"os"
 
-	"github.com/google/uuid"
-
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/engine"
 	"github.com/duolog/duolog/handlers/engine/local"
@@ -44,6 +42,6 @@ func (e *noted) Start(_ context.Context, s engine.Start) (engine.Workload, error
 }
 
 // Lookup finds every run at work: Start cannot have failed halfway.
-func (*noted) Lookup(_ context.Context, run uuid.UUID) (engine.State, engine.Workload, error) {
-	return engine.StateRunning, engine.Workload{ID: "noted " + run.String()}, nil
+func (*noted) Lookup(_ context.Context, run engine.Run) (engine.State, engine.Workload, error) {
+	return engine.StateRunning, engine.Workload{ID: "noted " + run.ID.String()}, nil
 }

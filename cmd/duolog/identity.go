@@ -4,43 +4,37 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/internal/keystore"
 )
 
-// authenticator knows callers by the tokens of the keystore.
-type authenticator struct{ keys *keystore.Store }
-
-func (a authenticator) Authenticate(ctx context.Context, bearer string) (entry.Caller, error) {
-	t, err := a.keys.Lookup(ctx, keystore.Secret(bearer))
-	if err != nil {
-		return entry.Caller{}, err
-	}
-	return entry.Caller{Tenant: t.Tenant, User: t.User, Run: t.Principal().Run, Workflow: t.Workflow}, nil
-}
-
-// runTokenLife is how long a run may call back with its token.
-const runTokenLife = 24 * time.Hour
-
 // minter makes the tokens of runs.
-type minter struct {
-	keys *keystore.Store
-	now  func() time.Time
-}
+type minter struct{ runs identity.Runs }
 
 func (m minter) Mint(ctx context.Context, t effects.Token) (string, error) {
-	secret, err := m.keys.Add(ctx, keystore.Token{
-		Kind: keystore.KindRun, Tenant: t.Tenant, User: t.User, ServiceAccount: t.ServiceAccount,
-		Workflow: t.Workflow, Run: t.Run, Epoch: t.Epoch, ExpiresAt: m.now().Add(runTokenLife),
+	token, _, err := m.runs.Mint(ctx, identity.Run{
+		Tenant: t.Tenant, Workflow: t.Workflow, ID: t.Run, Epoch: t.Epoch, User: t.User, ServiceAccount: t.ServiceAccount, Engine: t.Engine,
 	})
-	return secret.Reveal(), err
+	return token, err
+}
+
+// callers is who knows the tokens that are shown.
+func callers(keys *keystore.Store, providers config.Providers, url string, now func() time.Time) identity.Authenticator {
+	list := make([]identity.ProviderConfig, len(providers))
+	for i, p := range providers {
+		list[i] = identity.ProviderConfig{Issuer: p.Issuer, Audience: p.Audience, Tenant: p.Tenant, LoginClaim: p.LoginClaim, Scope: p.Scope}
+	}
+	return identity.Authenticator{
+		Keys: keys, Runs: identity.Runs{Keys: keys, Issuer: url, Now: now}, Providers: identity.NewProviders(list, now),
+	}
 }
 
 // declare makes the tokens of the configuration known; their secrets stay where
@@ -51,7 +45,7 @@ func declare(keys *keystore.Store, tokens config.Tokens) error {
 		if err != nil {
 			return problem{fmt.Sprintf("tokens[%d] of %s: %v", i, t.User, err), "see duolog serve --help and the example configuration"}
 		}
-		err = keys.Declare(hash, keystore.Token{Kind: keystore.KindUser, Tenant: t.Tenant, User: t.User, ServiceAccount: t.ServiceAccount})
+		err = keys.Declare(hash, keystore.Token{Kind: keystore.KindUser, Tenant: t.Tenant, User: t.User, ServiceAccount: t.ServiceAccount, Scope: t.Scope})
 		if err != nil {
 			return fmt.Errorf("tokens[%d] of %s: %w", i, t.User, err)
 		}
@@ -72,7 +66,10 @@ func hashOf(t config.Token) (hash [32]byte, err error) {
 }
 
 // tenants are the tenants of the configuration, as the handlers ask for them.
-type tenants struct{ list config.Tenants }
+type tenants struct {
+	list    config.Tenants
+	catalog flow.Catalog
+}
 
 func (t tenants) find(name domain.Tenant) (config.Tenant, error) {
 	found, ok := t.list.Find(name)
@@ -100,8 +97,7 @@ func (t tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, er
 	}
 	return entry.Tenant{
 		Namespace: container(found.Namespace), Project: container(found.Project), ServiceAccount: found.ServiceAccount,
-		Engine: found.Engine, Flow: found.Flow,
-		ResolveFlow: func(reference string) (workflow.Flow, error) { return resolveFlow(found, reference) },
+		Engine: found.Engine,
 	}, nil
 }
 
@@ -110,19 +106,4 @@ func container(c workflow.Container) *workflow.Container {
 		return nil
 	}
 	return &c
-}
-
-// resolveFlow pins the version of a flow of the tenant's list.
-func resolveFlow(t config.Tenant, reference string) (workflow.Flow, error) {
-	if reference == "" || reference == t.Flow.Definition {
-		return t.Flow, nil
-	}
-	if !slices.Contains(t.Flows, reference) {
-		return workflow.Flow{}, &domain.Error{
-			Code: domain.CodeFlowNotEnabled, Field: "workflow_definition",
-			Message: fmt.Sprintf("the %s flow is not enabled in %s", reference, t.Namespace.Path),
-			Fix:     "add it to the tenant's flows, or ask for one of them",
-		}
-	}
-	return workflow.Flow{Definition: reference}, nil
 }

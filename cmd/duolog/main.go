@@ -42,19 +42,29 @@ func (a app) lookup(name string) (string, bool) {
 
 // cli is the grammar.
 type cli struct {
-	Dev        devCmd        `cmd:"" help:"Run everything on this machine, with an embedded log and database."`
-	Serve      serveCmd      `cmd:"" help:"Run a node over the log and the database of a real deployment."`
-	Ask        askCmd        `cmd:"" help:"Send a message to the agent, follow the thread, print the answer."`
-	Workflow   workflowCmd   `cmd:"" help:"Start, show, list and stop workflows."`
-	Delivery   deliveryCmd   `cmd:"" help:"What goes out to surfaces and hooks: list it, look at its attempts, send it again."`
-	Events     eventsCmd     `cmd:"" help:"Follow what happens to everything of the tenant."`
-	Journal    journalCmd    `cmd:"" help:"Set up, read and check the log."`
-	Projection projectionCmd `cmd:"" help:"Look after the read models that derive from the log."`
-	Doctor     doctorCmd     `cmd:"" help:"Check everything and name the one thing to do next."`
-	Config     configCmd     `cmd:"" help:"Help with the configuration."`
-	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
-	Man        manCmd        `cmd:"" help:"Print the manual page."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Dev          devCmd          `cmd:"" help:"Run everything on this machine, with an embedded log and database."`
+	Serve        serveCmd        `cmd:"" help:"Run a node over the log and the database of a real deployment."`
+	Ask          askCmd          `cmd:"" help:"Send a message to the agent, follow the thread, print the answer."`
+	Workflow     workflowCmd     `cmd:"" help:"Start, show, list and stop workflows."`
+	Flow         flowCmd         `cmd:"" help:"The flows there are, what each resolves to, and which are on."`
+	Conversation conversationCmd `cmd:"" help:"Threads: what became of each message, and refused ones again."`
+	Delivery     deliveryCmd     `cmd:"" help:"What goes out to surfaces and hooks: list it, look at its attempts, send it again."`
+	Access       accessCmd       `cmd:"" help:"Who may do what, by which rule."`
+	Token        tokenCmd        `cmd:"" help:"Make, list and revoke tokens, and exchange the key that signs those of runs."`
+	Events       eventsCmd       `cmd:"" help:"Follow what happens to everything of the tenant."`
+	Directory    directoryCmd    `cmd:"" help:"Who is who and what is switched on where, as a whole."`
+	Namespace    namespaceCmd    `cmd:"" help:"Groups and projects."`
+	User         userCmd         `cmd:"" help:"Users."`
+	Member       memberCmd       `cmd:"" help:"Who may do how much where."`
+	Flag         flagCmd         `cmd:"" help:"Feature flags of groups and projects."`
+	Journal      journalCmd      `cmd:"" help:"Set up, read and check the log."`
+	Projection   projectionCmd   `cmd:"" help:"Look after the read models that derive from the log."`
+	Doctor       doctorCmd       `cmd:"" help:"Check everything and name the one thing to do next."`
+	FakeGitLab   fakeGitLabCmd   `cmd:"" name:"fake-gitlab" help:"Run a GitLab to try things on, with real repositories and a real runner."`
+	Config       configCmd       `cmd:"" help:"Help with the configuration."`
+	Completion   completionCmd   `cmd:"" help:"Print what makes a shell complete commands and flags."`
+	Man          manCmd          `cmd:"" help:"Print the manual page."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 
 	Complete        completeCmd  `cmd:"" hidden:"" help:"Say what may stand in place of the last word."`
 	EngineSupervise superviseCmd `cmd:"" hidden:"" help:"Watch over one run of the local engine."`

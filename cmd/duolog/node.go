@@ -19,10 +19,13 @@ import (
 	"github.com/duolog/duolog/handlers/adapter/webhook"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/engine/gitlab"
 	"github.com/duolog/duolog/handlers/engine/local"
 	"github.com/duolog/duolog/handlers/inbox"
 	"github.com/duolog/duolog/handlers/relay"
 	"github.com/duolog/duolog/handlers/retention"
+	"github.com/duolog/duolog/handlers/trigger"
+	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/internal/kafka"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
@@ -42,10 +45,13 @@ type nodeConfig struct {
 	url         string
 	node        string
 	keys        *keystore.Store
+	callers     identity.Authenticator
 	tenants     tenants
 	engine      local.Config
-	basePath    string
-	onLost      string
+	// gitlab is nil where no GitLab runs agents.
+	gitlab   *gitlabSettings
+	basePath string
+	onLost   string
 	// hooks are told of events, in webhookAllow besides the internet.
 	hooks        webhook.Book
 	webhookAllow []netip.Prefix
@@ -60,7 +66,9 @@ type nodeConfig struct {
 	point  func(string)
 	// checks are what else must be right for the log to be written.
 	checks []kafka.SafetyCheck
-	now    func() time.Time
+	// prepare makes what has to be there before the API answers; nil for nothing.
+	prepare func(context.Context) error
+	now     func() time.Time
 }
 
 // node is the assembled process.
@@ -73,11 +81,14 @@ type node struct {
 	visible    *projections.Visible
 	snapshots  *projections.Snapshots
 	dispatch   *dispatch.Dispatcher
+	directory  directories
+	trigger    *trigger.Trigger
 	projector  *projections.Projector
 	relay      *relay.Relay
 	effects    *effects.Runner
 	retention  *retention.Runner
 	engine     *local.Engine
+	gitlab     *gitlab.Engine
 	leases     *projections.Leases
 	metrics    *metrics
 	failures   *failures
@@ -111,7 +122,8 @@ func newNode(ctx context.Context, cfg nodeConfig) (n *node, err error) {
 		return n, err
 	}
 	routers := func() error { return n.wireRouters(ctx) }
-	for _, part := range []func() error{n.wireWrites, n.wireWebhooks, routers, n.wireEffects, n.wireRetention, n.wireAPI} {
+	directory := func() error { return n.wireDirectory(ctx) }
+	for _, part := range []func() error{n.wireWrites, directory, n.wireTrigger, n.wireWebhooks, routers, n.wireEffects, n.wireRetention, n.wireAPI} {
 		if err = part(); err != nil {
 			return n, err
 		}
@@ -270,7 +282,12 @@ func (n *node) run(ctx context.Context) error {
 	return cause
 }
 
-func (n *node) serve(context.Context) error {
+func (n *node) serve(ctx context.Context) error {
+	if n.cfg.prepare != nil {
+		if err := n.cfg.prepare(ctx); err != nil {
+			return err
+		}
+	}
 	if err := n.server.Serve(n.cfg.listen); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", n.cfg.listen.Addr(), err)
 	}

@@ -68,10 +68,10 @@ func (n *node) readInbox(seal inbox.Seal, refused *inbox.Refused) (*message.Rout
 	}
 	n.closers = append(n.closers, func() { _ = subscriber.Close() })
 	return inbox.New(inbox.Config{
-		Dispatch: n.dispatch, Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(), Seal: seal,
+		Dispatch: n.guard(), Refused: refused, Subscriber: subscriber, Topic: n.cfg.kafka.CommandsTopic(), Seal: seal,
 		Others: inbox.Others{
-			Auth:     authenticator{n.cfg.keys},
-			Commands: entry.Commands{Tenants: n.cfg.tenants, Locate: workflows.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}).Locate},
+			Auth:     n.cfg.callers,
+			Commands: entry.Commands{Flows: n.trigger, Locate: workflows.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}).Locate},
 			Replies:  inbox.Replies{Publisher: replies, Prefixes: n.cfg.replyTopics, Own: n.cfg.kafka.Own(), Now: n.cfg.now},
 		},
 		Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Commands.Observe, Point: n.cfg.point,
@@ -83,7 +83,7 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	core := saga.Core{Dispatch: n.dispatch, States: n.snapshots, Parking: refused, Logger: n.cfg.logger, Restarts: n.restarts}
+	core := saga.Core{Dispatch: n.guard(), States: n.snapshots, Parking: refused, Logger: n.cfg.logger, Restarts: n.restarts}
 	answers := answer.New(cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions})
 	return saga.NewRouter(saga.RouterConfig{
 		Subscribe: func(group string) (message.Subscriber, error) {
@@ -95,7 +95,7 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 			return s, err
 		},
 		Topic: n.cfg.kafka.EventsTopic(), Logger: n.cfg.logger, Tracer: n.tracer(), Observe: n.metrics.Sagas.Observe, Point: n.cfg.point,
-	}, saga.NewTrigger(core, n.cfg.tenants), saga.NewStatus(core, answers), saga.NewCallback(core, answers, n.adapters()),
+	}, saga.NewTrigger(core, n.trigger), saga.NewFollowUp(core, n.trigger), saga.NewStatus(core, answers), saga.NewCallback(core, answers, n.adapters()),
 		saga.NewHooks(core, answers, n.cfg.hooks, n.cfg.url, n.cfg.now))
 }
 
@@ -111,20 +111,4 @@ func (n *node) runRouters(ctx context.Context) error {
 		group.Go(func() error { return r.Run(ctx) })
 	}
 	return group.Wait()
-}
-
-// Resolve is what the trigger pins for a message.
-func (t tenants) Resolve(_ context.Context, name domain.Tenant, _, flow string) (saga.Pinned, error) {
-	found, err := t.find(name)
-	if err != nil {
-		return saga.Pinned{}, err
-	}
-	resolved, err := resolveFlow(found, flow)
-	if err != nil {
-		return saga.Pinned{}, err
-	}
-	return saga.Pinned{
-		Namespace: container(found.Namespace), Project: container(found.Project), Flow: resolved,
-		ServiceAccount: found.ServiceAccount, Engine: found.Engine,
-	}, nil
 }

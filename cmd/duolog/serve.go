@@ -90,12 +90,22 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	instance, err := openGitLab(cfg.GitLab, publicURL(cfg, listener), logger, a.now)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	known, err := newTenants(cfg.Tenants)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
 	n, err := newNode(ctx, nodeConfig{
 		kafka: kafka.Config{
 			Brokers: cfg.Brokers, Access: cfg.Kafka, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
 		},
 		replyTopics: cfg.ReplyTopics, database: cfg.DatabaseURL.Reveal(), listen: listener, url: publicURL(cfg, listener), node: cfg.NodeID,
-		keys: keys, tenants: tenants{cfg.Tenants}, engine: engine, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
+		keys: keys, callers: callers(keys, cfg.Providers, publicURL(cfg, listener), a.now), tenants: known, engine: engine, gitlab: instance, basePath: basePath, onLost: onLost(cfg.EngineOnLost),
 		hooks: hooks, webhookAllow: cfg.AllowedNetworks(),
 		tenantCap: int64(cfg.TenantBytes), tenantRate: cfg.TenantRate, maxBody: int64(cfg.MaxBody), grace: cfg.ShutdownGrace, logger: logger, traces: traces, getenv: a.getenv,
 		point: crash.Point(a.getenv), now: a.now,

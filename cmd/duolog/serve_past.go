@@ -14,9 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
+	"github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/permission"
+	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/internal/keystore"
 	"github.com/duolog/duolog/internal/postgres"
 	"github.com/duolog/duolog/projections"
@@ -48,7 +53,7 @@ func servePast(ctx context.Context, a app, cfg config.Config, schema string) err
 	if err != nil {
 		return err
 	}
-	handler, stop, err := p.api(a, cfg, keys, logger, publicURL(cfg, listener))
+	handler, stop, err := p.api(ctx, a, cfg, keys, logger, publicURL(cfg, listener))
 	if err != nil {
 		_ = listener.Close()
 		return err
@@ -116,20 +121,36 @@ func openPast(ctx context.Context, url, schema string) (p past, err error) {
 }
 
 // api is the API over them. The returned function ends what waits.
-func (p past) api(a app, cfg config.Config, keys *keystore.Store, logger *slog.Logger, url string) (http.Handler, func(), error) {
+func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.Store, logger *slog.Logger, url string) (http.Handler, func(), error) {
 	codec, err := projections.NewCodec()
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := newTenants(cfg.Tenants)
 	if err != nil {
 		return nil, nil, err
 	}
 	stopping := make(chan struct{})
 	c := api.Config{Queries: api.NewQueries(cut.DB{Pool: p.db.Read, Codec: codec, Partitions: p.partitions})}
 	c.Log, c.Stopping, c.Dispatch, c.Inbox = p.log, stopping, p, p
-	c.Auth, c.Tenants, c.Ready, c.Gate, c.Changes = authenticator{keys}, tenants{cfg.Tenants}, p.ready, p, p
+	who := callers(keys, cfg.Providers, url, a.now)
+	c.Auth, c.Tokens, c.RunTokens = who, identity.Book{Keys: keys}, who.Runs
+	c.Tenants, c.Ready, c.Gate, c.Changes = known, p.ready, p, p
+	own, err := newDirectories(ctx, known, stored.Config{Queries: c.Directory, Dispatch: p, Gate: p, Log: p.log, Now: a.now, NewID: newID}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Directories = own
+	c.Permissions = permission.Asker{Directory: own, Places: places{known, own}}
+	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public
 	c.Limits = api.Limits{MaxBody: int64(cfg.MaxBody), TenantBytes: int64(cfg.TenantBytes), TenantRate: cfg.TenantRate}
 	handler, err := api.New(c)
-	return handler, func() { close(stopping) }, err
+	return handler, func() {
+		close(stopping)
+		_ = own.stored.Close(context.WithoutCancel(ctx))
+	}, err
 }
 
 func (p past) readOnly() error {
@@ -155,6 +176,14 @@ func (p past) DoAll(_ context.Context, rs []dispatch.Request) []dispatch.Answer 
 
 // Publish refuses.
 func (p past) Publish(context.Context, dispatch.Envelope) error { return p.readOnly() }
+
+// TriggerFlow refuses what would start.
+func (p past) TriggerFlow(context.Context, trigger.Ask) (*workflow.Start, error) {
+	return nil, p.readOnly()
+}
+
+// MayResume refuses what would go on.
+func (p past) MayResume(context.Context, domain.StreamID, string) error { return p.readOnly() }
 
 // ready says whether the database answers.
 func (p past) ready(ctx context.Context) error {

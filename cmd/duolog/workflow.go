@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -36,6 +37,11 @@ type workflowStartCmd struct {
 
 	Goal       string `arg:"" help:"What the agent shall do."`
 	Definition string `help:"The flow; by default the tenant's." placeholder:"NAME"`
+
+	FlowVersion string `placeholder:"VERSION" help:"A version of the flow or a constraint, such as ^2.0.0."`
+	FlowConfig  string `placeholder:"FILE" type:"existingfile" help:"A configuration of your own, as JSON; --definition is then its name."`
+	Schema      string `name:"flow-config-schema" placeholder:"v1|experimental" help:"How to read --flow-config."`
+	Model       string `placeholder:"JSON" help:"The model to use, as its metadata."`
 }
 
 // Run creates the workflow and requests its run in one commit.
@@ -45,8 +51,19 @@ func (c workflowStartCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	body := map[string]any{"goal": c.Goal, "start_workflow": true}
-	if c.Definition != "" {
-		body["workflow_definition"] = c.Definition
+	for name, text := range map[string]string{
+		"workflow_definition": c.Definition, "flow_version": c.FlowVersion, "flow_config_schema_version": c.Schema, "model": c.Model,
+	} {
+		if text != "" {
+			body[name] = text
+		}
+	}
+	if c.FlowConfig != "" {
+		config, err := os.ReadFile(c.FlowConfig)
+		if err != nil || !json.Valid(config) {
+			return problem{fmt.Sprintf("%s holds no JSON", c.FlowConfig), "write the configuration of the flow as one JSON object"}
+		}
+		body["flow_config"] = json.RawMessage(config)
 	}
 	var w workflowView
 	if err := api.call(ctx, http.MethodPost, workflowsPath, body, &w); err != nil {
@@ -85,12 +102,17 @@ func printWorkflow(a app, w workflowView) error {
 		{"thread", w.Thread},
 		{"goal", w.Goal},
 		{"status", strings.TrimSpace(w.Status + "   " + w.Reason)},
-		{"flow", strings.TrimSpace(w.Definition + " " + w.Flow.Version)},
+		{"flow", strings.TrimSpace(w.Definition + " " + w.FlowVersion)},
+		{"config", strings.TrimSpace(w.FlowConfigID + " " + w.FlowSchema)},
+		{"model", cmp.Or(w.ChosenModel, w.SelectedModel)},
 		{"where", strings.Trim(w.Namespace+"   "+w.Project, " ")},
 		{"for", by(w.Principal)},
 		{"engine", w.Engine},
 		{"from", w.Source},
 		{"created", w.CreatedAt.Local().Format("2006-01-02 15:04:05")},
+	}
+	if w.Routing != nil {
+		rows = append(rows, [2]string{"routing", routingText(*w.Routing)})
 	}
 	if w.Origin != nil {
 		rows = append(rows, [2]string{"fork of", fmt.Sprintf("%s   at %s", w.Origin.Workflow, w.Origin.Checkpoint)})

@@ -58,7 +58,7 @@ type workflowForkCmd struct {
 	ID          string `arg:"" help:"Number or UUID."`
 	Goal        string `placeholder:"TEXT" help:"Another instruction."`
 	Definition  string `placeholder:"NAME" help:"Another flow."`
-	FlowVersion string `placeholder:"VERSION" help:"Another version of the flow."`
+	FlowVersion string `placeholder:"VERSION" help:"Another version of the flow, or a constraint such as ^2.0.0."`
 	Model       string `placeholder:"JSON" help:"Another model, as its metadata."`
 }
 

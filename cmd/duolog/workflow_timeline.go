@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
@@ -102,7 +104,48 @@ func details(e timelineEvent) string {
 			return m.Author + ": " + clipText(e.Text["text"], 60)
 		}
 	}
-	return cmp.Or(threadDetails(e), originDetails(e), deliveryDetails(e))
+	return cmp.Or(triggerDetails(e), flowDetails(e), threadDetails(e), originDetails(e), deliveryDetails(e))
+}
+
+// triggerDetails says in a few words how it came to a workflow, or to none.
+func triggerDetails(e timelineEvent) string {
+	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
+	switch e.Type {
+	case "workflow.triggered":
+		if t := (workflow.Triggered{}); read(&t) {
+			return recordText(t.Record)
+		}
+	case "conversation.trigger_stopped":
+		if t := (conversation.TriggerStopped{}); read(&t) {
+			return recordText(t.Record)
+		}
+	case "conversation.message_refused":
+		if r := (conversation.MessageRefused{}); read(&r) {
+			return string(r.Code) + " · " + r.Message
+		}
+	case "workflow.followed_up":
+		if f := (workflow.FollowedUp{}); read(&f) {
+			return f.Author + " · " + string(f.How)
+		}
+	case "workflow.follow_ups_settled":
+		if s := (workflow.FollowUpsSettled{}); read(&s) {
+			return fmt.Sprintf("%d %s", len(s.Messages), s.How)
+		}
+	}
+	return ""
+}
+
+// recordText is a record in one line: the flow and why, and each step.
+func recordText(r trigger.Record) string {
+	var parts []string
+	if r.Routing != nil {
+		parts = append(parts, routingText(*r.Routing))
+	}
+	for _, s := range r.Steps {
+		mark := map[trigger.Outcome]string{trigger.Found: "✓", trigger.Made: "+", trigger.Refused: "✗"}[s.Outcome]
+		parts = append(parts, mark+" "+strings.ReplaceAll(string(s.Step), "_", " "))
+	}
+	return strings.Join(parts, " · ")
 }
 
 // threadDetails says in a few words what an event of a thread holds.

@@ -57,6 +57,7 @@ func (c Config) check() error {
 	c.checkLimits(&p)
 	c.checkTenants(&p)
 	c.checkTokens(&p)
+	c.checkProviders(&p)
 	c.checkWebhooks(&p)
 	if len(p) > 0 {
 		return &InvalidError{Problems: p}
@@ -100,10 +101,11 @@ func (c Config) checkAPI(p *problems) {
 }
 
 func (c Config) checkEngine(p *problems) {
-	local := slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return t.Engine == engineLocal })
+	local := slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return t.Uses(engineLocal) })
 	has := len(c.EngineProgram) > 0 && c.EngineProgram[0] != ""
 	p.want(has || !local, "engine_program", "a tenant uses the local engine, and there is no program to run",
 		"set it to the agent's command line")
+	c.GitLab.check(p, slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return t.Uses(EngineGitLab) || t.Directory == DirectoryGitLab }))
 	oneOf(p, "engine_on_lost", c.EngineOnLost, onLostFail, onLostRetry)
 	within(p, "engine_grace", c.EngineGrace, time.Second/10, 10*time.Minute)
 }
@@ -140,9 +142,21 @@ func (c Config) checkTenants(p *problems) {
 		p.want(t.Flow.Definition != "", field+"flow.definition", "the tenant has no flow that a message could start", "set it, like developer/v1")
 		p.want(t.Flow.Definition == "" || t.Allows(t.Flow.Definition), field+"flows",
 			"the tenant's own flow "+quote(t.Flow.Definition)+" is not allowed", "add it to the list, or leave the list out")
-		oneOf(p, field+"engine", t.Engine, engineLocal)
+		p.want(domain.CheckText("", t.Model, workflow.MaxModel) == nil, field+"model", "the model's metadata is longer than 1,024 bytes", "write it shorter, like {\"name\": \"…\"}")
+		oneOf(p, field+"directory", t.Directory, DirectoryConfig, DirectoryDuolog, DirectoryGitLab)
+		p.want(t.Directory != DirectoryDuolog || len(t.Flags) == 0, field+"flags", "Duolog's own directory says which flags are on", "leave the list out, and set them by duolog flag set")
+		oneOf(p, field+"engine", t.Engine, engineLocal, EngineGitLab)
+		for _, name := range t.Engines {
+			oneOf(p, field+"engines", name, engineLocal, EngineGitLab)
+		}
+		p.want(len(t.Engines) == 0 || t.Engines[0] == t.Engine, field+"engines", "the list does not begin with the tenant's engine "+quote(t.Engine),
+			"name that first, or leave engine out")
 		t.Threads.check(p, field+"threads.")
+		for _, a := range t.Deny {
+			p.want(a.Check("deny") == nil, field+"deny", quote(string(a))+" is nothing that could be denied", "use start, resume, steer, stop, fork or redeliver")
+		}
 		t.checkHooks(p, field)
+		t.checkTriggers(p, field)
 	}
 }
 
@@ -161,6 +175,7 @@ func (c Config) checkTokens(p *problems) {
 		p.want(t.User != "" || t.ServiceAccount != "", field+"user", "the token stands for nobody", "name the user or the service account")
 		p.want((t.SHA256 == "") != (t.TokenFile == ""), field+"sha256", "a token is known by its hash or by a file, one of them",
 			"set sha256 (printf %s \"$TOKEN\" | sha256sum) or token_file")
+		p.want(t.Scope.Check() == nil, field+"scope", quote(string(t.Scope))+" is no scope", "use read, write or admin")
 		raw, err := hex.DecodeString(t.SHA256)
 		p.want(err == nil && (len(raw) == 0 || len(raw) == 32), field+"sha256", "the hash is not 64 hexadecimal digits",
 			`printf %s "$TOKEN" | sha256sum`)

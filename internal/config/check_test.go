@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/internal/config"
 )
@@ -94,6 +95,13 @@ func TestWhatIsRefused(t *testing.T) {
 		{"tenants[0].project.path", func(c *config.Config) { c.Tenants[0].Project.Path = "duo-workspace" }},
 		{"tenants[0].flow.definition", func(c *config.Config) { c.Tenants[0].Flow.Definition = "" }},
 		{"tenants[0].flows", func(c *config.Config) { c.Tenants[0].Flows = []string{"fix_pipeline/v1"} }},
+		{"tenants[0].flags", func(c *config.Config) {
+			c.Tenants[0].Directory, c.Tenants[0].Flags = config.DirectoryDuolog, []string{"fix_pipeline_next"}
+		}},
+		{"tenants[0].follow_up", func(c *config.Config) { c.Tenants[0].FollowUp = "shout" }},
+		{"tenants[0].routing[1].word", func(c *config.Config) {
+			c.Tenants[0].Routing = []routing.Rule{{Flow: "a/v1"}, {Word: "two words", Flow: "a/v1"}}
+		}},
 		{"tenants[0].engine", func(c *config.Config) { c.Tenants[0].Engine = "mainframe" }},
 		{"tenants[0].threads.writers", func(c *config.Config) { c.Tenants[0].Threads.Writers = "both" }},
 		{"tenants[0].threads.ttl", func(c *config.Config) { c.Tenants[0].Threads.TTL = 1 }},

@@ -34,6 +34,8 @@ type Config struct {
 	EngineGrace    time.Duration `name:"engine-grace" env:"DUOLOG_ENGINE_GRACE" placeholder:"5s" help:"How long a stopped program may take before it is killed. Shorter loses an agent's last words, longer delays a stop."`
 	EngineOnLost   string        `name:"engine-on-lost" env:"DUOLOG_ENGINE_ON_LOST" placeholder:"fail|retry" help:"What happens to a workflow whose run was lost: it fails (default), or a new run goes on from its last checkpoint."`
 
+	GitLab GitLab `embed:"" prefix:"gitlab-" envprefix:"DUOLOG_GITLAB_"`
+
 	MaxBody     Bytes `name:"max-body" env:"DUOLOG_MAX_BODY" placeholder:"16MiB" help:"The largest request body. Smaller refuses big checkpoints, larger costs memory for each request."`
 	TenantBytes Bytes `name:"tenant-bytes" env:"DUOLOG_TENANT_BYTES" placeholder:"64MiB" help:"Bytes of one tenant in flight on a node. Above it new triggers are refused with 429 and agents' writes wait."`
 	TenantRate  int   `name:"tenant-rate" env:"DUOLOG_TENANT_RATE" placeholder:"N" help:"Writes that one tenant may begin each second on a node; 0 (default) is no bound. Above it new triggers are refused with 429 and agents' writes wait: one tenant's flood takes no processor from the others."`
@@ -48,6 +50,8 @@ type Config struct {
 
 	Tenants Tenants `name:"tenants" hidden:"" help:"In the file only."`
 	Tokens  Tokens  `name:"tokens" hidden:"" help:"In the file only."`
+
+	Providers Providers `name:"oidc" hidden:"" help:"In the file only."`
 
 	// Embedded says that brokers and database may be left out: this process
 	// brings its own. Dev sets it.
@@ -111,6 +115,7 @@ func (c Config) withDefaults(d Config) Config {
 	c.EngineWorkDir = cmp.Or(c.EngineWorkDir, d.EngineWorkDir)
 	c.EngineGrace = cmp.Or(c.EngineGrace, d.EngineGrace)
 	c.EngineOnLost = cmp.Or(c.EngineOnLost, d.EngineOnLost)
+	c.GitLab = c.GitLab.withDefaults()
 	c.MaxBody = cmp.Or(c.MaxBody, d.MaxBody)
 	c.TenantBytes = cmp.Or(c.TenantBytes, d.TenantBytes)
 	c.WebhookAllow = orList(c.WebhookAllow, d.WebhookAllow)
@@ -121,6 +126,7 @@ func (c Config) withDefaults(d Config) Config {
 	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, d.ShutdownGrace)
 	c.Tenants = Tenants(orList(c.Tenants, d.Tenants)).withDefaults()
 	c.Tokens = orList(c.Tokens, d.Tokens)
+	c.Providers = Providers(orList(c.Providers, d.Providers)).withDefaults()
 	c.Embedded = c.Embedded || d.Embedded
 	return c
 }

@@ -65,6 +65,8 @@ func parse(name string, r io.Reader) (map[string]any, error) {
 	var lists struct {
 		Tenants Tenants `json:"tenants"`
 		Tokens  Tokens  `json:"tokens"`
+
+		Providers Providers `json:"oidc"`
 	}
 	if err := yaml.Unmarshal(data, &lists); err != nil {
 		return nil, badFile(name, err)
@@ -78,6 +80,9 @@ func parse(name string, r io.Reader) (map[string]any, error) {
 	}
 	if raw["tokens"] != nil {
 		values["tokens"] = lists.Tokens
+	}
+	if raw["oidc"] != nil {
+		values["oidc"] = lists.Providers
 	}
 	return values, nil
 }

@@ -136,7 +136,7 @@ tokens:
 	}
 	got, _ = got.Resolve(config.Serve(""))
 	wantTenants := config.Tenants{{
-		Name: "acme", Namespace: workflow.Container{ID: 7, Path: "acme"}, Engine: "local", AllowRunless: true,
+		Name: "acme", Directory: config.DirectoryConfig, Namespace: workflow.Container{ID: 7, Path: "acme"}, Engine: "local", AllowRunless: true, FollowUp: workflow.FollowUpInject,
 		Threads: config.Threads{Writers: config.WritersAllow, TTLStrategy: "delete"},
 		Flow:    workflow.Flow{Definition: "developer/v1", Version: "2.0.0"}, Flows: []string{"developer/v1"},
 	}}

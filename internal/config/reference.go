@@ -11,7 +11,7 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Configuration
 
-Each setting is a flag, a variable of the environment or a line of the file, and counts in this order. Tenants and tokens stand in the
+Each setting is a flag, a variable of the environment or a line of the file, and counts in this order. Tenants, tokens and identity providers stand in the
 file only: ` + "`duolog config example`" + ` prints one that explains them. This page is made by ` + "`duolog config reference`" + `.
 
 | flag | environment | file | |

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
+	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/flows"
+	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/schemas"
+)
+
+// flagStickiness lets a workflow keep the model that was recorded.
+const flagStickiness = "duo_workflow_provider_stickiness"
+
+// newTenants are the tenants of the configuration with the catalog of flows.
+func newTenants(list config.Tenants) (tenants, error) {
+	catalog, err := flows.Load(schemas.Flows)
+	return tenants{list: list, catalog: catalog}, err
+}
+
+// resolver resolves flows by the catalog and the flags of each tenant's own directory.
+func (d directories) resolver() flows.Resolver {
+	return flows.Resolver{Catalog: d.tenants.catalog, Flags: d.flag}
+}
+
+func (d directories) flag(ctx context.Context, name domain.Tenant, flag, path string) (bool, error) {
+	on, _, err := d.Flag(ctx, name, flag, path)
+	return on, err
+}
+
+// flowsOf resolves the flows of a tenant for a project or namespace: those that its root
+// has on, as a trigger takes them.
+func (d directories) flowsOf(ctx context.Context, name domain.Tenant, path string) (flows.Tenant, error) {
+	found, err := d.tenants.find(name)
+	if err != nil {
+		return flows.Tenant{}, err
+	}
+	settings, _, err := d.Flows(ctx, name, path)
+	if err != nil {
+		return flows.Tenant{}, err
+	}
+	policy := flow.Policy{Where: found.Namespace.Path, Default: found.Flow}
+	if found.Directory == config.DirectoryDuolog {
+		policy.Where = directory.Root(path)
+	}
+	if settings.FoundationalAllowed {
+		policy.Enabled = slices.DeleteFunc(slices.Clone(settings.Enabled), func(reference string) bool {
+			_, listed := d.tenants.catalog.Find(reference)
+			return !listed && !found.Allows(reference)
+		})
+	}
+	return d.resolver().Of(name, policy), nil
+}
+
+// model is what a run of a tenant gets whose workflow has no model of its own.
+func (d directories) model(ctx context.Context, name domain.Tenant, path string) (effects.Model, error) {
+	found, err := d.tenants.find(name)
+	if err != nil {
+		return effects.Model{}, err
+	}
+	sticky, err := d.flag(ctx, name, flagStickiness, path)
+	return effects.Model{Fresh: found.Model, Sticky: sticky}, err
+}
