@@ -66,6 +66,7 @@ func groups() []group {
 		{[]string{"P10", "P10-p50"}, (*bench).moment},
 		{allStoredRows(), (*bench).stored},
 		{allSaverRows(), (*bench).savers},
+		{[]string{"P14", "P14-answer"}, (*bench).ci},
 		{[]string{"P15a"}, (*bench).nodes},
 		{[]string{"P15b"}, (*bench).onKafka},
 	}

@@ -18,12 +18,17 @@ type FleetConfig struct {
 	Broker *Broker
 	// Tags are build tags of the product; without any it is the build that users get.
 	Tags []string
+	// Engine runs the agents; empty is the local one. Another has a project to work in.
+	Engine string
 	// Environment is added to that of the nodes.
 	Environment []string
 }
 
 // Partitions is how many the log has, as that of duolog dev.
 const Partitions = 4
+
+// Project is where runs of an engine work that needs one.
+const Project = "bench/duo-workspace"
 
 // Prefix leads the topics' names.
 const Prefix = "duolog"
@@ -88,9 +93,17 @@ tenants:
     flow: {definition: developer/v1, version: 1.0.0}
     allow_runless: true
     default_user: mia
-tokens:
+%stokens:
   - {tenant: bench, user: mia, token_file: %s}
-`, f.Broker.Address, Prefix, f.Database, filepath.Join(f.dir, "keystore.jsonl"), token), 0o600)
+`, f.Broker.Address, Prefix, f.Database, filepath.Join(f.dir, "keystore.jsonl"), f.placement(), token), 0o600)
+}
+
+// placement is where runs of the tenant go, as lines of its configuration.
+func (f *Fleet) placement() string {
+	if f.cfg.Engine == "" {
+		return ""
+	}
+	return "    engine: " + f.cfg.Engine + "\n    project: {path: " + Project + "}\n"
 }
 
 // Tool runs a command of the product on the log and the database and returns what

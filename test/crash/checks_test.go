@@ -49,7 +49,7 @@ func (w *world) settled() {
 		}
 	}
 	w.eventually("nothing lost", w.settle, `SELECT string_agg(id, ', ') FROM unnest($1::text[]) id
-		WHERE NOT EXISTS (SELECT FROM commits WHERE command_id = id::uuid)`, accepted)
+		WHERE NOT EXISTS (SELECT FROM commits WHERE command_id = id::uuid) AND NOT EXISTS (SELECT FROM joined WHERE command_id = id::uuid)`, accepted)
 	questions := w.people.questions()
 	w.eventually("every question is answered", w.settle, `SELECT string_agg(q, ', ') FROM unnest($1::text[]) q
 		WHERE NOT EXISTS (`+deliveries+`)`, questions)

@@ -103,6 +103,18 @@ func TestAskThatCannotBe(t *testing.T) {
 	if r.Code == 0 || !strings.Contains(r.Out, "refused: ") || !strings.Contains(r.Out, "flow_not_enabled") {
 		t.Errorf("a flow that is not enabled: exit code %d\n%s%s", r.Code, r.Out, r.Err)
 	}
+	_, again, _ := strings.Cut(r.Out, "then: duolog ")
+	words := strings.Fields(again) // conversation retry CONVERSATION MESSAGE
+	if len(words) != 4 {
+		t.Fatalf("a refused message can be tried again by %q", again)
+	}
+	if r := d.run(words...); r.Code == 0 || !strings.Contains(r.Out, "flow_not_enabled") {
+		t.Errorf("tried again: exit code %d\n%s%s", r.Code, r.Out, r.Err)
+	}
+	shown := d.must("conversation", "show", words[2])
+	if !strings.Contains(shown, "✗ flow: flow_not_enabled") || !strings.Contains(shown, "nobody/v1: it was asked for") {
+		t.Errorf("the refusal shows as\n%s", shown)
+	}
 	d.proc.Kill()
 	refused(t, d.run("ask", "hello"), "nothing answers at", "fix:")
 }

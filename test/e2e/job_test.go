@@ -86,8 +86,9 @@ func (d *dev) theLog(w fleettest.WorkflowView) {
 		Accepted, Streams int
 		Ignored           map[string]int
 	}](d.tb, d.must("journal", "verify", "--json"))
-	if verified.Streams != 2 || len(verified.Ignored) != 0 || verified.Accepted <= commits {
-		d.tb.Errorf("journal verify: %+v; want 2 streams, more than %d commits, nothing ignored", verified, commits)
+	const want = 7 // a conversation, a workflow, and the company: a namespace and its four users
+	if verified.Streams != want || len(verified.Ignored) != 0 || verified.Accepted <= commits {
+		d.tb.Errorf("journal verify: %+v; want %d streams, more than %d commits, nothing ignored", verified, want, commits)
 	}
 }
 
@@ -152,6 +153,26 @@ func (d *dev) secondMessage(t *testing.T) {
 	again := d.must("ask", "--thread", "planning", "who touched domain/?")
 	if !strings.Contains(again, "Mia") || strings.Count(again, "✓ delivered") != 1 {
 		t.Errorf("the second message of a thread is answered with:\n%s", again)
+	}
+}
+
+// TestMessageToARunningAgent: what comes while a run is under way is acknowledged, and
+// answered by itself when the agent has not taken it.
+func TestMessageToARunningAgent(t *testing.T) {
+	t.Parallel()
+	d := newDev(t, 300*time.Millisecond)
+	d.start()
+	first := d.ask("where is package domain defined?", "--thread", "busy")
+	first.Said(t, "accepted")
+	d.running()
+	second := d.ask("who touched domain/?", "--thread", "busy")
+	for name, asked := range map[string]*fleettest.Process{"first": first, "second": second} {
+		if code := asked.Await(t, 60*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
+			t.Fatalf("%s: exit code %d\n%s%s", name, code, asked.Out.String(), asked.Err.String())
+		}
+	}
+	if out := second.Out.String(); !strings.Contains(out, "left for the agent") || !strings.Contains(out, "Mia") {
+		t.Errorf("the second message is answered with\n%s", out)
 	}
 }
 

@@ -22,6 +22,7 @@ type client struct {
 	// trace is the W3C trace context the run is part of, empty for none.
 	trace string
 	http  *http.Client
+	now   func() time.Time
 	// delays are the pauses between tries of one request.
 	delays []time.Duration
 }
@@ -85,7 +86,11 @@ func passing(err error) bool {
 }
 
 func (c *client) once(ctx context.Context, method, path string, body []byte, into any) error {
-	target := c.base + "/api/v4/ai/duo_workflows/workflows/" + url.PathEscape(c.workflow) + path
+	c.keepFresh(ctx)
+	return c.send(ctx, method, c.base+"/api/v4/ai/duo_workflows/workflows/"+url.PathEscape(c.workflow)+path, body, into)
+}
+
+func (c *client) send(ctx context.Context, method, target string, body []byte, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func Run(ctx context.Context, getenv func(string) string, stderr io.Writer, now 
 		session: &session{
 			api: &client{
 				base: cfg.url, token: cfg.token, workflow: cfg.workflow, trace: getenv("TRACEPARENT"),
-				http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(),
+				http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(), now: now,
 			},
 			now: now,
 		},

@@ -140,7 +140,7 @@ func (w *wire) ask(t *testing.T, dir, goal string) error {
 		session: &session{
 			api: &client{
 				base: cfg.url, token: cfg.token, workflow: cfg.workflow,
-				http: w.Client(), delays: make([]time.Duration, 5),
+				http: w.Client(), delays: make([]time.Duration, 5), now: time.Now,
 			},
 			now: time.Now,
 		},

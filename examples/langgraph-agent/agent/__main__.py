@@ -14,6 +14,7 @@ from .graph import Model, build
 from .openai import ModelFailed, OpenAI
 from .recorded import Recorded
 from .repository import Refused, Repository
+from .token import RunToken
 from .tools import tools_over
 from .turn import asks, take
 from .workflow import Workflow
@@ -28,14 +29,15 @@ def main() -> int:
     env = os.environ
     try:
         url, token, thread = (needed(env, name) for name in ("DUOLOG_URL", "DUOLOG_TOKEN", "DUOLOG_WORKFLOW_UUID"))
-        run(Workflow(url, token, thread, env.get("TRACEPARENT", "")), options, env, url, token, thread)
+        fresh = RunToken(url, token)
+        run(Workflow(url, fresh, thread, env.get("TRACEPARENT", "")), options, env, url, fresh, thread)
     except Exception as e:  # the last line of the log is what people are told
         say(f"{type(e).__name__}: {e}")
         return 1
     return 0
 
 
-def run(workflow: Workflow, options: argparse.Namespace, env: Mapping[str, str], url: str, token: str, thread: str) -> None:
+def run(workflow: Workflow, options: argparse.Namespace, env: Mapping[str, str], url: str, token: RunToken, thread: str) -> None:
     waited = workflow.begin()
     with DuologSaver.from_url(url, token=token) as saver:
         try:

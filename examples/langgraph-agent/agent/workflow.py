@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import httpx
 
@@ -16,10 +17,10 @@ class Refused(Exception):
 class Workflow:
     """A call is made again while the server is away: each is harmless when repeated."""
 
-    def __init__(self, url: str, token: str, uuid: str, trace: str = "") -> None:
+    def __init__(self, url: str, token: Callable[[], str], uuid: str, trace: str = "") -> None:
         self.path = f"/api/v4/ai/duo_workflows/workflows/{uuid}"
-        headers = {"Authorization": f"Bearer {token}"} | ({"Traceparent": trace} if trace else {})
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=40)
+        self.token = token
+        self.http = httpx.Client(base_url=url, headers={"Traceparent": trace} if trace else {}, timeout=40)
 
     def status(self) -> str:
         return self._call("GET").json()["status"]
@@ -38,7 +39,7 @@ class Workflow:
     def _call(self, method: str, body: dict | None = None) -> httpx.Response:
         for pause in (*PAUSES, None):
             try:
-                answer = self.http.request(method, self.path, json=body)
+                answer = self.http.request(method, self.path, json=body, headers={"Authorization": f"Bearer {self.token()}"})
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.is_success:

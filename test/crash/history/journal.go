@@ -78,7 +78,9 @@ func (j *Journal) commands() map[uuid.UUID][]journal.Parsed {
 	out := map[uuid.UUID][]journal.Parsed{}
 	for _, commits := range j.Accepted {
 		for _, c := range commits {
-			out[c.Commit.Command.ID] = append(out[c.Commit.Command.ID], c)
+			for _, command := range c.Commit.Commands() {
+				out[command.ID] = append(out[command.ID], c)
+			}
 		}
 	}
 	return out
