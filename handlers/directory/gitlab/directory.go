@@ -148,7 +148,7 @@ func (d *Directory) container(ctx context.Context, ref string) (directory.Contai
 	if !errors.Is(err, gl.ErrNotFound) {
 		return directory.Container{}, err
 	}
-	g, _, err := d.cfg.Client.Groups.GetGroup(ref, &gl.GetGroupOptions{WithProjects: new(false)}, gl.WithContext(ctx))
+	g, _, err := d.cfg.Client.Groups.GetGroup(ref, nil, gl.WithContext(ctx))
 	if err != nil {
 		return directory.Container{}, err
 	}
