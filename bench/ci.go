@@ -108,7 +108,7 @@ func (b *bench) gitlab(started, binary string) (*fakegitlab.Server, []string, er
 		return nil, nil, fmt.Errorf("write the token of GitLab: %w", err)
 	}
 	return forge, []string{
-		"DUOLOG_GITLAB_URL=" + forge.URL(), "DUOLOG_GITLAB_TOKEN_FILE=" + token,
+		"DUOLOG_GITLAB_URL=" + forge.URL(), "DUOLOG_GITLAB_TOKEN_FILE=" + token, "DUOLOG_GITLAB_HOOK_SECRET_FILE=" + token,
 		`DUOLOG_GITLAB_SCRIPT=: >"` + started + `/$DUO_WORKFLOW_GOAL"; exec ` + binary + " demo-agent",
 	}, nil
 }
