@@ -34,7 +34,7 @@ const (
 
 // ci measures from a message to the start of its CI job, and to its answer by the demo
 // agent, on a GitLab whose runner runs jobs as processes of this machine.
-func (b *bench) ci(ctx context.Context) (out []report.Result, err error) {
+func (b *bench) ci(ctx context.Context) ([]report.Result, error) {
 	started := filepath.Join(b.lab.Dir, "ci-started")
 	binary, err := b.lab.Binary(ctx, nil)
 	if err == nil {
@@ -48,21 +48,17 @@ func (b *bench) ci(ctx context.Context) (out []report.Result, err error) {
 		return nil, err
 	}
 	defer forge.Close()
-	f, err := b.fleet(ctx, 1, lab.FleetConfig{Engine: "gitlab", Environment: environment})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	client := load.NewClient(f.Nodes[0].Address, f.Token)
-	defer client.Close()
-	steps, done, err := b.bareSteps(ctx, f)
-	if done != nil {
-		defer done()
-	}
-	if err != nil {
-		return nil, err
-	}
-	calls, err := newForgeCalls(forge.URL())
+	return b.onNode(ctx, lab.FleetConfig{Engine: "gitlab", Environment: environment}, func(f *lab.Fleet, client load.Client, steps *bareSteps) ([]report.Result, error) {
+		return b.jobs(ctx, f, client, steps, jobsOf{forge.URL(), started})
+	})
+}
+
+// jobsOf is a GitLab by its address, and where its jobs note that they began.
+type jobsOf struct{ url, started string }
+
+// jobs compares the way to a job, and to its answer, with the bare calls.
+func (b *bench) jobs(ctx context.Context, f *lab.Fleet, client load.Client, steps *bareSteps, of jobsOf) ([]report.Result, error) {
+	calls, err := newForgeCalls(of.url)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +77,7 @@ func (b *bench) ci(ctx context.Context) (out []report.Result, err error) {
 		return sample{value: bare.value + called.value, p99: bare.p99 + called.p99}, err
 	}, figures: []figure{
 		{row: row, p99: true, measure: b.asked("job", client, func(ctx context.Context, goal string, _ sentMessage) error {
-			return awaitFile(ctx, filepath.Join(started, goal))
+			return awaitFile(ctx, filepath.Join(of.started, goal))
 		}, f)},
 		{row: answer, p99: true, measure: b.asked("answer", client, func(ctx context.Context, _ string, m sentMessage) error {
 			return awaitAnswer(ctx, client, m)

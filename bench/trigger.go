@@ -18,13 +18,21 @@ import (
 // trigger measures from a trigger over HTTP to the call of the engine's Start. The
 // engine is the local one with its Start replaced by a note of the call: two
 // processes a run would take the processors from what is measured.
-func (b *bench) trigger(ctx context.Context) (out []report.Result, err error) {
+func (b *bench) trigger(ctx context.Context) ([]report.Result, error) {
 	notes, err := listen(ctx, filepath.Join(b.lab.Dir, "starts.sock"))
 	if err != nil {
 		return nil, err
 	}
 	defer notes.close()
-	f, err := b.fleet(ctx, 1, lab.FleetConfig{Tags: []string{"enginenotes"}, Environment: []string{"DUOLOG_ENGINE_NOTES=" + notes.path}})
+	return b.onNode(ctx, lab.FleetConfig{Tags: []string{"enginenotes"}, Environment: []string{"DUOLOG_ENGINE_NOTES=" + notes.path}}, func(f *lab.Fleet, client load.Client, steps *bareSteps) ([]report.Result, error) {
+		return b.triggers(ctx, f, client, steps, notes)
+	})
+}
+
+// onNode measures on a node of its own, with a client of it, and with the bare steps
+// beside it.
+func (b *bench) onNode(ctx context.Context, cfg lab.FleetConfig, measure func(*lab.Fleet, load.Client, *bareSteps) ([]report.Result, error)) (out []report.Result, err error) {
+	f, err := b.fleet(ctx, 1, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +46,11 @@ func (b *bench) trigger(ctx context.Context) (out []report.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return measure(f, client, steps)
+}
+
+// triggers compares both ways in.
+func (b *bench) triggers(ctx context.Context, f *lab.Fleet, client load.Client, steps *bareSteps, notes *starts) ([]report.Result, error) {
 	row := report.Result{
 		Better: report.Lower, Unit: "ms",
 		Baseline: "p50 of two raw produces + two raw INSERTs, 2 KB each, synchronous_commit on, at that rate",

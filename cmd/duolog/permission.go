@@ -43,25 +43,20 @@ func (p places) Place(ctx context.Context, name domain.Tenant, path, flow string
 	}
 	out := permission.Place{Denied: found.Deny, Flow: access.Flow{Reference: flow}}
 	settings, _, err := p.directory.Flows(ctx, name, path)
-	if absent(err) {
+	if domain.CodeOf(err) == domain.CodeNotFound {
 		return out, nil
 	}
 	if err != nil {
 		return out, err
 	}
 	// A flag may have chosen another definition than that of the reference that is on.
-	reference := flow
-	of, _, foundational := p.tenants.catalog.Recorded(workflow.Flow{Definition: flow})
-	if foundational {
-		reference = of.Reference
-	}
+	reference := p.tenants.catalog.ReferenceOf(workflow.Flow{Definition: flow})
+	_, foundational := p.tenants.catalog.Find(reference)
 	out.Flow.Enabled = (settings.FoundationalAllowed || !foundational) && (slices.Contains(settings.Enabled, reference) || slices.Contains(settings.Enabled, flow))
 	account, _, err := p.directory.ServiceAccount(ctx, name, path, reference)
-	if err != nil && !absent(err) {
+	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 		return out, err
 	}
 	out.ServiceAccount = account.Login
 	return out, nil
 }
-
-func absent(err error) bool { return domain.CodeOf(err) == domain.CodeNotFound }

@@ -55,7 +55,7 @@ func (c serveCmd) Run(ctx context.Context, a app) error {
 }
 
 // buildNode turns a configuration into a node that is ready to run.
-func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
+func buildNode(ctx context.Context, a app, cfg config.Config) (n *node, err error) {
 	logger, err := newLogger(a, cfg)
 	if err != nil {
 		return nil, err
@@ -67,40 +67,39 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+		}
+	}()
 	keys, err := keystore.Open(cfg.Keystore, a.now)
 	if err == nil {
 		err = declare(keys, cfg.Tokens)
 	}
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	engine, basePath, err := engineConfig(a, cfg, logger)
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	traces, err := newTraces(ctx, cfg, logger)
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	hooks, err := hookBook(cfg.Tenants)
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	instance, err := openGitLab(cfg.GitLab, publicURL(cfg, listener), logger, a.now)
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	known, err := newTenants(cfg.Tenants)
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
-	n, err := newNode(ctx, nodeConfig{
+	n, err = newNode(ctx, nodeConfig{
 		kafka: kafka.Config{
 			Brokers: cfg.Brokers, Access: cfg.Kafka, Prefix: cfg.TopicPrefix, ClientID: "duolog-" + cfg.NodeID, Member: cfg.NodeID, WatchInterval: cfg.LogCheck, Logger: logger,
 		},
@@ -111,7 +110,6 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (*node, error) {
 		point: crash.Point(a.getenv), now: a.now,
 	})
 	if err != nil {
-		_ = listener.Close()
 		return nil, err
 	}
 	n.closers = append([]func(){func() { _ = keys.Close() }, func() { traces.Close(context.WithoutCancel(ctx)) }}, n.closers...)

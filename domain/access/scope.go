@@ -17,9 +17,6 @@ const (
 	ScopeAdmin Scope = "admin"
 )
 
-// Scopes lists them, the least first.
-func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeAdmin} }
-
 // Covers says whether the scope is enough for what needs another.
 func (s Scope) Covers(need Scope) bool { return s.rank() >= need.rank() }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,6 +50,13 @@ func (c Catalog) Recorded(pins workflow.Flow) (Flow, Config, bool) {
 		}
 	}
 	return Flow{}, Config{}, false
+}
+
+// ReferenceOf is what a workflow with these values was asked for as; a flow that the
+// catalog does not know is what it was pinned to.
+func (c Catalog) ReferenceOf(pins workflow.Flow) string {
+	f, _, _ := c.Recorded(pins)
+	return cmp.Or(f.Reference, pins.Definition)
 }
 
 // unknown is the refusal of a flow that is not in the catalog.

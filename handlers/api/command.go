@@ -11,6 +11,8 @@ import (
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/entry"
+	"github.com/duolog/duolog/projections/queries/cut"
+	"github.com/duolog/duolog/projections/queries/workflows"
 )
 
 // maxAsync bounds a command in the inbox, in bytes; a larger one is carried out
@@ -94,6 +96,20 @@ func (s *Server) nowOrLater(c *call, r dispatch.Request) (result dispatch.Result
 	}
 	result, err = s.do(c, r)
 	return result, answer{}, err
+}
+
+// changed carries out a command of the caller about a workflow, and reads the workflow
+// as it is then; out is as nowOrLater has it.
+func (s *Server) changed(c *call, stream domain.StreamID, command workflow.Command, body []byte) (w workflows.Workflow, out answer, err error) {
+	r, err := s.agentRequest(c, stream, command, body)
+	if err != nil {
+		return w, answer{}, err
+	}
+	if _, out, err = s.nowOrLater(c, r); err != nil || out.status != 0 {
+		return w, out, err
+	}
+	w, err = s.find(c, stream.ID, cut.At{})
+	return w, answer{}, err
 }
 
 // accepted is the answer of a command that stands in the inbox.

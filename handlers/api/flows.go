@@ -7,15 +7,12 @@ import (
 	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/flows"
 )
 
 // listFlows answers GET /v1/flows: those of the catalog, and those of the tenant's own.
 func (s *Server) listFlows(c *call) (answer, error) {
-	path, err := s.placeOf(c)
-	if err != nil {
-		return answer{}, err
-	}
-	tenant, err := s.cfg.FlowsOf(c.Context(), c.who.Tenant, path)
+	_, tenant, err := s.flowsHere(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -36,11 +33,7 @@ func (s *Server) listFlows(c *call) (answer, error) {
 
 // getFlow answers GET /v1/flows/:reference.
 func (s *Server) getFlow(c *call) (answer, error) {
-	path, err := s.placeOf(c)
-	if err != nil {
-		return answer{}, err
-	}
-	tenant, err := s.cfg.FlowsOf(c.Context(), c.who.Tenant, path)
+	_, tenant, err := s.flowsHere(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -68,11 +61,7 @@ func (s *Server) getFlow(c *call) (answer, error) {
 // resolveFlow answers GET /v1/flows/:reference/resolve: what a workflow would record that
 // is started now, and why.
 func (s *Server) resolveFlow(c *call) (answer, error) {
-	path, err := s.placeOf(c)
-	if err != nil {
-		return answer{}, err
-	}
-	tenant, err := s.cfg.FlowsOf(c.Context(), c.who.Tenant, path)
+	path, tenant, err := s.flowsHere(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -96,6 +85,14 @@ func (s *Server) resolveFlow(c *call) (answer, error) {
 	o.value("usable_privileges", resolved.Tools.Narrow(flow.Granted()))
 	o.value("reasons", reasons)
 	return ok(o.end()), nil
+}
+
+// flowsHere are the place that the query names, and the flows there.
+func (s *Server) flowsHere(c *call) (path string, t flows.Tenant, err error) {
+	if path, err = s.placeOf(c); err == nil {
+		t, err = s.cfg.FlowsOf(c.Context(), c.who.Tenant, path)
+	}
+	return path, t, err
 }
 
 // placeOf is the path of the project or namespace that the query of a person names, by

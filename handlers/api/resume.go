@@ -4,7 +4,6 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/document"
-	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // resumeWorkflow answers POST workflows/:id/resume: a person decides about what the
@@ -22,14 +21,9 @@ func (s *Server) resumeWorkflow(c *call) (answer, error) {
 	if f.Err != nil {
 		return answer{}, f.Err
 	}
-	r, err := s.agentRequest(c, stream, command, body)
-	if err != nil {
-		return answer{}, err
-	}
-	_, out, err := s.nowOrLater(c, r)
+	w, out, err := s.changed(c, stream, command, body)
 	if err != nil || out.status != 0 {
 		return out, err
 	}
-	w, err := s.find(c, stream.ID, cut.At{})
-	return created(s.entity(w)), err
+	return created(s.entity(w)), nil
 }

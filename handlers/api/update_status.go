@@ -1,9 +1,6 @@
 package api
 
-import (
-	"github.com/duolog/duolog/handlers/entry"
-	"github.com/duolog/duolog/projections/queries/cut"
-)
+import "github.com/duolog/duolog/handlers/entry"
 
 // maxSmallBody bounds bodies of a few short fields.
 const maxSmallBody = 256 << 10
@@ -23,17 +20,9 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	r, err := s.agentRequest(c, stream, command, body)
-	if err != nil {
-		return answer{}, err
-	}
-	_, out, err := s.nowOrLater(c, r)
+	w, out, err := s.changed(c, stream, command, body)
 	if err != nil || out.status != 0 {
 		return out, err
-	}
-	w, err := s.find(c, stream.ID, cut.At{})
-	if err != nil {
-		return answer{}, err
 	}
 	var o object
 	o.raw("workflow", s.entity(w))

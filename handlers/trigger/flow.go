@@ -70,10 +70,7 @@ func (t *Trigger) reference(s workflow.State) string {
 	if s.Routing != nil {
 		return s.Routing.Flow
 	}
-	if known, _, ok := t.cfg.Flows.Catalog.Recorded(s.Created.Flow); ok {
-		return known.Reference
-	}
-	return s.Created.Flow.Definition
+	return t.cfg.Flows.Catalog.ReferenceOf(s.Created.Flow)
 }
 
 func (s switches) allowed() error {

@@ -117,13 +117,17 @@ func level(c *call) (int, error) {
 	return n, nil
 }
 
+// membership is the container and the level that somebody is to have there.
+func (c *call) membership(kind string) (id int64, n int, err error) {
+	if id, err = c.container(kind, manages(kind)); err == nil {
+		n, err = level(c)
+	}
+	return id, n, err
+}
+
 func addMember(kind string) handle {
 	return func(c *call) (any, error) {
-		id, err := c.container(kind, manages(kind))
-		if err != nil {
-			return nil, err
-		}
-		n, err := level(c)
+		id, n, err := c.membership(kind)
 		if err != nil {
 			return nil, err
 		}
@@ -180,11 +184,7 @@ func levelName(n int) string {
 
 func editMember(kind string) handle {
 	return func(c *call) (any, error) {
-		id, err := c.container(kind, manages(kind))
-		if err != nil {
-			return nil, err
-		}
-		n, err := level(c)
+		id, n, err := c.membership(kind)
 		if err != nil {
 			return nil, err
 		}

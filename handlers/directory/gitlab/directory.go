@@ -156,8 +156,7 @@ func (d *Directory) container(ctx context.Context, ref string) (directory.Contai
 }
 
 func containerOf(id int64, path string, project bool) directory.Container {
-	root, _, _ := strings.Cut(path, "/")
-	return directory.Container{ID: id, Path: path, Root: root, Project: project}
+	return directory.Container{ID: id, Path: path, Root: directory.Root(path), Project: project}
 }
 
 // Level is the access of a login to a container, what is inherited included.
@@ -221,7 +220,7 @@ func (d *Directory) ServiceAccount(ctx context.Context, tenant domain.Tenant, pa
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 		return named, port.Basis{}, err
 	}
-	root, _, _ := strings.Cut(path, "/")
+	root := directory.Root(path)
 	name, _, _ := strings.Cut(flow, "/")
 	return ask(d, "account/"+root+"/"+flow, func() (directory.User, error) {
 		return d.user(ctx, strings.ReplaceAll("duo-"+name+"-"+root, "_", "-"))

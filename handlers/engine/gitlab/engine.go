@@ -68,7 +68,12 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 	if p, err := e.pipeline(ctx, r); err == nil && p != nil {
 		return workloadOf(r, p), nil
 	}
-	return engine.Workload{ID: "branch " + branchOf(r) + " of " + r.Project}, nil
+	return onBranch(r), nil
+}
+
+// onBranch is the handle of a run whose pipeline GitLab has yet to make.
+func onBranch(r engine.Run) engine.Workload {
+	return engine.Workload{ID: "branch " + branchOf(r) + " of " + r.Project}
 }
 
 func (e *Engine) createBranch(ctx context.Context, r engine.Run, file []byte) error {
@@ -124,7 +129,7 @@ func (e *Engine) Lookup(ctx context.Context, r engine.Run) (engine.State, engine
 	}
 	switch _, err := e.branch(ctx, r); {
 	case err == nil:
-		return engine.StateRunning, engine.Workload{ID: "branch " + branchOf(r) + " of " + r.Project}, nil
+		return engine.StateRunning, onBranch(r), nil
 	case errors.Is(err, gl.ErrNotFound):
 		return engine.StateUnknown, engine.Workload{}, nil
 	default:
