@@ -18,6 +18,9 @@ type RequestDelivery struct {
 	Kind    DeliveryKind `json:"kind"`
 	Error   string       `json:"error,omitempty"`
 	Message string       `json:"message"`
+	// While limits it to the time that the run is the latest and the workflow stands so:
+	// what was asked before the workload ended must not be told of what was stopped since.
+	While Status `json:"while,omitempty"`
 	// Undeliverable is set when no such adapter exists: the delivery is
 	// recorded and given up in one commit, so that it can be found.
 	Undeliverable bool `json:"undeliverable,omitempty"`
@@ -33,6 +36,9 @@ func (c *RequestDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	}
 	id := uuid.NewSHA1(c.Run, []byte("answer"))
 	if _, owed := s.Delivery(id); owed || s.Answered == c.Run {
+		return alreadySo()
+	}
+	if c.While != "" && (s.Status != c.While || s.Run == nil || s.Run.ID != c.Run) {
 		return alreadySo()
 	}
 	if !c.Kind.valid() {
