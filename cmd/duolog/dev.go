@@ -63,6 +63,10 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	defaults.OTLPEndpoint = a.getenv(envCollector)
+	if c.GitLab {
+		// The runner is a part of this process, and its jobs are lost with it.
+		defaults.EngineOnLost = config.OnLostRetry
+	}
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err
