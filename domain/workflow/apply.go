@@ -53,6 +53,7 @@ func Apply(s State, r Recorded) (State, error) {
 	case ModelSelected:
 		s.Model = e.Metadata
 	case StatusChanged:
+		s = s.nextTurn(e)
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}

@@ -29,12 +29,13 @@ type RequestDelivery struct {
 // CommandType names the command.
 func (*RequestDelivery) CommandType() string { return "workflow.request_delivery" }
 
-// Decide asks for one answer per run: nothing of a run follows its final one.
+// Decide asks for one answer per run, and for one per turn of a run that asks and goes
+// on by itself: nothing of a run follows its final one.
 func (c *RequestDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if !s.Exists() {
 		return Outcome{}, notFound()
 	}
-	id := uuid.NewSHA1(c.Run, []byte("answer"))
+	id := s.answerID(c.Run)
 	if _, owed := s.Delivery(id); owed || s.Answered == c.Run {
 		return alreadySo()
 	}

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"fmt"
+
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain/value"
@@ -32,4 +34,27 @@ func (s State) questionSaved(env Env, ns string) []Event {
 		return nil
 	}
 	return []Event{QuestionSaved{Run: run.ID}}
+}
+
+// nextTurn is the state when a run that has asked goes on by itself, because its agent
+// was told the answer while it waited: it owes another answer.
+func (s State) nextTurn(e StatusChanged) State {
+	run := s.ActiveRun()
+	if run == nil || s.Answered != run.ID || !e.From.AwaitsHuman() || e.To != StatusRunning {
+		return s
+	}
+	next := *run
+	next.Turns++
+	s.Run, s.Answered = &next, uuid.Nil
+	return s
+}
+
+// answerID is the id of what a run has delivered; it derives from the run, and from the
+// turn after the first.
+func (s State) answerID(run uuid.UUID) uuid.UUID {
+	name := "answer"
+	if s.Run != nil && s.Run.ID == run && s.Run.Turns > 0 {
+		name = fmt.Sprintf("answer/%d", s.Run.Turns)
+	}
+	return uuid.NewSHA1(run, []byte(name))
 }

@@ -3,6 +3,8 @@ package workflow_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -97,4 +99,23 @@ func TestAnswersToAQuestionWait(t *testing.T) {
 	}
 	c := &workflow.UpdateStatus{Event: workflow.EventResume, Run: true}
 	given(t, asked...).when(c).refused(domain.CodeConflict, "")
+}
+
+// TestARunThatGoesOnByItself: an agent that asks and is told while it waits has its answer
+// delivered too, under another id. That of a run that has ended is not asked for again.
+func TestARunThatGoesOnByItself(t *testing.T) {
+	t.Parallel()
+	question := answer(run1)
+	question.Kind, question.While = workflow.DeliverQuestion, "input_required"
+	s := given(t, append(fromAThread(), status("input_required"))...).as(run1, 1).when(question)
+	s.then(workflow.DeliveryRequested{Delivery: answerOf(run1), Run: run1, Adapter: "slack", Kind: "question", Message: text("done")})
+	s.when(&workflow.UpdateStatus{Event: workflow.EventResume}).when(&workflow.UpdateStatus{Event: workflow.EventFinish})
+	second := uuid.NewSHA1(run1, []byte("answer/1"))
+	s.when(answer(run1)).then(workflow.DeliveryRequested{Delivery: second, Run: run1, Adapter: "slack", Kind: "result", Message: text("done")})
+	s.when(answer(run1)).then()
+
+	s = given(t, append(fromAThread(), status("input_required"))...).when(question)
+	s.apply(workflow.WorkloadFinished{Run: run1, Epoch: 1, Status: "success"})
+	s.apply(workflow.StatusChanged{Event: workflow.EventResume, From: "input_required", To: "running"})
+	s.when(answer(run1)).then()
 }
