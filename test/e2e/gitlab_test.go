@@ -29,7 +29,8 @@ type forge struct {
 	client *gl.Client
 }
 
-func newForge(t *testing.T, f *fleettest.Fleet) *forge {
+// newForge starts it with the script of its jobs. Without a secret it sends no hooks.
+func newForge(t *testing.T, f *fleettest.Fleet, secret string, script ...string) *forge {
 	t.Helper()
 	s, err := fakegitlab.Start(fakegitlab.Config{
 		StateDir: t.TempDir(), Runners: 2, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8,
@@ -47,14 +48,15 @@ func newForge(t *testing.T, f *fleettest.Fleet) *forge {
 	out.client, err = gl.NewClient(ciToken, gl.WithBaseURL(s.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
 	fleettest.OK(t, err)
 	fleettest.Write(t, ciToken+"\n", f.Dir, "gitlab-token")
-	fleettest.Write(t, ciSecret+"\n", f.Dir, "gitlab-hook")
 	config, err := os.ReadFile(f.Config)
 	fleettest.OK(t, err)
-	script, err := json.Marshal(strings.Join(f.Agent.Program, " "))
+	lines, err := json.Marshal(script)
 	fleettest.OK(t, err)
 	text := strings.Replace(string(config), "    service_account:", "    engine: gitlab\n    service_account:", 1) + fmt.Sprintf(
-		"gitlab_url: %s\ngitlab_token_file: %s\ngitlab_hook_secret_file: %s\ngitlab_script: [%s]\n",
-		s.URL(), filepath.Join(f.Dir, "gitlab-token"), filepath.Join(f.Dir, "gitlab-hook"), script)
+		"gitlab_url: %s\ngitlab_token_file: %s\ngitlab_script: %s\n", s.URL(), filepath.Join(f.Dir, "gitlab-token"), lines)
+	if secret != "" {
+		text += "gitlab_hook_secret_file: " + fleettest.Write(t, secret+"\n", f.Dir, "gitlab-hook") + "\n"
+	}
 	fleettest.OK(t, os.WriteFile(f.Config, []byte(text), 0o600))
 	return out
 }
@@ -86,7 +88,7 @@ func TestE2RunsOfGitLab(t *testing.T) {
 	t.Parallel()
 	f := fleettest.NewFleet(t, 0)
 	n := f.Node("a", "")
-	g := newForge(t, f)
+	g := newForge(t, f, ciSecret, strings.Join(f.Agent.Program, " "))
 	n.Start()
 	f.Answered(t, f.Ask(n.Base, "what changed, asked of CI?"))
 	if hooks, _, err := g.client.Projects.ListProjectHooks(ciProject, nil); err != nil || len(hooks) != 1 || hooks[0].URL != n.Base+"/v1/gitlab/hooks" {
@@ -127,5 +129,48 @@ func TestE2RunsOfGitLab(t *testing.T) {
 			t.Errorf("doctor does not say %q:\n%s%s", want, r.Out, r.Err)
 		}
 	}
+	f.Clean()
+}
+
+// TestAnswerBeforeTheJobEnds: without a hook the end of a job is seen when it is looked
+// for. What the agent has to say does not wait for that, and is said once; no other run
+// begins before.
+func TestAnswerBeforeTheJobEnds(t *testing.T) {
+	t.Parallel()
+	f := fleettest.NewFleet(t, 0)
+	n := f.Node("a", "")
+	gate := filepath.Join(f.Dir, "gate")
+	newForge(t, f, "", "cd "+f.Repository, strings.Join(f.Agent.Program, " "), "until test -e "+gate+"; do sleep 0.1; done")
+	n.Start()
+	happened := func(goal, name string, want int) {
+		t.Helper()
+		if l := n.Timeline(n.Of(goal).UUID.String()); l.Count(name) != want {
+			t.Errorf("%s happened %d times, not %d: %s", name, l.Count(name), want, l.Types())
+		}
+	}
+	const goal, unclear = "what changed, asked of CI?", "ask me which file"
+	f.Answered(t, f.Ask(n.Base, goal))
+	happened(goal, "workload_finished", 0)
+	fleettest.Write(t, "", gate)
+	n.Awaits(n.Of(goal).UUID.String(), "workload_finished")
+	happened(goal, "delivery_requested", 1)
+
+	fleettest.OK(t, os.Remove(gate))
+	inThread := func(text string) *fleettest.Process {
+		return fleettest.Launch(t, f.Dir, []string{"DUOLOG_URL=" + n.Base, "DUOLOG_TOKEN=" + f.Token}, fleettest.Duolog(t), "ask", "--thread", "q", text)
+	}
+	asked := inThread(unclear)
+	if asked.Await(t, 60*time.Second); strings.Count(asked.Out.String(), "✓ delivered") != 1 || !strings.Contains(asked.Out.String(), "Which file") {
+		t.Fatalf("it asked:\n%s%s", asked.Out.String(), asked.Err.String())
+	}
+	reply := inThread("README.md, please")
+	reply.Said(t, "a run is under way")
+	happened(unclear, "run_requested", 1)
+	fleettest.Write(t, "", gate)
+	if code := reply.Await(t, 60*time.Second); code != 0 || strings.Count(reply.Out.String(), "✓ delivered") != 1 || !strings.Contains(reply.Out.String(), "README.md has") {
+		t.Errorf("the reply: exit code %d\n%s%s", code, reply.Out.String(), reply.Err.String())
+	}
+	happened(unclear, "run_requested", 2)
+	happened(unclear, "delivery_requested", 2)
 	f.Clean()
 }
