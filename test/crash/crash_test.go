@@ -25,13 +25,13 @@ const (
 func TestRounds(t *testing.T) {
 	began := time.Now()
 	rounds, wanted := int(setting(t, "ROUNDS", 25)), int(setting(t, "OPERATIONS", 80_000))
-	w := newWorld(t, seedOf(t), "")
+	w := newWorld(t, seedOf(t), "", 2*rounds)
 	points := fleettest.Points(t, filepath.Join("..", ".."))
 	rng := w.source("faults")
-	order, others := rng.Perm(len(points)), faults()
+	plan := deal(rounds, points, rng.Perm(len(points)))
 	stop := w.load(clients)
-	for n := range rounds {
-		w.round(n+1, points[order[n%len(points)]], others[n%len(others)], rng)
+	for n, r := range plan {
+		w.round(n+1, r, rng)
 		if len(w.violations()) > 0 {
 			break
 		}

@@ -35,7 +35,10 @@ type report struct {
 	Workflows int `json:"workflows"`
 	Questions int `json:"questions"`
 	// Commands are those that producers put on the topic.
-	Commands   int                 `json:"commands"`
+	Commands int `json:"commands"`
+	// Orders are what was asked for in the groups of GitLab, Pipelines those that it made.
+	Orders     int                 `json:"orders"`
+	Pipelines  int                 `json:"pipelines"`
 	Commits    int                 `json:"commits"`
 	Overtaken  int                 `json:"overtaken"`
 	Violations []history.Violation `json:"violations"`
@@ -45,6 +48,7 @@ func (w *world) report(rounds int, began time.Time) report {
 	r := report{
 		Seed: w.seed, Rounds: rounds, Seconds: time.Since(began).Round(time.Second).Seconds(), Brokers: cmp.Or(os.Getenv("DUOLOG_TEST_KAFKA_NAME"), "kfake"),
 		Faults: w.kills.all(), Operations: map[string]int{}, Workflows: len(w.active.every()), Questions: len(w.people.questions()), Commands: len(w.others.all()),
+		Orders: len(w.forge.orders()), Pipelines: w.forge.pipelines,
 		Violations: w.violations(),
 	}
 	if os.Getenv("DUOLOG_TEST_KAFKA") != "" && r.Brokers == "kfake" {
@@ -83,8 +87,8 @@ func (r report) write(tb testing.TB, points []string) {
 func (r report) page(points []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The last crash run\n\nWritten by `make test/crash ROUNDS=%d SEED=%d` on %s.\n\n", r.Rounds, r.Seed, r.Brokers)
-	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commands on the topic | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
-	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commands, r.Commits, r.Overtaken, r.Retried, r.Open,
+	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commands on the topic | orders in GitLab | pipelines | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commands, r.Orders, r.Pipelines, r.Commits, r.Overtaken, r.Retried, r.Open,
 		len(r.Violations), time.Duration(r.Seconds)*time.Second)
 	b.WriteString("| operation | checked |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(r.Operations)) {
