@@ -235,24 +235,28 @@ func (w *world) crashAt(ctx context.Context, m *member, points []string, rng *ra
 // crash starts the node anew so that it kills itself at the point.
 func (w *world) crash(ctx context.Context, m *member, point string, rng *rand.Rand) {
 	w.killed(m, "kill -9 to arm a point")
-	m.start(fmt.Sprintf("%s:%d", point, nth(point, rng)))
+	armed := fmt.Sprintf("%s:%d", point, nth(point, rng))
+	m.start(armed)
 	done := w.provoke(ctx, m, point)
 	defer done()
 	err := wait(ctx, reach+up/4, func() error {
 		if m.Proc.Alive() {
 			return errors.New("it lives")
 		}
+		if !m.Proc.Killed() { // what it needs was away when it started
+			why := errors.New(tail(m.Proc.Err.String()))
+			pass(ctx, 500*time.Millisecond)
+			m.start(armed)
+			return why
+		}
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		w.missed(err, point)
 		m.Proc.Kill()
-	case !m.Proc.Killed(): // what it needs was away when it started
-		w.missed(errors.New(tail(m.Proc.Err.String())), point)
-	default:
-		w.kills.add(point)
+		return
 	}
+	w.kills.add(point)
 }
 
 // nth is at which of its hits of a point a node dies: later where it comes by often.
