@@ -224,7 +224,7 @@ func (w *world) crashAt(ctx context.Context, m *member, points []string, rng *ra
 		if i > 0 && m.serves() != nil {
 			return
 		}
-		w.crash(ctx, m, point, rng)
+		w.crash(ctx, m, point, nth(point, rng))
 		if late := rng.IntN(2) == 0; late && i == len(points)-1 {
 			w.ownsNothing(ctx, m)
 		}
@@ -232,10 +232,10 @@ func (w *world) crashAt(ctx context.Context, m *member, points []string, rng *ra
 	}
 }
 
-// crash starts the node anew so that it kills itself at the point.
-func (w *world) crash(ctx context.Context, m *member, point string, rng *rand.Rand) {
+// crash starts the node anew so that it kills itself at the nth hit of the point.
+func (w *world) crash(ctx context.Context, m *member, point string, nth int) {
 	w.killed(m, "kill -9 to arm a point")
-	armed := fmt.Sprintf("%s:%d", point, nth(point, rng))
+	armed := fmt.Sprintf("%s:%d", point, nth)
 	m.start(armed)
 	done := w.provoke(ctx, m, point)
 	defer done()
