@@ -59,6 +59,7 @@ func (w *world) written(j *history.Journal) {
 // settled waits until everything that was accepted is carried out, and nothing
 // is owed.
 func (w *world) settled() {
+	w.asking.Wait()
 	var accepted []string
 	for _, o := range w.log.Operations() {
 		if o.Outcome == history.Accepted && o.Kind == history.Write && !o.Repeat {

@@ -278,16 +278,30 @@ func (w *world) provoke(ctx context.Context, m *member, point string) (done func
 		w.large.Store(true)
 		return func() { w.large.Store(false) }
 	case area == "effects" || area == "saga" || area == "inbox":
-		for range 3 {
-			w.people.ask(ctx)
-		}
+		return w.insist(ctx, 500*time.Millisecond, w.people.ask)
 	case area == "trigger":
 		w.forge.busyAt(ctx, m)
 	case area == "gitlab":
-		return w.forge.keepBusy(ctx)
+		return w.insist(ctx, time.Second, w.forge.write)
 	}
 	return func() {}
 }
+
+// insist asks again and again until it is told that it is enough: the node that shall come
+// by may not have begun.
+func (w *world) insist(ctx context.Context, every time.Duration, ask func(context.Context)) (enough func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	w.asking.Go(func() {
+		for n := 0; n < mostKept && ctx.Err() == nil; n++ {
+			ask(context.WithoutCancel(ctx))
+			pass(ctx, every)
+		}
+	})
+	return cancel
+}
+
+// mostKept bounds what one point may cost that nobody comes by.
+const mostKept = 24
 
 // turn is what happens in a round: one node is killed at points, and something else
 // befalls another.

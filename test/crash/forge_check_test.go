@@ -16,7 +16,6 @@ import (
 // settled waits until each order is a workflow that has ended, and each message is
 // answered.
 func (f *forge) settled() {
-	f.work.Wait()
 	var messages, tenants []string
 	for _, o := range f.orders() {
 		if tenants = append(tenants, string(o.Tenant)); !o.Keyed() {

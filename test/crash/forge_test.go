@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -26,7 +25,6 @@ type forge struct {
 
 	w      *world
 	groups int
-	work   sync.WaitGroup
 	mu     sync.Mutex
 	// turns is how many groups had their turn; the last of them has it now. asked is
 	// what was asked for so far.
@@ -121,35 +119,20 @@ func (f *forge) insist(ctx context.Context, o history.Order, want int, path stri
 // own.
 func (f *forge) busy(ctx context.Context) {
 	f.turn()
-	f.work.Go(func() { f.write(ctx) })
-	f.work.Go(func() { f.write(ctx) })
-	f.work.Go(func() { f.start(ctx) })
+	f.w.asking.Go(func() { f.write(ctx) })
+	f.w.asking.Go(func() { f.write(ctx) })
+	f.w.asking.Go(func() { f.start(ctx) })
 }
 
 // busyAt lets a node be the one that makes the project of a group, and two others come
 // for it.
 func (f *forge) busyAt(ctx context.Context, m *member) {
 	f.turn()
-	f.work.Go(func() {
+	f.w.asking.Go(func() {
 		f.start(ctx, "http://"+m.API)
 		f.write(ctx)
 	})
 }
-
-// keepBusy asks every second until it is told that it is enough.
-func (f *forge) keepBusy(ctx context.Context) (enough func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	f.work.Go(func() {
-		for n := 0; n < mostKept && ctx.Err() == nil; n++ {
-			f.write(context.WithoutCancel(ctx))
-			pass(ctx, time.Second)
-		}
-	})
-	return cancel
-}
-
-// mostKept bounds what one point may cost that nobody comes by.
-const mostKept = 12
 
 // trouble is what a GitLab is like in a round: the first is a good one.
 func trouble() []gitlabfault.Rule {

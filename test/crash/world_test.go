@@ -40,6 +40,8 @@ type world struct {
 	people *people
 	others *producers
 	forge  *forge
+	// asking are those that ask beside the rounds.
+	asking sync.WaitGroup
 	hook   *hearer
 	// large makes clients save checkpoints that pass the headers of a commit,
 	// later makes more of them prefer not to wait, calm makes them read more.
