@@ -36,11 +36,13 @@ func TestRounds(t *testing.T) {
 			break
 		}
 	}
+	t.Logf("the rounds are over at %s", w.took())
 	w.calm.Store(true) // nothing fails any more: what is left to find, reads find
 	if err := wait(t.Context(), catchUp, func() error { return w.short(wanted) }); err != nil {
 		w.violated("enough was checked", "%v", err)
 	}
 	stop()
+	t.Logf("it is checked from %s on", w.took())
 	w.check()
 	r := w.report(rounds, began)
 	r.write(t, points)

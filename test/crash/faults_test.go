@@ -333,7 +333,7 @@ func (w *world) round(n int, r turn, rng *rand.Rand) {
 	ctx := w.t.Context()
 	victim := rng.IntN(len(w.nodes))
 	other := (victim + 1 + rng.IntN(len(w.nodes)-1)) % len(w.nodes)
-	w.t.Logf("round %d: %v of %s; %s (%s); %d operations so far", n, r.points, w.nodes[victim].Name, r.other.name, w.nodes[other].Name, w.log.Len())
+	w.t.Logf("round %d at %s: %v of %s; %s (%s); %d operations so far", n, w.took(), r.points, w.nodes[victim].Name, r.other.name, w.nodes[other].Name, w.log.Len())
 	w.forge.fail(n)
 	w.forge.busy(ctx)
 	if r.other.name == "kill -9 of all nodes at once" {

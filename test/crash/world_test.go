@@ -137,6 +137,9 @@ func (w *world) violations() []history.Violation {
 // now is the one clock of the history.
 func (w *world) now() int64 { return int64(time.Since(w.began)) }
 
+// took is how long the world has been there, for messages.
+func (w *world) took() time.Duration { return time.Since(w.began).Round(time.Second) }
+
 // wait tries until there is no error, and says what the last one was. It does
 // not end the test: what does not come is a violation.
 func wait(ctx context.Context, most time.Duration, try func() error) error {
