@@ -44,7 +44,7 @@ func TestRounds(t *testing.T) {
 	stop()
 	t.Logf("it is checked from %s on", w.took())
 	w.check()
-	r := w.report(rounds, began)
+	r := w.report(rounds, wanted, began)
 	r.write(t, points)
 	t.Logf("%d operations of %d workflows checked, %d commits, faults %v", r.Checked, r.Workflows, r.Commits, r.Faults)
 	w.tell()
