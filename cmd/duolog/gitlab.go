@@ -42,7 +42,7 @@ func openGitLab(cfg config.GitLab, url string, logger *slog.Logger, now func() t
 	if err != nil {
 		return nil, err
 	}
-	client, err := gl.NewClient(token.Reveal(), gl.WithBaseURL(cfg.URL), gl.WithCustomRetryMax(gitlabRetries), gl.WithUserAgent("duolog"))
+	client, err := gl.NewClient(token.Reveal(), gl.WithBaseURL(cfg.URL), gl.WithCustomRetryMax(gitlabRetries), gl.WithInterceptor(gitlab.NoPages), gl.WithUserAgent("duolog"))
 	if err != nil {
 		return nil, problem{fmt.Sprintf("gitlab_url %s cannot be used: %v", cfg.URL, err), "write it like https://gitlab.example.com"}
 	}

@@ -42,6 +42,7 @@ var stops = []string{"effects.before_attempt", "effects.after_attempt", "effects
 // point there is.
 var elsewhere = []string{
 	"dispatch.after_ahead", "inbox.before_publish", "inbox.after_publish", "inbox.after_answer", "inbox.after_refused", "lease.before_take", "lease.after_take",
+	"trigger.before_project", "trigger.after_project", "trigger.after_membership", "gitlab.before_create", "gitlab.after_create", "gitlab.after_clean",
 }
 
 // TestCrashTableIsComplete finds the points in the code.
