@@ -100,7 +100,7 @@ export class Writer {
   async #deliver(thread: string, batch: Waiting[]): Promise<void> {
     const deadline = this.#transport.deadline();
     let open = batch.filter(mayBeSent);
-    for (let attempt = 0; open.length > 0; attempt++) {
+    for (let attempt = 0; open.length > 0; attempt++, open = open.filter(mayBeSent)) {
       try {
         const { results, incarnation } = await this.#send(thread, open, deadline);
         this.seen(thread, incarnation);
