@@ -24,6 +24,8 @@ type Member struct {
 type Flow struct {
 	Reference string
 	Enabled   bool
+	// Off says why it is not enabled, and what is done about that; nil where nobody says.
+	Off *domain.Error
 	// Tools are those that its definition gives it; nil is any.
 	Tools []string
 }
@@ -130,6 +132,8 @@ func (f Facts) flow(n need) Part {
 		tools = "the tools " + strings.Join(f.Flow.Tools, ", ")
 	}
 	switch {
+	case n.flow && !f.Flow.Enabled && f.Flow.Off != nil:
+		return Part{RuleFlow, false, f.Flow.Off.Message}
 	case n.flow && !f.Flow.Enabled:
 		return Part{RuleFlow, false, fmt.Sprintf("the %s flow is not enabled for %s", f.Flow.Reference, f.Path)}
 	case f.Flow.Reference == "":
