@@ -36,7 +36,7 @@ func (s *Server) forkWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r.Workflow, r.Principal, r.Access = fork, c.who.Principal(fork.Start.ServiceAccount), facts
+	r.Workflow, r.Principal, r.Asked = fork, c.who.Principal(fork.Start.ServiceAccount), facts
 	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err
@@ -154,7 +154,7 @@ func (s *Server) branchWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r.Access = facts
+	r.Asked = facts
 	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err

@@ -3,6 +3,7 @@ package api_test
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type staff struct {
 	denied  []access.Action
 	off     bool
 	away    error
+	// asked counts the questions.
+	asked map[string]int
 	// settings and policy change what the group and the tenant say of flows; nil for none.
 	settings func(*directory.FlowSettings)
 	policy   func(*flow.Policy)
@@ -44,7 +47,7 @@ type staff struct {
 func newCompany() *staff {
 	return &staff{Directory: configured.New(theDirectory, time.Now), levels: map[string]directory.Level{
 		"mia": directory.Developer, "sam": directory.Developer, "rita": directory.Reporter, "duo-developer": directory.Developer,
-	}, blocked: map[string]bool{}}
+	}, blocked: map[string]bool{}, asked: map[string]int{}}
 }
 
 func asker() permission.Asker { return newCompany().asker() }
@@ -62,6 +65,7 @@ func (c *staff) basis() source.Basis {
 func (c *staff) User(_ context.Context, _ domain.Tenant, login string) (directory.User, source.Basis, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked["user "+login]++
 	if _, there := c.levels[login]; !there && c.away == nil {
 		return directory.User{}, c.basis(), &domain.Error{Code: domain.CodeNotFound, Message: "there is no such user"}
 	}
@@ -72,13 +76,15 @@ func (c *staff) ServiceAccount(ctx context.Context, tenant domain.Tenant, path, 
 	account, _, err := c.Directory.ServiceAccount(ctx, tenant, path, flow)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked["account "+flow]++
 	account.Blocked = c.blocked[account.Login]
 	return account, c.basis(), cmp.Or(c.away, err)
 }
 
-func (c *staff) Level(_ context.Context, _ domain.Tenant, login, _ string) (directory.Level, source.Basis, error) {
+func (c *staff) Level(_ context.Context, _ domain.Tenant, login, path string) (directory.Level, source.Basis, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked["level "+login+" "+path]++
 	return c.levels[login], c.basis(), c.away
 }
 
@@ -86,6 +92,7 @@ func (c *staff) Flows(ctx context.Context, tenant domain.Tenant, path string) (d
 	settings, _, err := c.Directory.Flows(ctx, tenant, path)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked["flows "+path]++
 	if c.off {
 		settings.Enabled = nil
 	}
@@ -256,6 +263,29 @@ func TestE4TakenAgainAtEachTurn(t *testing.T) {
 	r.send("mia@acme", "POST", base, `{"goal":"x"}`).refused(503, domain.CodeNotNow, "")
 	r.send("mia@acme", "POST", c.path("/events"), turns[4].body).refused(503, domain.CodeNotNow, "")
 	r.send("nobody@acme", "POST", base, `{"goal":"x"}`).refused(503, domain.CodeNotNow, "")
+}
+
+// TestT5OverTheAPIAsksOnce: what a request asked of the directory, its guard does not ask
+// again.
+func TestT5OverTheAPIAsksOnce(t *testing.T) {
+	r, people := guarded(t)
+	c := r.create("mia@acme", `{"goal":"x"}`)
+	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`).want(http.StatusOK)
+	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"pause"}`).want(http.StatusOK)
+	for way, send := range map[string]func(){
+		"start": func() { r.create("mia@acme", `{"goal":"x"}`) },
+		"resume": func() {
+			r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"resume","start_workflow":true}`).want(http.StatusOK)
+		},
+	} {
+		people.set(func(c *staff) { clear(c.asked) })
+		send()
+		people.set(func(c *staff) {
+			if len(c.asked) < 4 || slices.Max(slices.Collect(maps.Values(c.asked))) > 1 {
+				t.Errorf("to %s it asks %v", way, c.asked)
+			}
+		})
+	}
 }
 
 // TestE4ExplainsWhoMay: what each of the five parts says now, and what was decided

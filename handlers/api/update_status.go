@@ -20,7 +20,7 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if command.Run && c.who.Run == nil {
-		if r.Access, err = s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
+		if r.Asked, err = s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
 			return answer{}, err
 		}
 	}

@@ -101,7 +101,7 @@ func startWorkflow(ctx context.Context, c Commands, a ask) (dispatch.Request, er
 		return dispatch.Request{}, err
 	}
 	r := StartRequest(a.who, start, a.key, uuid.New)
-	r.Access = facts
+	r.Asked = facts
 	return r, nil
 }
 
@@ -135,7 +135,7 @@ func change(event workflow.StatusEvent) reading {
 		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason"), Run: event != workflow.EventStop}
 		r := dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}
 		if command.Run && f.Err == nil {
-			r.Access, f.Err = c.Flows.MayResume(ctx, stream, a.who.User)
+			r.Asked, f.Err = c.Flows.MayResume(ctx, stream, a.who.User)
 		}
 		return r, f.Err
 	}

@@ -43,7 +43,6 @@ func (g Guard) Do(ctx context.Context, r dispatch.Request) (dispatch.Result, err
 		return dispatch.Result{}, err
 	}
 	if q.Action == "" {
-		r.Access = nil
 		return g.Next.Do(ctx, r)
 	}
 	facts, err := g.facts(ctx, r, q)
@@ -64,10 +63,10 @@ func (g Guard) Do(ctx context.Context, r dispatch.Request) (dispatch.Result, err
 // facts are those that came with the request, where a directory was asked just this for
 // it; otherwise it is asked now. What the request says itself is never taken from them.
 func (g Guard) facts(ctx context.Context, r dispatch.Request, q Question) (access.Facts, error) {
-	if r.Access == nil || !q.answeredBy(*r.Access) {
+	if r.Asked == nil || !q.answeredBy(*r.Asked) {
 		return g.Asker.Facts(ctx, q)
 	}
-	f := *r.Access
+	f := *r.Asked
 	f.Action, f.Starter, f.Scope = q.Action, q.Starter, q.Scope
 	return f, nil
 }

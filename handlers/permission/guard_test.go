@@ -110,7 +110,7 @@ func TestE4EveryCommandIsAskedAboutOrNot(t *testing.T) {
 			do := func() error {
 				_, err := guard.Do(t.Context(), dispatch.Request{
 					Stream:   domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()},
-					Workflow: c.command, CommandID: uuid.New(), Principal: domain.Principal{User: "sam"}, Access: &access.Facts{},
+					Workflow: c.command, CommandID: uuid.New(), Principal: domain.Principal{User: "sam"}, Asked: &access.Facts{},
 				})
 				return err
 			}

@@ -149,8 +149,8 @@ type order struct {
 	event     feed.Event
 	stream    domain.StreamID
 	principal domain.Principal
-	// access is what was asked of who may have it; nil where nobody was.
-	access *access.Facts
+	// asked is what was asked of who may have it; nil where nobody was.
+	asked *access.Facts
 }
 
 // tell carries out a workflow's command. A refusal is returned for the saga to
@@ -165,7 +165,7 @@ func (c Core) tellConversation(ctx context.Context, o order, command conversatio
 }
 
 func (c Core) send(ctx context.Context, o order, req dispatch.Request) (parked bool, err error) {
-	req.Stream, req.Principal, req.Access = o.stream, o.principal, o.access
+	req.Stream, req.Principal, req.Asked = o.stream, o.principal, o.asked
 	_, err = inbox.Insist(ctx, c.Dispatch, req)
 	if code := domain.CodeOf(err); err == nil || code != domain.CodeStreamStopped && code != domain.CodeInternal {
 		return false, err

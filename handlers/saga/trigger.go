@@ -148,7 +148,7 @@ func (t *Trigger) start(ctx context.Context, m *received) error {
 	command, facts, err := t.flows.TriggerFlow(ctx, ask)
 	if err = stored.Transient(err); err == nil {
 		o := t.workflow(m, command.ServiceAccount)
-		o.access = facts
+		o.asked = facts
 		_, err = t.core.tell(ctx, o, command)
 		if domain.CodeOf(err) == domain.CodeConflict {
 			return nil // the workflow is there: that is what was asked for
@@ -193,7 +193,7 @@ func (t *Trigger) carryOn(ctx context.Context, m *received) error {
 	o := t.workflow(m, "")
 	facts, err := t.flows.MaySteer(ctx, o.stream, m.message.Author)
 	if err = stored.Transient(err); err == nil {
-		o.access = facts
+		o.asked = facts
 		_, err = t.core.tell(ctx, o, &workflow.ReceiveMessage{
 			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
 			Policy: t.flows.FollowUp(m.event.Stream.Tenant),

@@ -60,7 +60,7 @@ func TestT5AStartAsksEachQuestionOnce(t *testing.T) {
 		}
 		request := dispatch.Request{
 			Stream:   domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()},
-			Workflow: start, CommandID: uuid.New(), Principal: domain.Principal{User: "mia", ServiceAccount: start.ServiceAccount}, Access: facts,
+			Workflow: start, CommandID: uuid.New(), Principal: domain.Principal{User: "mia", ServiceAccount: start.ServiceAccount}, Asked: facts,
 		}
 		guard := w.guard(next, w.flows(t))
 		if _, err := guard.Do(t.Context(), request); err != nil {
@@ -81,14 +81,14 @@ func TestT5AStartAsksEachQuestionOnce(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		for what, change := range map[string]func(*dispatch.Request, *access.Facts){
-			"none":            func(r *dispatch.Request, _ *access.Facts) { r.Access = nil },
+			"none":            func(r *dispatch.Request, _ *access.Facts) { r.Asked = nil },
 			"another person":  func(r *dispatch.Request, _ *access.Facts) { r.Principal.User = "kim" },
 			"another place":   func(_ *dispatch.Request, f *access.Facts) { f.Path = "other" },
 			"another account": func(_ *dispatch.Request, f *access.Facts) { f.Account.Login = "duo-fix" },
 			"another flow":    func(_ *dispatch.Request, f *access.Facts) { f.Flow.Reference = "off/v1" },
 		} {
 			other, f := request, *facts
-			other.Access = &f
+			other.Asked = &f
 			change(&other, &f)
 			w.asked = nil
 			_, err := guard.Do(t.Context(), other)
@@ -110,7 +110,7 @@ func TestT5WhatTheRequestSaysIsNotTaken(t *testing.T) {
 	facts.Scope = access.ScopeAdmin
 	_, err = w.guard(next, w.flows(t)).Do(t.Context(), dispatch.Request{
 		Stream: domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()}, Workflow: start, CommandID: uuid.New(),
-		Principal: domain.Principal{User: "mia"}, Scope: access.ScopeRead, Access: facts,
+		Principal: domain.Principal{User: "mia"}, Scope: access.ScopeRead, Asked: facts,
 	})
 	if domain.CodeOf(err) != domain.CodeAccessDenied || len(next.requests) > 0 {
 		t.Errorf("%v, %+v", err, next.requests)
