@@ -7,9 +7,11 @@ import (
 	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/handlers/api"
 	source "github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // guard is the way of every command that somebody has to be allowed.
@@ -20,6 +22,14 @@ func (n *node) guard() permission.Guard {
 // asker knows who may do what, as a directory says it.
 func (d directories) asker(ask source.Directory) permission.Asker {
 	return permission.Asker{Directory: ask, Places: permission.Here{Switches: ask, Flows: d.resolver(), Says: d.tenants.says}}
+}
+
+// askerAt knows who might do what as of a moment; false for a directory that keeps no past.
+func (d directories) askerAt(name domain.Tenant, at cut.At) (api.Permissions, bool) {
+	if d.of(name) != aDirectory(d.stored) {
+		return nil, false
+	}
+	return d.asker(d.stored.At(at)), true
 }
 
 // says is what the configuration says of a tenant's flows for a path, and what it denies.

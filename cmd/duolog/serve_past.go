@@ -141,7 +141,7 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 		return nil, nil, err
 	}
 	c.Directories = own
-	c.Permissions = own.asker(own)
+	c.Permissions, c.PermissionsAt = own.asker(own), own.askerAt
 	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public

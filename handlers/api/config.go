@@ -17,6 +17,7 @@ import (
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/handlers/tracing"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // Dispatcher carries out commands. Do returns when the effect is visible to
@@ -59,9 +60,11 @@ type Config struct {
 	Auth      entry.Authenticator
 	Tokens    Tokens
 	RunTokens RunTokens
-	// Permissions explains who may do what.
-	Permissions Permissions
-	Tenants     entry.Tenants
+	// Permissions explains who may do what, PermissionsAt who might as of a moment: false
+	// where a tenant's directory keeps no past. Nil is so for all.
+	Permissions   Permissions
+	PermissionsAt func(tenant domain.Tenant, at cut.At) (Permissions, bool)
+	Tenants       entry.Tenants
 	// Directories is who is who for each tenant, wherever that is kept.
 	Directories directory.Directory
 	// Flows decides what may start and what may go on.

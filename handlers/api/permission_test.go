@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +22,12 @@ import (
 	"github.com/duolog/duolog/handlers/api"
 	source "github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/directory/configured"
+	owndirectory "github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/projections"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // staff is a directory that tests change: who has which level everywhere.
@@ -297,6 +300,8 @@ func TestE4ExplainsWhoMay(t *testing.T) {
 	people.set(func(c *staff) { c.levels["mia"] = directory.Guest })
 	type explained struct {
 		User, Rule string
+		From, Note string
+		Recorded   []struct{ Allowed bool }
 		Account    string `json:"service_account"`
 		Allowed    bool
 		Parts      []struct {
@@ -314,13 +319,13 @@ func TestE4ExplainsWhoMay(t *testing.T) {
 	}
 	now := ask("")
 	if now.Allowed || now.Rule != "human" || len(now.Parts) != 5 || now.Parts[0].Says != "mia has level 10 in acme/duo-workspace, 30 is needed" ||
-		now.Parts[2].Says != "developer/v1 may use any tool" || now.Decided != nil || len(now.Basis) != 1 || now.Basis[0].Position != "1:42" {
+		now.Parts[2].Says != "developer/v1 may use any tool" || now.Decided != nil || now.From != "directory" || len(now.Recorded) != 1 || len(now.Basis) != 1 || now.Basis[0].Position != "1:42" {
 		t.Errorf("now it is %+v", now)
 	}
 	if stops := ask("&action=stop"); stops.Allowed || stops.Rule != "human" {
 		t.Errorf("stopping is %+v", stops)
 	}
-	if then := ask("&at=" + before.Format(time.RFC3339Nano)); !then.Allowed || then.Rule != "all" || then.Workflow == nil || *then.Workflow != c.UUID || then.Account != "duo-developer" {
+	if then := ask("&at=" + before.Format(time.RFC3339Nano)); !then.Allowed || then.From != "record" || !strings.Contains(then.Note, "keeps no past") || then.Rule != "all" || then.Workflow == nil || *then.Workflow != c.UUID || then.Account != "duo-developer" {
 		t.Errorf("then it was %+v", then)
 	}
 	explain := "/v1/access/explain?flow=developer/v1&project=acme/duo-workspace"
@@ -332,4 +337,73 @@ func TestE4ExplainsWhoMay(t *testing.T) {
 	} {
 		r.send("mia@acme", "GET", "/v1/access/explain"+query, nil).refused(400, domain.CodeInvalidField, field)
 	}
+}
+
+// TestE4ExplainsWhoMightThen: a directory that is in the log says who might do what as of
+// a moment, and what was recorded until then is shown beside it.
+func TestE4ExplainsWhoMightThen(t *testing.T) {
+	r := newRig(t)
+	own := r.cfg.Directories.(*owndirectory.Directory) //nolint:forcetypeassert // it is that of the rig
+	of := func(d *owndirectory.Directory) permission.Asker {
+		return permission.Asker{Directory: d, Places: permission.Here{Switches: d, Flows: resolver(), Says: newCompany().says}}
+	}
+	r = r.with(func(c *api.Config) {
+		guard := permission.Guard{Next: r.node.Dispatch, States: snapshots(r), Asker: of(own), Now: time.Now}
+		c.Permissions, c.Dispatch, c.Flows = guard.Asker, guard, triggersOn(t, own, r.states)
+		c.PermissionsAt = func(_ domain.Tenant, at cut.At) (api.Permissions, bool) { return of(own.At(at)), true }
+	})
+	r.settle("acme")
+	c := r.create("mia@acme", `{"goal":"x"}`)
+	moment := time.Now().UTC().Truncate(time.Microsecond)
+	change := func(changes string) string {
+		t.Helper()
+		var out struct{ Position string }
+		r.change("you@acme", "acme", changes).want(http.StatusOK).into(&out)
+		return out.Position
+	}
+	off := change(`{"set_flow":{"flow":"developer/v1","enabled":false}}`)
+	left := change(`{"remove_member":{"path":"acme","login":"mia"}}`)
+	r.send("mia@acme", "POST", base, `{"goal":"x"}`).refused(403, domain.CodeFlowNotEnabled, "workflow_definition")
+	for name, q := range map[string]struct {
+		at, rule string
+		says     string
+	}{
+		"before all of it": {moment.Format(time.RFC3339Nano), "all", ""},
+		"the flow was off": {off, "flow", "The developer/v1 flow is not enabled in acme: it is not switched on"},
+		"she had left":     {left, "human", "mia has level 0 in acme/duo-workspace"},
+		"now":              {"", "human", "mia has level 0"},
+		"before there was": {"2020-01-01T00:00:00Z", "human", "mia has level 0"},
+	} {
+		var got struct {
+			Rule, From string
+			Note       *string
+			Parts      []struct{ Rule, Says string }
+			Recorded   []struct {
+				Rule     string
+				Workflow uuid.UUID
+			}
+			Basis []struct {
+				Source string
+				At     time.Time
+			}
+		}
+		query := url.Values{"flow": {"developer/v1"}, "project": {"acme/duo-workspace"}, "at": {q.at}}
+		r.send("mia@acme", "GET", "/v1/access/explain?"+query.Encode(), nil).want(http.StatusOK).into(&got)
+		said := ""
+		for _, p := range got.Parts {
+			if p.Rule == got.Rule {
+				said = p.Says
+			}
+		}
+		if got.Rule != q.rule || !strings.Contains(said, q.says) || got.From != "directory" || (got.Note == nil) != (q.at == "") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if recorded := q.at != "2020-01-01T00:00:00Z"; recorded != (len(got.Recorded) == 1 && got.Recorded[0].Workflow == c.UUID && got.Recorded[0].Rule == "all") {
+			t.Errorf("%s: recorded is %+v", name, got.Recorded)
+		}
+		if q.rule == "all" && (len(got.Basis) != 1 || !got.Basis[0].At.Equal(moment)) {
+			t.Errorf("%s: it rests on %+v, not on %s", name, got.Basis, moment)
+		}
+	}
+	r.send("mia@acme", "GET", "/v1/access/explain?flow=x/v1&project=acme&at="+c.UUID.String(), nil).refused(400, domain.CodeInvalidField, "at")
 }
