@@ -18,6 +18,8 @@ type Member struct {
 	// Admin passes every check of the level.
 	Admin   bool
 	Blocked bool
+	// Given says that what they lack of the level they get with what is decided about.
+	Given bool
 }
 
 // Flow is what is known of a flow at a place.
@@ -154,7 +156,7 @@ func (f Facts) scope(n need) Part {
 }
 
 func (m Member) has(level directory.Level) bool {
-	return m.Login != "" && !m.Blocked && (m.Admin || m.Level >= level)
+	return m.Login != "" && !m.Blocked && (m.Admin || m.Given || m.Level >= level)
 }
 
 func (m Member) says(path string, need directory.Level) string {
@@ -165,6 +167,8 @@ func (m Member) says(path string, need directory.Level) string {
 		return m.Login + " is blocked"
 	case m.Admin:
 		return m.Login + " is an administrator"
+	case m.Given && m.Level < need:
+		return fmt.Sprintf("%s has level %d in %s, and is given %d", m.Login, m.Level, path, need)
 	}
 	return fmt.Sprintf("%s has level %d in %s, %d is needed", m.Login, m.Level, path, need)
 }

@@ -37,6 +37,8 @@ func TestE4BothHaveToBeAllowed(t *testing.T) {
 		"a blocked administrator":         {func(f *access.Facts) { f.Human.Blocked, f.Human.Admin = true, true }, access.RuleHuman},
 		"the human is an administrator":   {func(f *access.Facts) { f.Human.Level, f.Human.Admin = directory.None, true }, access.RuleAll},
 		"an account without access":       {func(f *access.Facts) { f.Account.Level = directory.None }, access.RuleAccount},
+		"an account that is given access": {func(f *access.Facts) { f.Account.Level, f.Account.Given = directory.None, true }, access.RuleAll},
+		"a blocked account that is":       {func(f *access.Facts) { f.Account.Blocked, f.Account.Given = true, true }, access.RuleAccount},
 		"a blocked account":               {func(f *access.Facts) { f.Account.Blocked = true }, access.RuleAccount},
 		"an owner over such an account":   {func(f *access.Facts) { f.Human.Level, f.Account.Level = directory.Owner, directory.Guest }, access.RuleAccount},
 		"no account acts":                 {func(f *access.Facts) { f.Account = access.Member{} }, access.RuleAll},

@@ -64,6 +64,8 @@ func (s *Server) workedOut(ctx context.Context, q permission.Question, at cut.At
 		if err != nil {
 			return o, err
 		}
+		// A start gives the account the access that it needs.
+		facts.Account.Given = q.Action == access.Start || q.Action == access.Fork
 		o = decisionOf(access.Decide(facts))
 		o.rawOrNull("decided_at", nil)
 		o.uuidOrNull("workflow", nil)
