@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
@@ -30,6 +31,14 @@ func (d directories) askerAt(name domain.Tenant, at cut.At) (api.Permissions, bo
 		return nil, false
 	}
 	return d.asker(d.stored.At(at)), true
+}
+
+// ownsAccount asks Duolog's own directory. Of no other is it told here who owns what.
+func (d directories) ownsAccount(ctx context.Context, name domain.Tenant, owner, login string) (bool, error) {
+	if d.of(name) != aDirectory(d.stored) {
+		return false, nil
+	}
+	return d.stored.OwnsAccount(ctx, name, owner, login)
 }
 
 // says is what the configuration says of a tenant's flows for a path, and what it denies.

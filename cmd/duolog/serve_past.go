@@ -142,6 +142,7 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 	}
 	c.Directories = own
 	c.Permissions, c.PermissionsAt = own.asker(own), own.askerAt
+	c.OwnsAccount = own.ownsAccount
 	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public

@@ -64,7 +64,10 @@ type Config struct {
 	// where a tenant's directory keeps no past. Nil is so for all.
 	Permissions   Permissions
 	PermissionsAt func(tenant domain.Tenant, at cut.At) (Permissions, bool)
-	Tenants       entry.Tenants
+	// OwnsAccount says whether somebody owns a service account, and so administers its
+	// tokens; nil is nobody.
+	OwnsAccount func(ctx context.Context, tenant domain.Tenant, owner, login string) (bool, error)
+	Tenants     entry.Tenants
 	// Directories is who is who for each tenant, wherever that is kept.
 	Directories directory.Directory
 	// Flows decides what may start and what may go on.

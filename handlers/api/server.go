@@ -61,6 +61,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.PermissionsAt == nil {
 		cfg.PermissionsAt = func(domain.Tenant, cut.At) (Permissions, bool) { return nil, false }
 	}
+	if cfg.OwnsAccount == nil {
+		cfg.OwnsAccount = func(context.Context, domain.Tenant, string, string) (bool, error) { return false, nil }
+	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), rules: Rules(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.directory = admin.New(cfg.Directory, cfg.Dispatch, cfg.NewID)
 	s.routes()
