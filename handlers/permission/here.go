@@ -40,7 +40,8 @@ func (h Here) Place(ctx context.Context, q Question) (Place, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Flow = FlowOf(here, reference, q.Recorded)
+	goesOn := q.Recorded || q.Action == access.Resume || q.Action == access.Steer
+	out.Flow = FlowOf(here, reference, goesOn)
 	return out, nil
 }
 
