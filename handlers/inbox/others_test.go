@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -252,6 +253,31 @@ func TestStartOfOthersRuns(t *testing.T) {
 	}
 }
 
+// TestRetryOfOthersFindsItsMessage: who sent a message names it for a retry as they
+// sent it, or by what they were answered, and it is the command that the API makes.
+func TestRetryOfOthersFindsItsMessage(t *testing.T) {
+	t.Parallel()
+	o := newOutside(t, newDispatcher(nil))
+	sent := func(kind, data string) (dispatch.Request, string) {
+		t.Helper()
+		o.send(event(kind, data, map[string]string{"ce_id": kind + data}))
+		r := receive(t, o.d.seen)
+		answer, _ := o.answer()
+		id, _ := answer["conversation_id"].(string)
+		return r, id
+	}
+	for _, place := range []string{`"thread":"t-1","channel":"ops"`, `"thread":"t-1"`, `"channel":"ops"`, `"author":null`} {
+		message, answered := sent("send_message.v1", `{"text":"go","message_id":"m-1",`+place+`}`)
+		for _, named := range []string{place, `"conversation":"` + answered + `"`} {
+			again, id := sent("retry_message.v1", `{"message_id":"m-1",`+named+`}`)
+			c, ok := again.Conversation.(*conversation.RetryMessage)
+			if !ok || c.MessageID != "m-1" || again.Stream != message.Stream || id != answered {
+				t.Errorf("%s of %s is tried again as %+v in %v, answered %s", named, message.Stream, c, again.Stream, id)
+			}
+		}
+	}
+}
+
 // TestOlderStartPassesOver: what version 2 of the command brought, version 1 does not
 // know.
 func TestOlderStartPassesOver(t *testing.T) {
@@ -302,7 +328,7 @@ func TestOneEventIsOneCommand(t *testing.T) {
 // named a topic is told there.
 func TestBadCommandsOfOthers(t *testing.T) {
 	t.Parallel()
-	const start = "start_workflow.v1"
+	const start, retry = "start_workflow.v1", "retry_message.v1"
 	for name, c := range map[string]struct {
 		m     *message.Message
 		code  domain.Code
@@ -336,6 +362,12 @@ func TestBadCommandsOfOthers(t *testing.T) {
 		"gone on with, but off":  {m: event("resume_workflow.v1", `{"workflow":"`+off+`"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
 		"no workflow":            {m: event("stop_workflow.v1", `{}`, nil), code: "invalid_field", field: "workflow"},
 		"no such name":           {m: event("stop_workflow.v1", `{"workflow":"seven"}`, nil), code: "invalid_field", field: "workflow"},
+		"nothing to retry":       {m: event(retry, `{}`, nil), code: "invalid_field", field: "message_id"},
+		"a message by number":    {m: event(retry, `{"message_id":7}`, nil), code: "invalid_field", field: "message_id"},
+		"a message of NUL":       {m: event(retry, `{"message_id":"\u0000"}`, nil), code: "invalid_field", field: "message_id"},
+		"a long message id":      {m: event(retry, `{"message_id":"`+strings.Repeat("x", 256)+`"}`, nil), code: "too_large", field: "message_id"},
+		"no conversation":        {m: event(retry, `{"message_id":"m-1","conversation":"ops"}`, nil), code: "invalid_field", field: "conversation"},
+		"no thread":              {m: event(retry, `{"message_id":"m-1","thread":["t-1"]}`, nil), code: "invalid_field", field: "thread"},
 		"structured, broken":     {m: event(start, `{"specversion":`, map[string]string{"content-type": "application/cloudevents+json"}), code: "invalid_body", silent: true},
 		"answers to the journal": {m: event(start, `{}`, map[string]string{"ce_replyto": "test.replies.journal"}), code: "invalid_field", field: "replyto", silent: true},
 		"answers elsewhere":      {m: event(start, `{}`, map[string]string{"ce_replyto": "bank.transfers"}), code: "invalid_field", field: "replyto", silent: true},
