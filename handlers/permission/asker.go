@@ -41,8 +41,9 @@ type Question struct {
 	Action  access.Action
 	Path    string
 	Flow    string
-	// Starter says that the user started what it is about.
+	// Starter says that the user's login started what it is about, which was at Began.
 	Starter bool
+	Began   time.Time
 	Scope   access.Scope
 }
 
@@ -63,12 +64,27 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
 		return f, err
 	}
+	if f.Starter, err = a.started(ctx, q); err != nil {
+		return f, err
+	}
 	account := q.Account
 	if account == "" {
 		account = place.ServiceAccount
 	}
 	f.Account, err = a.member(ctx, q, account, &f.Basis)
 	return f, err
+}
+
+// started says whether the user is there still, and had the login when it began.
+func (a Asker) started(ctx context.Context, q Question) (bool, error) {
+	if !q.Starter {
+		return false, nil
+	}
+	user, _, err := a.Directory.User(ctx, q.Tenant, q.User)
+	if absent(err) {
+		return false, nil
+	}
+	return user.Had(q.Began), err
 }
 
 // member is what is known of a login. One that nobody knows is no member anywhere.

@@ -110,7 +110,7 @@ func (g Guard) question(ctx context.Context, r dispatch.Request) (q Question, th
 	if created == nil {
 		return q, false, nil // the command is refused: it is not there
 	}
-	q.Action, q.Starter = action, snap.Workflow.Owner.User == p.User && p.User != ""
+	q.Action, q.Starter, q.Began = action, snap.Workflow.Owner.User == p.User && p.User != "", snap.Workflow.CreatedAt
 	return q.of(created.Project, created.Namespace, created.Flow, created.Principal.ServiceAccount), true, nil
 }
 

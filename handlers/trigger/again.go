@@ -48,6 +48,9 @@ func (t *Trigger) again(ctx context.Context, tenant domain.Tenant, user string, 
 	if err != nil {
 		return err
 	}
+	if err := t.ownerStays(ctx, tenant, user, s); err != nil {
+		return err
+	}
 	c, flow := s.Created, t.reference(s)
 	if err := t.stillOn(ctx, tenant, c.Namespace.Path, flow); err != nil {
 		return err
@@ -63,6 +66,30 @@ func (t *Trigger) again(ctx context.Context, tenant domain.Tenant, user string, 
 		path = c.Project.Path
 	}
 	return t.cfg.Allow(ctx, Access{Tenant: tenant, User: user, Admin: who.Admin, Account: account, Flow: flow, Action: action, Path: path})
+}
+
+// ownerStays refuses to have a workflow go on whose runs would act for somebody who is
+// gone or blocked, or who is not who had the login when it began.
+func (t *Trigger) ownerStays(ctx context.Context, tenant domain.Tenant, user string, s workflow.State) error {
+	login := s.Owner.User
+	if login == "" {
+		return nil
+	}
+	owner, _, err := t.cfg.Directory.User(ctx, tenant, login)
+	why := ""
+	switch {
+	case missing(err):
+		why = fmt.Sprintf("%s, whom the workflow acts for, is not there any more", login)
+	case err != nil:
+		return fmt.Errorf("find %s, whom the workflow acts for: %w", login, err)
+	case !owner.Had(s.CreatedAt):
+		why = fmt.Sprintf("the workflow acts for somebody else who had the login %s before", login)
+	case owner.Blocked && login != user:
+		why = fmt.Sprintf("%s, whom the workflow acts for, is blocked", login)
+	default:
+		return nil
+	}
+	return &domain.Error{Code: domain.CodeForbidden, Message: why, Fix: "fork it, which acts for whoever forks, or begin another"}
 }
 
 // stillOn says whether the group still has the flow on. The catalog is not asked: what
