@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -65,7 +66,26 @@ func (t *Trigger) again(ctx context.Context, tenant domain.Tenant, user string, 
 	if c.Project != nil {
 		path = c.Project.Path
 	}
-	return t.cfg.Allow(ctx, Access{Tenant: tenant, User: user, Admin: who.Admin, Account: account, Flow: flow, Action: action, Path: path})
+	err = t.cfg.Allow(ctx, Access{Tenant: tenant, User: user, Admin: who.Admin, Account: account, Flow: flow, Action: action, Path: path})
+	if err != nil && domain.CodeOf(err) != domain.CodeNotNow {
+		err = cmp.Or(t.placeGone(ctx, tenant, path), err)
+	}
+	return err
+}
+
+// placeGone says that a place is not there any more, which is why nobody may work in it.
+func (t *Trigger) placeGone(ctx context.Context, tenant domain.Tenant, path string) error {
+	_, _, err := t.cfg.Directory.Container(ctx, tenant, path)
+	switch {
+	case err == nil:
+		return nil
+	case !missing(err):
+		return fmt.Errorf("find %s: %w", path, err)
+	}
+	return &domain.Error{
+		Code: domain.CodeWorkspaceProject, Message: fmt.Sprintf("%s, where the workflow is, is not there any more", path),
+		Fix: "begin another workflow, which gets a project of its own, or have an owner of the group make it again",
+	}
 }
 
 // ownerStays refuses to have a workflow go on whose runs would act for somebody who is

@@ -125,7 +125,7 @@ func noNamespace(user, more string, basis directory.Basis) error {
 		Fix: byHand{
 			command: fmt.Sprintf("choose one: duolog user set %s --default-namespace GROUP", user),
 			config:  "set the namespace of the tenant in the configuration",
-			gitlab:  "choose one in GitLab, in your preferences under GitLab Duo",
+			gitlab:  "set the namespace of the tenant in the configuration: GitLab does not tell it",
 		}.at(basis.Source),
 	}
 }

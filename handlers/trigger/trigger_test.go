@@ -386,6 +386,8 @@ func TestGoingOn(t *testing.T) {
 		"another's, who is there":     {spoil: ofSam(func(w *world) { w.users["sam"] = entities.User{} })},
 		"of who had the login before": {spoil: func(w *world) { w.users["mia"] = entities.User{Since: began} }, code: domain.CodeForbidden},
 		"of who has the login since":  {spoil: func(w *world) { w.users["mia"] = entities.User{Since: began.Add(-1)} }},
+		"the project was deleted":     {spoil: func(w *world) { delete(w.members, "acme"); delete(w.containers, "acme/duo-workspace") }, code: domain.CodeWorkspaceProject},
+		"nobody can say if it was":    {spoil: func(w *world) { delete(w.members, "acme"); w.away["container"] = errors.New("connection refused") }, code: domain.CodeNotNow},
 		"the account is blocked":      {spoil: func(w *world) { w.users["duo-developer"] = entities.User{Blocked: true} }, code: domain.CodeServiceAccount},
 		"the account was removed":     {spoil: func(w *world) { delete(w.users, "duo-developer") }, code: domain.CodeServiceAccount},
 		"the account may no longer":   {spoil: func(w *world) { delete(w.members, "acme/duo-workspace") }, code: domain.CodeServiceAccount},
@@ -398,6 +400,7 @@ func TestGoingOn(t *testing.T) {
 			t.Parallel()
 			w, id := newWorld(), domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()}
 			w.members["acme/duo-workspace"] = map[string]entities.Level{"duo-developer": entities.Developer}
+			w.containers["acme/duo-workspace"] = entities.Container{ID: 100, Path: "acme/duo-workspace", Root: "acme", Project: true}
 			s := workflow.State{Status: workflow.StatusInputRequired, Owner: domain.Principal{User: "mia"}, CreatedAt: began, Created: &workflow.Created{
 				Principal: domain.Principal{User: "mia", ServiceAccount: "duo-developer"}, Flow: workflow.Flow{Definition: "developer/v1"}, Engine: "local",
 				Namespace: &workflow.Container{Path: "acme"}, Project: &workflow.Container{Path: "acme/duo-workspace"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -219,5 +220,17 @@ func TestGitLabAway(t *testing.T) {
 		if _, _, err := r.User(t.Context(), tenant, "mia"); err != nil {
 			t.Errorf("%s, and well again: %v", name, err)
 		}
+	}
+}
+
+// TestGitLabSlow: who does not wait any longer is told that GitLab gives no answer.
+func TestGitLabSlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fails(map[string]any{"kind": "slow", "delay_ms": 60_000, "path": "/api/*", "times": 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, _, err := r.User(ctx, tenant, "mia"); domain.CodeOf(err) != domain.CodeNotNow || !strings.Contains(err.Error(), "GitLab gives no answer") {
+		t.Errorf("%v", err)
 	}
 }
