@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +128,11 @@ type outside struct {
 
 func newOutside(t *testing.T, d *dispatcher) outside {
 	t.Helper()
+	return newOutsideOf(t, d, triggers(t))
+}
+
+func newOutsideOf(t *testing.T, d *dispatcher, f entry.Flows) outside {
+	t.Helper()
 	o := outside{t: t, d: d, bus: pickyBus{gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})}}
 	t.Cleanup(func() { _ = o.bus.Close() })
 	for topic, to := range map[string]*<-chan *message.Message{"refused": &o.refused, replies: &o.replies} {
@@ -139,7 +145,7 @@ func newOutside(t *testing.T, d *dispatcher) outside {
 	run(t, inbox.Config{
 		Dispatch: d, Refused: inbox.NewRefused(o.bus, "refused", seal, logger), Subscriber: o.bus, Topic: "commands", Seal: seal, Logger: logger,
 		Others: inbox.Others{
-			Auth: people{}, Commands: entry.Commands{Flows: triggers(t), Locate: locate},
+			Auth: people{}, Commands: entry.Commands{Flows: f, Locate: locate},
 			Replies: inbox.Replies{Publisher: o.bus, Prefixes: []string{"test.replies"}, Own: []string{"test.replies.journal"}, Now: time.Now},
 		},
 	})
@@ -357,6 +363,10 @@ func TestBadCommandsOfOthers(t *testing.T) {
 		"a field of another use": {m: event(start, `{"goal":7}`, nil), code: "invalid_field", field: "goal"},
 		"more than is allowed":   {m: event(start, `{"goal":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "goal"},
 		"a long message":         {m: event("send_message.v1", `{"text":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "text"},
+		"a context of 16 KB":     {m: event(start, `{"messaging_callback_context":{"a":"`+strings.Repeat("x", 16<<10)+`"}}`, nil), code: "too_large", field: "messaging_callback_context"},
+		"a context in a list":    {m: event(start, `{"messaging_callback_context":[1]}`, nil), code: "invalid_field", field: "messaging_callback_context"},
+		"a privilege of none":    {m: event(start, `{"agent_privileges":[9]}`, nil), code: "invalid_field", field: "agent_privileges"},
+		"more than is granted":   {m: event(start, `{"agent_privileges":[1],"pre_approved_agent_privileges":[2]}`, nil), code: "invalid_field", field: "pre_approved_agent_privileges"},
 		"a flow that is off":     {m: event(start, `{"workflow_definition":"off/v1"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
 		"a place of others":      {m: event(start, `{"project_path":"other/site"}`, nil), code: "not_found", field: "project_path"},
 		"gone on with, but off":  {m: event("resume_workflow.v1", `{"workflow":"`+off+`"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
@@ -395,6 +405,37 @@ func TestBadCommandsOfOthers(t *testing.T) {
 				t.Errorf("answered %v, %v", answer, err)
 			}
 		})
+	}
+}
+
+// away is a directory that cannot be asked at first.
+type away struct {
+	entry.Flows
+
+	asked atomic.Int64
+}
+
+func (a *away) TriggerFlow(ctx context.Context, ask trigger.Ask) (*workflow.Start, error) {
+	if a.asked.Add(1) == 1 {
+		return nil, &domain.Error{Code: domain.CodeNotNow, Message: "GitLab gives no answer: 429"}
+	}
+	return a.Flows.TriggerFlow(ctx, ask)
+}
+
+// TestADirectoryThatIsAwayHoldsTheCommand: it comes again, and nobody is told that it
+// was refused.
+func TestADirectoryThatIsAwayHoldsTheCommand(t *testing.T) {
+	t.Parallel()
+	o := newOutsideOf(t, newDispatcher(nil), &away{Flows: triggers(t)})
+	o.send(event("start_workflow.v1", `{"goal":"go"}`, nil))
+	receive(t, o.d.seen)
+	if answer, _ := o.answer(); answer["changed"] != true {
+		t.Errorf("answered %v", answer)
+	}
+	select {
+	case m := <-o.refused:
+		t.Errorf("kept as %v", m.Metadata)
+	default:
 	}
 }
 
