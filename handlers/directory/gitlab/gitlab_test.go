@@ -210,6 +210,7 @@ func TestGitLabAway(t *testing.T) {
 	t.Parallel()
 	for name, rule := range map[string]map[string]any{
 		"rate limited": {"kind": "status", "status": 429, "retry_after": 1}, "broken": {"kind": "status", "status": 502}, "nonsense": {"kind": "nonsense"},
+		"refuses the token": {"kind": "status", "status": 401},
 	} {
 		r := newRig(t)
 		rule["path"], rule["times"] = "/api/*", 1

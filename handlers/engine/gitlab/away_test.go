@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,20 @@ func TestGitLabAwayStartsOnce(t *testing.T) {
 				t.Errorf("there are %d pipelines", n)
 			}
 		})
+	}
+}
+
+// TestTokenThatGitLabRefuses is a refusal that says what to do: nothing was started.
+func TestTokenThatGitLabRefuses(t *testing.T) {
+	t.Parallel()
+	r, s := newRig(t, 0, "true"), order()
+	r.fails(map[string]any{"kind": "status", "status": 401, "path": "/api/*", "times": 1})
+	_, err := r.Start(t.Context(), s)
+	if e, ok := errors.AsType[*domain.Error](err); !ok || e.Code != domain.CodeForbidden || !strings.Contains(e.Fix, "token") {
+		t.Errorf("%v", err)
+	}
+	if n := len(r.pipelines(s)); n != 0 {
+		t.Errorf("there are %d pipelines", n)
 	}
 }
 
