@@ -143,29 +143,23 @@ func fromGitLab(t *testing.T) source {
 	now := func() time.Time { return time.Unix(0, 0).Add(time.Duration(asked.Add(1)) * time.Hour) }
 	d, err := gitlab.New(gitlab.Config{Client: client, Rest: ofConfig(c), Now: now})
 	must(t, err)
-	id := func(t *testing.T, login string) int64 {
-		t.Helper()
-		u, _, err := d.User(t.Context(), tenant, login)
-		must(t, err)
-		return u.ID
-	}
 	const account = "duo-developer-acme"
 	acts := inConfig(c)
-	acts["block mia"] = func(t *testing.T) { _, err := client.Users.BlockUser(id(t, "mia")); must(t, err) }
-	acts["mia leaves"] = func(t *testing.T) {
-		_, err := client.GroupMembers.RemoveGroupMember("acme", id(t, "mia"), nil)
-		must(t, err)
+	// onUser does something to the user of a login.
+	onUser := func(login string, do func(id int64) error) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			u, _, err := d.User(t.Context(), tenant, login)
+			must(t, err)
+			must(t, do(u.ID))
+		}
 	}
-	acts["delete project"] = func(t *testing.T) { _, err := client.Projects.DeleteProject(workspace, nil); must(t, err) }
-	acts["account leaves"] = func(t *testing.T) {
-		_, err := client.ProjectMembers.DeleteProjectMember(workspace, id(t, account))
-		must(t, err)
-	}
-	acts["block account"] = func(t *testing.T) { _, err := client.Users.BlockUser(id(t, account)); must(t, err) }
-	acts["account is taken"] = func(t *testing.T) {
-		_, err := client.Groups.DeleteServiceAccount("acme", id(t, account), nil)
-		must(t, err)
-	}
+	block := func(id int64) error { _, err := client.Users.BlockUser(id); return err }
+	acts["block mia"], acts["block account"] = onUser("mia", block), onUser(account, block)
+	acts["mia leaves"] = onUser("mia", func(id int64) error { _, err := client.GroupMembers.RemoveGroupMember("acme", id, nil); return err })
+	acts["account leaves"] = onUser(account, func(id int64) error { _, err := client.ProjectMembers.DeleteProjectMember(workspace, id); return err })
+	acts["account is taken"] = onUser(account, func(id int64) error { _, err := client.Groups.DeleteServiceAccount("acme", id, nil); return err })
+	acts["delete project"] = onUser("mia", func(int64) error { _, err := client.Projects.DeleteProject(workspace, nil); return err })
 	return source{directory: d, account: account, config: c, acts: acts}
 }
 

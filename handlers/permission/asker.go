@@ -75,18 +75,6 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	return f, err
 }
 
-// started says whether the user is there still, and had the login when it began.
-func (a Asker) started(ctx context.Context, q Question) (bool, error) {
-	if !q.Starter {
-		return false, nil
-	}
-	user, _, err := a.Directory.User(ctx, q.Tenant, q.User)
-	if absent(err) {
-		return false, nil
-	}
-	return user.Had(q.Began), err
-}
-
 // member is what is known of a login. One that nobody knows is no member anywhere.
 func (a Asker) member(ctx context.Context, q Question, login string, basis *[]access.Basis) (access.Member, error) {
 	if login == "" {

@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -40,16 +39,16 @@ func (t *Trigger) mayGoOn(ctx context.Context, stream domain.StreamID, user stri
 	if !s.Exists() || !lives(s.Status) || s.Created.Engine == workflow.EngineNone || s.Created.Namespace == nil {
 		return nil
 	}
-	return stored.Transient(t.again(ctx, stream.Tenant, user, action, s))
+	if err := t.ownerStays(ctx, stream.Tenant, user, s); err != nil {
+		return stored.Transient(err)
+	}
+	return stored.Transient(t.orGone(ctx, stream.Tenant, s, t.again(ctx, stream.Tenant, user, action, s)))
 }
 
 // again takes those steps anew that are about permission.
 func (t *Trigger) again(ctx context.Context, tenant domain.Tenant, user string, action Action, s workflow.State) error {
 	who, _, err := t.person(ctx, tenant, user)
 	if err != nil {
-		return err
-	}
-	if err := t.ownerStays(ctx, tenant, user, s); err != nil {
 		return err
 	}
 	c, flow := s.Created, t.reference(s)
@@ -66,50 +65,7 @@ func (t *Trigger) again(ctx context.Context, tenant domain.Tenant, user string, 
 	if c.Project != nil {
 		path = c.Project.Path
 	}
-	err = t.cfg.Allow(ctx, Access{Tenant: tenant, User: user, Admin: who.Admin, Account: account, Flow: flow, Action: action, Path: path})
-	if err != nil && domain.CodeOf(err) != domain.CodeNotNow {
-		err = cmp.Or(t.placeGone(ctx, tenant, path), err)
-	}
-	return err
-}
-
-// placeGone says that a place is not there any more, which is why nobody may work in it.
-func (t *Trigger) placeGone(ctx context.Context, tenant domain.Tenant, path string) error {
-	_, _, err := t.cfg.Directory.Container(ctx, tenant, path)
-	switch {
-	case err == nil:
-		return nil
-	case !missing(err):
-		return fmt.Errorf("find %s: %w", path, err)
-	}
-	return &domain.Error{
-		Code: domain.CodeWorkspaceProject, Message: fmt.Sprintf("%s, where the workflow is, is not there any more", path),
-		Fix: "begin another workflow, which gets a project of its own, or have an owner of the group make it again",
-	}
-}
-
-// ownerStays refuses to have a workflow go on whose runs would act for somebody who is
-// gone or blocked, or who is not who had the login when it began.
-func (t *Trigger) ownerStays(ctx context.Context, tenant domain.Tenant, user string, s workflow.State) error {
-	login := s.Owner.User
-	if login == "" {
-		return nil
-	}
-	owner, _, err := t.cfg.Directory.User(ctx, tenant, login)
-	why := ""
-	switch {
-	case missing(err):
-		why = fmt.Sprintf("%s, whom the workflow acts for, is not there any more", login)
-	case err != nil:
-		return fmt.Errorf("find %s, whom the workflow acts for: %w", login, err)
-	case !owner.Had(s.CreatedAt):
-		why = fmt.Sprintf("the workflow acts for somebody else who had the login %s before", login)
-	case owner.Blocked && login != user:
-		why = fmt.Sprintf("%s, whom the workflow acts for, is blocked", login)
-	default:
-		return nil
-	}
-	return &domain.Error{Code: domain.CodeForbidden, Message: why, Fix: "fork it, which acts for whoever forks, or begin another"}
+	return t.cfg.Allow(ctx, Access{Tenant: tenant, User: user, Admin: who.Admin, Account: account, Flow: flow, Action: action, Path: path})
 }
 
 // stillOn says whether the group still has the flow on. The catalog is not asked: what

@@ -186,7 +186,7 @@ func (c command) names(t *testing.T, number string) bool {
 	t.Helper()
 	of := regexp.MustCompile(`(^|[^A-Za-z0-9]|Test|To)` + number + `($|[^a-z0-9])`)
 	names, texts := c.tests(t)
-	for _, pattern := range strings.Split(c.run, "|") {
+	for pattern := range strings.SplitSeq(c.run, "|") {
 		test, _, _ := strings.Cut(pattern, "/")
 		runs := regexp.MustCompile(test)
 		if slices.ContainsFunc(names, func(n string) bool { return runs.MatchString(n) && of.MatchString(n) }) {
@@ -199,7 +199,7 @@ func (c command) names(t *testing.T, number string) bool {
 func (c command) check(t *testing.T) {
 	t.Helper()
 	names, texts := c.tests(t)
-	for _, pattern := range strings.Split(c.run, "|") {
+	for pattern := range strings.SplitSeq(c.run, "|") {
 		test, sub, _ := strings.Cut(pattern, "/")
 		for in, list := range map[string][]string{test: names, sub: texts} {
 			is, err := regexp.Compile(in)
