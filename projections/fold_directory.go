@@ -90,7 +90,7 @@ func queueEntries(b *pgx.Batch, keys []entryKey, each func(stream string, e dire
 // EntriesAt is SQL for the versions that count of the entries whose keys are the first
 // four parameters, those of EntryArgs, among those of which the condition is true.
 func EntriesAt(among string) string {
-	return `SELECT e.stream, e.kind, e.path, e.name, e.body FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])) AS k(stream, kind, path, name)
+	return `SELECT e.stream, e.kind, e.path, e.name, e.time, e.body FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])) AS k(stream, kind, path, name)
 		CROSS JOIN LATERAL (SELECT * FROM directory WHERE stream = k.stream AND kind = k.kind AND path = k.path AND name = k.name
 			AND ` + among + ` ORDER BY number DESC LIMIT 1) e`
 }
@@ -108,20 +108,21 @@ func EntryArgs[K any](keys []K, of func(*K) (stream string, key directory.Key)) 
 	}
 }
 
-// ScanEntries reads rows of stream, kind, path, name and body.
+// ScanEntries reads rows of stream, kind, path, name, time and body.
 func ScanEntries(r pgx.Rows, each func(stream string, e directory.Entry)) error {
 	for r.Next() {
 		var stream string
 		var key directory.Key
+		var at time.Time
 		var body []byte
-		if err := r.Scan(&stream, &key.Kind, &key.Path, &key.Name, &body); err != nil {
+		if err := r.Scan(&stream, &key.Kind, &key.Path, &key.Name, &at, &body); err != nil {
 			return fmt.Errorf("read an entry of the directory: %w", err)
 		}
 		var e directory.Entry
 		if err := json.Unmarshal(body, &e); err != nil {
 			return fmt.Errorf("read the entry %v of %s: %w", key, stream, err)
 		}
-		e.Key = key
+		e.Key, e.At = key, at.UTC()
 		each(stream, e)
 	}
 	return r.Err()

@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/directory/admin"
 	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/projections/queries/cut"
 	querying "github.com/duolog/duolog/projections/queries/directory"
 )
@@ -40,7 +41,7 @@ func (c devCmd) settle(ctx context.Context, n *node, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	service := admin.New(querying.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}), n.dispatch, newID)
+	service := admin.New(querying.New(cut.DB{Pool: n.db.Read, Partitions: n.partitions}), n.dispatch, identity.Book{Keys: n.cfg.keys}, newID)
 	if err := n.visible.Ready(ctx); err != nil {
 		return fmt.Errorf("wait for the read models: %w", err)
 	}

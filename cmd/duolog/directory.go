@@ -34,6 +34,7 @@ type directoryApplyCmd struct {
 	File   string `short:"f" required:"" help:"The file, in YAML or JSON; - is standard input." placeholder:"FILE"`
 	DryRun bool   `help:"Print the plan and change nothing."`
 	Prune  bool   `help:"Take away what the lists in the file leave out; users are blocked."`
+	Remove bool   `name:"remove-users" help:"With --prune, remove the users that the file leaves out instead of blocking them."`
 }
 
 // applyPatience is how long the client waits for a large document.
@@ -50,7 +51,7 @@ func (c directoryApplyCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	api.http.Timeout = applyPatience
-	query := url.Values{"dry_run": {fmt.Sprint(c.DryRun)}, "prune": {fmt.Sprint(c.Prune)}}
+	query := url.Values{"dry_run": {fmt.Sprint(c.DryRun)}, "prune": {fmt.Sprint(c.Prune)}, "remove_users": {fmt.Sprint(c.Remove)}}
 	var out struct {
 		Applied bool         `json:"applied"`
 		Steps   []admin.Step `json:"steps"`
@@ -199,25 +200,19 @@ type directoryHistoryCmd struct {
 
 // Run prints the events, oldest first.
 func (c directoryHistoryCmd) Run(ctx context.Context, a app) error {
-	what := "containers/" + url.PathEscape(directory.Root(c.Path))
+	of := "namespace/" + url.PathEscape(directory.Root(c.Path))
 	switch {
 	case (c.Path == "") == (c.User == ""):
 		return problem{"name a namespace or a user", "duolog directory history acme, or --user mia"}
 	case c.User != "":
-		what = "users/" + url.PathEscape(c.User)
+		of = "user/" + url.PathEscape(c.User)
 	}
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	var of struct {
-		Stream string `json:"stream"`
-	}
-	if err := api.call(ctx, http.MethodGet, directoryPath+"/"+what, nil, &of); err != nil {
-		return err
-	}
 	var page timelinePage
-	if printed, err := api.show(ctx, a, fmt.Sprintf("%s/timeline/%s?limit=%d", directoryPath, of.Stream, c.Limit), c.JSON, "the history", &page); printed || err != nil {
+	if printed, err := api.show(ctx, a, fmt.Sprintf("%s/timeline/%s?limit=%d", directoryPath, of, c.Limit), c.JSON, "the history", &page); printed || err != nil {
 		return err
 	}
 	for _, e := range page.Events {

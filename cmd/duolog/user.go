@@ -14,16 +14,18 @@ import (
 type userCmd struct {
 	List    userListCmd    `cmd:"" help:"Everybody, by login. Example: duolog user list"`
 	Show    userShowCmd    `cmd:"" help:"One user and what they are a member of. Example: duolog user show mia"`
-	Create  userCreateCmd  `cmd:"" help:"Make a login known; it is for ever. Example: duolog user create mia --name Mia --email mia@example.com"`
+	Create  userCreateCmd  `cmd:"" help:"Make a login known. Example: duolog user create mia --name Mia --email mia@example.com"`
 	Set     userSetCmd     `cmd:"" help:"Change a user. Example: duolog user set mia --default-namespace acme"`
 	Block   userBlockCmd   `cmd:"" help:"Let a user do nothing. Example: duolog user block mia"`
 	Unblock userUnblockCmd `cmd:"" help:"Let them do again what they may. Example: duolog user unblock mia"`
+	Remove  userRemoveCmd  `cmd:"" help:"Remove a user: memberships and tokens end, what they did stays. Whoever takes the login afterwards is somebody else. Example: duolog user remove mia"`
 }
 
 // userView is a user as the API shows it.
 type userView struct {
 	ID               int64            `json:"id"`
 	Login            string           `json:"login"`
+	Identity         string           `json:"identity"`
 	Name             string           `json:"name"`
 	Email            string           `json:"email"`
 	Admin            bool             `json:"admin"`
@@ -80,7 +82,7 @@ func (c userShowCmd) Run(ctx context.Context, a app) error {
 	}
 	u := found.User
 	var b strings.Builder
-	fmt.Fprintf(&b, "user       %s\nnumber     %d\nstream     %s\n", u.Login, u.ID, found.Stream)
+	fmt.Fprintf(&b, "user       %s\nnumber     %d\nidentity   %s\nstream     %s\n", u.Login, u.ID, u.Identity, found.Stream)
 	for _, field := range [][2]string{{"name", u.Name}, {"email", u.Email}, {"is", u.marks()}, {"works in", u.DefaultNamespace}} {
 		if field[1] != "" {
 			fmt.Fprintf(&b, "%-10s %s\n", field[0], field[1])
@@ -172,4 +174,15 @@ type userUnblockCmd struct {
 func (c userUnblockCmd) Run(ctx context.Context, a app) error {
 	no := false
 	return c.put(ctx, a, c.Login, c.Login+" is not blocked", directory.ChangeUser{Blocked: &no})
+}
+
+type userRemoveCmd struct {
+	apiFlags
+
+	Login string `arg:"" help:"The login."`
+}
+
+// Run removes the user.
+func (c userRemoveCmd) Run(ctx context.Context, a app) error {
+	return c.send(ctx, a, http.MethodDelete, directoryPath+"/users/"+url.PathEscape(c.Login), c.Login+" is removed", nil)
 }

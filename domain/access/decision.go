@@ -18,6 +18,8 @@ type Member struct {
 	// Admin passes every check of the level.
 	Admin   bool
 	Blocked bool
+	// Gone says that the directory has nobody of that login.
+	Gone bool
 	// Given says that what they lack of the level they get with what is decided about.
 	Given bool
 }
@@ -163,6 +165,8 @@ func (m Member) says(path string, need directory.Level) string {
 	switch {
 	case m.Login == "":
 		return "nobody asks"
+	case m.Gone:
+		return "there is no user " + m.Login
 	case m.Blocked:
 		return m.Login + " is blocked"
 	case m.Admin:

@@ -46,12 +46,15 @@ func (s Standing) Level() Level {
 	}
 	level := None
 	for _, p := range s.At {
-		if p.Member.LivesIn(p.Container) && (!account || !p.Member.OutlivedBy(s.Account)) {
+		if p.Member.LivesIn(p.Container) && (account && !p.Member.OutlivedBy(s.Account) || !account && s.User.User.has(p.Member)) {
 			level = max(level, p.Member.Level)
 		}
 	}
 	return level
 }
+
+// has says whether a membership is theirs: not of somebody who had the login before.
+func (p *Profile) has(member Entry) bool { return p.Since.IsZero() || member.At.After(p.Since) }
 
 // FlagKeys are the entries that a flag at a path is read from.
 func FlagKeys(name, path string) []Key {

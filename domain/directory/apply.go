@@ -1,6 +1,9 @@
 package directory
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Facts are the entries that were looked up: what is not among them is not there.
 type Facts struct {
@@ -42,7 +45,7 @@ func Apply(s State, r Recorded) State {
 		s.Name = e.Login
 	case GroupCreated, ProjectCreated, ContainerDeleted, MemberSet, MemberRemoved, ServiceAccountCreated, ServiceAccountBlocked,
 		ServiceAccountRemoved, SettingsChanged, FlowEnabled, FlowDisabled, FlagSet, FlagCleared, UserChanged, UserAdminChanged,
-		UserBlocked, UserUnblocked, UserDefaultNamespaceChanged, UserAccountLinked, UserAccountUnlinked:
+		UserBlocked, UserUnblocked, UserRemoved, UserDefaultNamespaceChanged, UserAccountLinked, UserAccountUnlinked:
 	}
 	return s
 }
@@ -95,7 +98,7 @@ func withParent(path string) []Key {
 // Apply makes an event part of the facts: s is the state before it, number that of the
 // event, 0 while it has none. It gives the entries that are another now.
 func (f *Facts) Apply(s State, event Event, number int64) []Entry {
-	c := change{f: f, made: s.Events + 1, number: number}
+	c := change{f: f, made: s.Events + 1, number: number, before: s.UpdatedAt}
 	switch e := event.(type) {
 	case NamespaceCreated:
 		c.make(Entry{Key: containerKey(e.Path), Top: &Top{}})
@@ -129,9 +132,11 @@ func (f *Facts) Apply(s State, event Event, number int64) []Entry {
 
 // change collects the entries that an event changes.
 type change struct {
-	f       *Facts
-	made    int
-	number  int64
+	f      *Facts
+	made   int
+	number int64
+	// before is the time of the event before it.
+	before  time.Time
 	changed []Entry
 }
 
@@ -220,11 +225,20 @@ func (c *change) applyUser(event Event) {
 	if login == "" {
 		return
 	}
-	if e, ok := event.(UserCreated); ok {
-		c.make(Entry{Key: userKey(login), User: &Profile{Name: e.Name, Email: e.Email, Admin: e.Admin}})
-		return
-	}
 	entry := c.f.Get(userKey(login))
+	switch e := event.(type) {
+	case UserCreated:
+		p := &Profile{Name: e.Name, Email: e.Email, Admin: e.Admin}
+		if entry.Removed { // that was the event before
+			p.Since = c.before
+		}
+		c.make(Entry{Key: userKey(login), User: p})
+		return
+	case UserRemoved:
+		c.remove(userKey(login))
+		return
+	default:
+	}
 	p := entry.User.clone()
 	switch e := event.(type) {
 	case UserChanged:
@@ -259,6 +273,8 @@ func loginOf(event Event) string {
 	case UserBlocked:
 		return e.Login
 	case UserUnblocked:
+		return e.Login
+	case UserRemoved:
 		return e.Login
 	case UserDefaultNamespaceChanged:
 		return e.Login

@@ -21,6 +21,7 @@ func Commands() []CommandRow {
 	return []CommandRow{
 		{Type: "namespace.change", V: 1, New: func() Command { return &ChangeNamespace{} }},
 		{Type: "user.change", V: 1, New: func() Command { return &ChangeUser{} }},
+		{Type: "user.remove", V: 1, New: func() Command { return &RemoveUser{} }},
 	}
 }
 

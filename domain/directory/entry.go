@@ -62,6 +62,9 @@ type Entry struct {
 	// Account and User are set for those.
 	Account *Account `json:"account,omitempty"`
 	User    *Profile `json:"user,omitempty"`
+
+	// At is when it became so, where that was read from the log.
+	At time.Time `json:"-"`
 }
 
 // Top is what a root group says of everything in it. It is bounded: changes of it do
@@ -106,6 +109,9 @@ type Profile struct {
 	Blocked          bool   `json:"blocked,omitempty"`
 	DefaultNamespace string `json:"default_namespace,omitempty"`
 	Links            []Link `json:"links,omitempty"`
+	// Since is set where somebody else had the login before, until then: nothing of
+	// before is theirs.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // MaxLinks bounds the linked accounts of a user.

@@ -98,7 +98,7 @@ type (
 
 // What happens to a user.
 type (
-	// UserCreated makes a login known, for ever.
+	// UserCreated makes a login known. Where somebody had it before, it is another person.
 	UserCreated struct {
 		Login string `json:"login"`
 		Name  string `json:"name,omitempty"`
@@ -122,6 +122,10 @@ type (
 	}
 	// UserUnblocked says that the user may again what they may.
 	UserUnblocked struct {
+		Login string `json:"login"`
+	}
+	// UserRemoved says that the login is nobody's any more.
+	UserRemoved struct {
 		Login string `json:"login"`
 	}
 	// UserDefaultNamespaceChanged is the group the user works in; empty for none.
@@ -167,6 +171,7 @@ func (UserChanged) EventType() string                 { return "user.changed" }
 func (UserAdminChanged) EventType() string            { return "user.admin_changed" }
 func (UserBlocked) EventType() string                 { return "user.blocked" }
 func (UserUnblocked) EventType() string               { return "user.unblocked" }
+func (UserRemoved) EventType() string                 { return "user.removed" }
 func (UserDefaultNamespaceChanged) EventType() string { return "user.default_namespace_changed" }
 func (UserAccountLinked) EventType() string           { return "user.account_linked" }
 func (UserAccountUnlinked) EventType() string         { return "user.account_unlinked" }
@@ -197,7 +202,7 @@ func Events() []EventRow {
 		row[MemberSet](1), row[MemberRemoved](1),
 		row[ServiceAccountCreated](1), row[ServiceAccountBlocked](1), row[ServiceAccountRemoved](1),
 		row[SettingsChanged](1), row[FlowEnabled](1), row[FlowDisabled](1), row[FlagSet](1), row[FlagCleared](1),
-		row[UserCreated](1), row[UserChanged](1), row[UserAdminChanged](1), row[UserBlocked](1), row[UserUnblocked](1),
+		row[UserCreated](1), row[UserChanged](1), row[UserAdminChanged](1), row[UserBlocked](1), row[UserUnblocked](1), row[UserRemoved](1),
 		row[UserDefaultNamespaceChanged](1), row[UserAccountLinked](1), row[UserAccountUnlinked](1),
 	}
 }
@@ -235,6 +240,7 @@ func (UserChanged) event()                 {}
 func (UserAdminChanged) event()            {}
 func (UserBlocked) event()                 {}
 func (UserUnblocked) event()               {}
+func (UserRemoved) event()                 {}
 func (UserDefaultNamespaceChanged) event() {}
 func (UserAccountLinked) event()           {}
 func (UserAccountUnlinked) event()         {}

@@ -1,5 +1,7 @@
 package directory
 
+import "time"
+
 // User is a person, or the service account of a flow.
 type User struct {
 	// ID is the number that wires with integers use; 0 where there is none.
@@ -17,7 +19,12 @@ type User struct {
 	// DefaultNamespace is the path of the group the user works in unless they
 	// say otherwise; empty where they chose none.
 	DefaultNamespace string
+	// Since is set where somebody else had the login before, until then.
+	Since time.Time
 }
+
+// Had says whether the user had the login then.
+func (u User) Had(then time.Time) bool { return u.Since.IsZero() || then.After(u.Since) }
 
 // Container is a group or a project of the tree.
 type Container struct {

@@ -154,6 +154,7 @@ func pages(t *testing.T, f *fleettest.Fleet) {
 	answers := fleettest.Launch(t, f.Dir, nil, "kcat", "-C", "-q", "-u", "-o", "beginning", "-b", f.Brokers, "-t", f.Prefix+".replies")
 	answers.Said(t, `"id":"job-7"`)
 	answers.Said(t, `"id":"m-1"`)
+	answers.Said(t, `"id":"m-1-again"`)
 	answers.Kill()
 	if strings.Contains(answers.Out.String(), `"error"`) {
 		t.Errorf("a command of the pages was refused: %s", answers.Out.String())

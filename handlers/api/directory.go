@@ -24,6 +24,7 @@ func (s *Server) directoryRoutes(other time.Duration) {
 	s.route("GET "+base+"/users", other, s.listUsers)
 	s.route("GET "+base+"/users/{login}", other, s.getUser)
 	s.route("PUT "+base+"/users/{login}", other, s.putUser)
+	s.route("DELETE "+base+"/users/{login}", other, s.removeUser)
 	s.route("GET "+base+"/namespaces", other, s.listNamespaces)
 	s.route("POST "+base+"/namespaces/{root}/changes", other, s.changeNamespace)
 	s.route("GET "+base+"/containers", other, s.listContainers)
@@ -116,7 +117,7 @@ func (s *Server) listUsers(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return page("users", entries(found, userBody), nextOf(found, limit, func(e directory.Entry) string { return e.Name })), nil
+	return page("users", entries(found, userBody(c.who.Tenant)), nextOf(found, limit, func(e directory.Entry) string { return e.Name })), nil
 }
 
 func (s *Server) getUser(c *call) (answer, error) {
@@ -141,7 +142,7 @@ func (s *Server) getUser(c *call) (answer, error) {
 		return answer{}, err
 	}
 	var o object
-	o.raw("user", userBody(user))
+	o.raw("user", userBody(c.who.Tenant)(user))
 	o.raw("memberships", list(entries(members, memberBody)))
 	o.text("stream", streamName(lead))
 	return ok(o.end()), nil

@@ -53,7 +53,34 @@ func (s *Server) putUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if command.Create {
+		if err := s.directory.Vacate(c.Context(), c.who.Tenant, c.who.Principal(""), login); err != nil {
+			return answer{}, err
+		}
+	}
 	return s.changeDirectory(c, directory.UserStream(c.who.Tenant, login), &command, body)
+}
+
+// removeUser answers DELETE users/:login: what they may do ends, what they did stays.
+func (s *Server) removeUser(c *call) (answer, error) {
+	login := c.PathValue("login")
+	may, err := s.authority(c)
+	if err != nil {
+		return answer{}, err
+	}
+	there, err := s.directory.Removable(c.Context(), c.who.Tenant, login)
+	if err == nil && there {
+		err = may.Remove(login)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	var out answer
+	err = s.directory.RemoveUser(c.Context(), c.who.Tenant, c.who.Principal(""), login, func() (err error) {
+		out, err = s.changeDirectory(c, directory.UserStream(c.who.Tenant, login), &directory.RemoveUser{Login: login}, nil)
+		return err
+	})
+	return out, err
 }
 
 // changeNamespace answers POST namespaces/:root/changes: all changes or none.
@@ -118,7 +145,7 @@ func (s *Server) changeDirectory(c *call, stream domain.StreamID, command direct
 // with dry_run it is said what would change.
 func (s *Server) applyDirectory(c *call) (answer, error) {
 	var options admin.Options
-	for name, to := range map[string]*bool{"dry_run": &options.DryRun, "prune": &options.Prune} {
+	for name, to := range map[string]*bool{"dry_run": &options.DryRun, "prune": &options.Prune, "remove_users": &options.RemoveUsers} {
 		text, err := c.query(name)
 		if err != nil {
 			return answer{}, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/internal/keystore"
 )
 
 const dirPath = "/v1/directory"
@@ -32,15 +33,16 @@ func (r *rig) change(who, root, changes string) reply {
 func TestDirectory(t *testing.T) {
 	r := newRig(t)
 	for name, test := range map[string]func(*rig){
-		"who may change it":                             changesByWhoMay,
-		"lists and pages":                               listsTheDirectory,
-		"T8 levels are inherited, also in the check":    checksTheDirectory,
-		"refusals name field and fix":                   refusesChanges,
-		"a project in which a workflow runs stays":      keepsProjectsInUse,
-		"another tenant's is not there, runs read none": hidesTheDirectory,
-		"the same key is the same change":               changesOnceByKey,
-		"an event's link leads to it":                   linksDirectoryEvents,
-		"a document that cannot be read":                refusesDocuments,
+		"who may change it":                              changesByWhoMay,
+		"lists and pages":                                listsTheDirectory,
+		"T8 levels are inherited, also in the check":     checksTheDirectory,
+		"refusals name field and fix":                    refusesChanges,
+		"a project in which a workflow runs stays":       keepsProjectsInUse,
+		"another tenant's is not there, runs read none":  hidesTheDirectory,
+		"the same key is the same change":                changesOnceByKey,
+		"an event's link leads to it":                    linksDirectoryEvents,
+		"a document that cannot be read":                 refusesDocuments,
+		"E4 who is removed has nothing, nor who follows": removesUsers,
 	} {
 		t.Run(name, func(t *testing.T) { test(r.on(t)) })
 	}
@@ -68,6 +70,66 @@ func changesByWhoMay(r *rig) {
 	r.send("mia@"+acme, "POST", dirPath+"/apply", `{"users":[{"login":"mia","email":"m@example.com"}]}`).want(http.StatusOK)
 	r.send("mia@"+acme, "POST", dirPath+"/apply", `{"users":[{"login":"lee"}]}`).refused(http.StatusForbidden, domain.CodeForbidden, "")
 	r.send("you@"+acme, "POST", dirPath+"/apply?prune=true", `{"users":[{"login":"mia"}]}`).refused(http.StatusConflict, domain.CodeConflict, "users")
+}
+
+// removesUsers removes mia, who is asked about as of before, and gives her login away.
+func removesUsers(r *rig) {
+	const tenant, who, mia = "leave", "you@leave", dirPath + "/users/mia"
+	r.settle(tenant)
+	secret, err := r.who.Keys.Add(r.t.Context(), keystore.Token{Kind: keystore.KindUser, Tenant: tenant, User: "mia"})
+	must(r.t, err)
+	token := secret.Reveal()
+	type found struct {
+		User        struct{ Identity string }
+		Memberships []struct{ Path string }
+		Stream      string
+	}
+	var before, after found
+	r.send(token, "GET", mia, nil).want(http.StatusOK).into(&before)
+	r.send("noor@"+tenant, "DELETE", mia, nil).refused(403, domain.CodeForbidden, "")
+	r.send(who, "DELETE", dirPath+"/users/you", nil).refused(409, domain.CodeConflict, "login")
+	r.send(who, "DELETE", dirPath+"/users/noor", nil).refused(409, domain.CodeConflict, "login") // owns acme alone
+	r.send(who, "DELETE", dirPath+"/users/eve", nil).refused(404, domain.CodeNotFound, "login")
+	r.send(who, "DELETE", dirPath+"/users/E-V-E", nil).refused(400, domain.CodeInvalidField, "login")
+	r.send(who, "PUT", dirPath+"/users/you", `{"admin":false}`).refused(409, domain.CodeConflict, "login") // administers alone
+	r.send(who, "PUT", dirPath+"/users/you", `{"blocked":true}`).refused(409, domain.CodeConflict, "login")
+
+	var gone struct {
+		Changed  bool
+		Position string
+	}
+	r.send(who, "DELETE", mia, nil).want(http.StatusOK).into(&gone)
+	if !gone.Changed {
+		r.t.Errorf("removed: %+v", gone)
+	}
+	r.send(token, "GET", mia, nil).refused(401, domain.CodeTokenRevoked, "")
+	r.send(who, "GET", mia, nil).refused(404, domain.CodeNotFound, "")
+	if members := r.send(who, "GET", dirPath+"/members?in=acme", nil).want(http.StatusOK); strings.Contains(string(members.body), "mia") {
+		r.t.Errorf("the members are %s", members.body)
+	}
+	r.change(who, "acme", `{"set_member":{"path":"acme","login":"mia","level":30}}`).refused(404, domain.CodeNotFound, "changes[0].set_member.login")
+	again := r.send(who, "DELETE", mia, nil).want(http.StatusOK)
+	if again.into(&gone); gone.Changed {
+		r.t.Error("what is so already is a change")
+	}
+	// As of before she is there, with her memberships.
+	var line struct{ Events []struct{ Time, Type string } }
+	r.send(who, "GET", dirPath+"/timeline/user/mia", nil).want(http.StatusOK).into(&line)
+	last := line.Events[len(line.Events)-1]
+	created := line.Events[0].Time
+	if last.Type != "user.removed" {
+		r.t.Errorf("the last event is %+v", last)
+	}
+	if then := r.send(who, "GET", mia+"?at="+created, nil).want(http.StatusOK); !strings.Contains(string(then.body), before.User.Identity) {
+		r.t.Errorf("as of before: %s", then.body)
+	}
+
+	r.send(who, "PUT", mia, `{"create":true,"name":"Another Mia"}`).want(http.StatusOK)
+	r.send(who, "GET", mia, nil).want(http.StatusOK).into(&after)
+	if after.User.Identity == before.User.Identity || len(after.Memberships) > 0 {
+		r.t.Errorf("before %+v, after %+v", before, after)
+	}
+	r.send(token, "GET", mia, nil).refused(401, domain.CodeTokenRevoked, "")
 }
 
 func listsTheDirectory(r *rig) {

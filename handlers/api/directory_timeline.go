@@ -6,19 +6,29 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/handlers/about"
 	"github.com/duolog/duolog/handlers/document"
 )
 
-// directoryStream is the namespace or user that the path names by its id.
+// directoryStream is the namespace or user that the path names by its id, or by its
+// name: that of one who is gone is found by it.
 func (c *call) directoryStream() (domain.StreamID, error) {
 	stream := domain.StreamID{Tenant: c.who.Tenant, Kind: domain.Kind(c.PathValue("kind"))}
 	if stream.Kind != domain.KindNamespace && stream.Kind != domain.KindUser {
 		return stream, notFound("timeline", "ask for that of a namespace or a user")
 	}
-	var err error
-	if stream.ID, err = uuid.Parse(c.PathValue("id")); err != nil {
-		return stream, document.InvalidField("id", fmt.Sprintf("id must be a UUID, got %.64q", c.PathValue("id")), "take the stream from what GET containers or users answers", err)
+	name := c.PathValue("id")
+	id, err := uuid.Parse(name)
+	switch {
+	case err == nil:
+		stream.ID = id
+	case stream.Kind == domain.KindUser && directory.CheckLogin("id", name) == nil:
+		stream = directory.UserStream(stream.Tenant, name)
+	case stream.Kind == domain.KindNamespace && directory.CheckPath("id", name) == nil:
+		stream = directory.NamespaceStream(stream.Tenant, directory.Root(name))
+	default:
+		return stream, document.InvalidField("id", fmt.Sprintf("id must be a UUID, a login or a path, got %.64q", name), "take the stream from what GET containers or users answers", err)
 	}
 	about.Of(c.Context()).Touches(stream)
 	return stream, nil

@@ -5,11 +5,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/handlers/about"
-	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
+	"github.com/duolog/duolog/handlers/entry"
 )
 
 // retryMessage answers POST /v1/conversations/:uuid/retry: a message that was refused
@@ -24,21 +22,11 @@ func (s *Server) retryMessage(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	f := &document.Fields{Doc: doc}
-	command := &conversation.RetryMessage{MessageID: f.Text("message_id")}
-	if f.Err == nil && command.MessageID == "" {
-		f.Err = domain.InvalidField("message_id", "message_id is missing", "send the id of the message that was refused")
-	}
-	if f.Err != nil {
-		return answer{}, f.Err
-	}
-	if err := domain.CheckText("message_id", command.MessageID, conversation.MaxIDs); err != nil {
+	command, err := entry.Retry(doc)
+	if err != nil {
 		return answer{}, err
 	}
-	r := dispatch.Request{
-		Stream:       domain.StreamID{Tenant: c.who.Tenant, Kind: domain.KindConversation, ID: id},
-		Conversation: command, Principal: c.who.Principal(""),
-	}
+	r := entry.RetryRequest(c.who, id, command)
 	about.Of(c.Context()).Touches(r.Stream)
 	if err := s.identify(c, &r, body); err != nil {
 		return answer{}, err

@@ -74,8 +74,9 @@ func newGrounds(r *rig) *grounds {
 	g.conversation = r.message(`{"text":"hello","message_id":"hello"}`).Conversation.String()
 	r.deliver()
 	g.file = r.export("mia@acme", g.idle)
-	r.send("mia@acme", "POST", dirPath+"/apply", `{"users":[{"login":"mia","admin":true},{"login":"sam"},{"login":"root","admin":true}],
+	r.send("mia@acme", "POST", dirPath+"/apply", `{"users":[{"login":"mia","admin":true},{"login":"sam"},{"login":"root","admin":true},{"login":"gone"}],
 		"namespaces":[{"path":"acme","members":{"mia":"owner","sam":"owner"}}]}`).want(http.StatusOK)
+	r.send("mia@acme", "DELETE", dirPath+"/users/gone", nil).want(http.StatusOK)
 	g.tokens = g.everyToken()
 	return g
 }
@@ -219,6 +220,9 @@ func tries() map[string]try {
 		"PUT " + dirPath + "/users/{login}": post("PUT", func(*grounds) (string, any) {
 			return dirPath + "/users/u" + uuid.NewString()[:8], `{"create":true}`
 		}),
+		"DELETE " + dirPath + "/users/{login}": func(g *grounds, token string) reply {
+			return g.send(token, "DELETE", dirPath+"/users/gone", nil) // nothing is left to do
+		},
 		"GET " + dirPath + "/namespaces": at(dirPath + "/namespaces"),
 		"POST " + dirPath + "/namespaces/{root}/changes": post("POST", func(*grounds) (string, any) {
 			return dirPath + "/namespaces/acme/changes", `{"changes":[{"create_group":{"path":"acme/g` + uuid.NewString()[:8] + `"}}]}`

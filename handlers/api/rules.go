@@ -111,6 +111,7 @@ func Rules() map[string]Rule {
 		"GET " + directoryPath + "/users":                                   personLists,
 		"GET " + directoryPath + "/users/{login}":                           personReads,
 		"PUT " + directoryPath + "/users/{login}":                           personMakes,
+		"DELETE " + directoryPath + "/users/{login}":                        personWrites,
 		"GET " + directoryPath + "/namespaces":                              personLists,
 		"POST " + directoryPath + "/namespaces/{root}/changes":              personWrites,
 		"GET " + directoryPath + "/containers":                              personReads,

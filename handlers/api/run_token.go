@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/entry"
 )
 
@@ -29,10 +30,29 @@ func (s *Server) renewToken(c *call) (answer, error) {
 	if err := s.living(c, fresh.Caller); err != nil {
 		return answer{}, err
 	}
+	if err := s.standsBehind(c.Context(), fresh.Caller); err != nil {
+		return answer{}, err
+	}
 	var o object
 	o.text("token", fresh.Token)
 	o.time("expires_at", fresh.Expires)
 	return ok(o.end()), nil
+}
+
+// standsBehind refuses a run whose human is gone or blocked: it goes on for as long as
+// its token does.
+func (s *Server) standsBehind(ctx context.Context, run entry.Caller) error {
+	if run.User == "" {
+		return nil
+	}
+	user, _, err := s.cfg.Directories.User(ctx, run.Tenant, run.User)
+	switch {
+	case err != nil && domain.CodeOf(err) != domain.CodeNotFound:
+		return err
+	case err == nil && !user.Blocked:
+		return nil
+	}
+	return &domain.Error{Code: domain.CodeForbidden, Message: run.User + ", whom the run acts for, is gone or blocked", Fix: "stop this agent"}
 }
 
 // getKeySet answers GET /.well-known/jwks.json.

@@ -65,7 +65,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.OwnsAccount = func(context.Context, domain.Tenant, string, string) (bool, error) { return false, nil }
 	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), rules: Rules(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
-	s.directory = admin.New(cfg.Directory, cfg.Dispatch, cfg.NewID)
+	s.directory = admin.New(cfg.Directory, cfg.Dispatch, cfg.Tokens, cfg.NewID)
 	s.routes()
 	if err := complete(s.rules, s.served); err != nil {
 		return nil, err

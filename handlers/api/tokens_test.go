@@ -129,7 +129,12 @@ func TestE4ATokenEndsWithItsRun(t *testing.T) {
 		Token     string    `json:"token"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
+	r.settle("acme")
 	r.send(token, "POST", "/v1/token/renew", nil).want(http.StatusOK).into(&fresh)
+	for blocked, status := range map[string]int{"true": http.StatusForbidden, "false": http.StatusOK} {
+		r.send("you@acme", "PUT", dirPath+"/users/mia", `{"blocked":`+blocked+`}`).want(http.StatusOK)
+		r.send(token, "POST", "/v1/token/renew", nil).want(status)
+	}
 	if until := time.Until(fresh.ExpiresAt); until > time.Hour || until < 50*time.Minute {
 		t.Errorf("it lives %s", until)
 	}

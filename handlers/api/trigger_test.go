@@ -98,6 +98,7 @@ func TestTriggersOnDuologsDirectory(t *testing.T) {
 		r.send("mia@acme", "POST", base, `{"goal":"count","`+field+`":"`+path+`"}`).want(http.StatusCreated)
 		r.send("mia@acme", "POST", base, `{"goal":"count","`+field+`":"none"}`).refused(404, domain.CodeNotFound, field)
 	}
+	leavesWork(r)
 	change(`{"remove_member":{"path":"acme","login":"mia"}}`)
 	start("mia").refused(403, domain.CodeForbidden, "")
 	r.send("mia@acme", "POST", base, `{"goal":"count","project_path":"acme/tools/site"}`).refused(404, domain.CodeNotFound, "project_path")
@@ -106,4 +107,34 @@ func TestTriggersOnDuologsDirectory(t *testing.T) {
 	start("you").want(http.StatusCreated)
 	change(`{"remove_service_account":{"login":"duo-developer"}}`)
 	start("you").refused(422, domain.CodeServiceAccount, "")
+}
+
+// leavesWork removes kim, whose workflow takes no further step: not for kim, not for
+// others, and not for who has the login next. A fork acts for whoever forks.
+func leavesWork(r *rig) {
+	const kim = dirPath + "/users/kim"
+	join := func() {
+		r.send("you@acme", "PUT", kim, `{"create":true,"default_namespace":"acme"}`).want(http.StatusOK)
+		r.change("you@acme", "acme", `{"set_member":{"path":"acme","login":"kim","level":30}}`).want(http.StatusOK)
+	}
+	join()
+	var work created
+	ts := newTS()
+	r.send("kim@acme", "POST", base, `{"goal":"count","start_workflow":true}`).want(http.StatusCreated).into(&work)
+	r.send("kim@acme", "PATCH", work.path(""), `{"status_event":"start"}`).want(http.StatusOK)
+	r.send("kim@acme", "POST", work.path("/checkpoints"), `{"thread_ts":"`+ts+`","checkpoint":{},"metadata":{}}`).want(http.StatusCreated)
+	r.send("kim@acme", "PATCH", work.path(""), `{"status_event":"pause"}`).want(http.StatusOK)
+	r.send("you@acme", "DELETE", kim, nil).want(http.StatusOK)
+	denied := func(who string) {
+		e := r.send(who+"@acme", "PATCH", work.path(""), `{"status_event":"resume","start_workflow":true}`).refused(403, domain.CodeForbidden, "")
+		if e.Fix == "" {
+			r.t.Errorf("%s is told no fix: %s", who, e.Message)
+		}
+	}
+	denied("kim")
+	denied("mia")
+	join()
+	denied("kim")
+	denied("mia")
+	r.send("mia@acme", "POST", work.path("/fork"), `{"checkpoint":"`+ts+`","start_workflow":true}`).want(http.StatusCreated)
 }

@@ -48,6 +48,7 @@ func types() map[string]reading {
 		"start_workflow.v1":  without(startWorkflow, "flow_version", "flow_config", "flow_config_schema_version", "model"),
 		"start_workflow.v2":  startWorkflow,
 		"send_message.v1":    sendMessage,
+		"retry_message.v1":   retryMessage,
 		"stop_workflow.v1":   change(workflow.EventStop),
 		"resume_workflow.v1": change(workflow.EventResume),
 		"retry_workflow.v1":  change(workflow.EventRetry),
@@ -122,6 +123,18 @@ func sendMessage(_ context.Context, _ Commands, a ask) (dispatch.Request, error)
 		return dispatch.Request{}, err
 	}
 	return MessageRequest(a.who, m), nil
+}
+
+func retryMessage(_ context.Context, _ Commands, a ask) (dispatch.Request, error) {
+	id, err := conversationOf(a.doc, a.who)
+	if err != nil {
+		return dispatch.Request{}, err
+	}
+	m, err := Retry(a.doc)
+	if err != nil {
+		return dispatch.Request{}, err
+	}
+	return RetryRequest(a.who, id, m), nil
 }
 
 // change is an event of a workflow's status.

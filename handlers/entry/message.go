@@ -22,8 +22,8 @@ func Message(doc document.Object, c Caller, id string) (*conversation.ReceiveMes
 	f := &document.Fields{Doc: doc}
 	command := &conversation.ReceiveMessage{
 		MessageID: cmp.Or(f.Text("message_id"), id), Author: cmp.Or(f.Text("author"), c.User), Text: f.Text("text"), Flow: f.Text("flow"),
-		Place: conversation.Place{Adapter: consoleAdapter, Channel: cmp.Or(f.Text("channel"), defaultChannel), Thread: f.Text("thread")},
 	}
+	command.Place = consolePlace(f, command.MessageID)
 	if f.Err != nil {
 		return nil, f.Err
 	}
@@ -33,7 +33,6 @@ func Message(doc document.Object, c Caller, id string) (*conversation.ReceiveMes
 			return nil, document.InField("author", err)
 		}
 	}
-	command.Place.Thread = cmp.Or(command.Place.Thread, command.MessageID)
 	return command, command.Validate()
 }
 

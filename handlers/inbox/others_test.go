@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -126,6 +129,11 @@ type outside struct {
 
 func newOutside(t *testing.T, d *dispatcher) outside {
 	t.Helper()
+	return newOutsideOf(t, d, triggers(t))
+}
+
+func newOutsideOf(t *testing.T, d *dispatcher, f entry.Flows) outside {
+	t.Helper()
 	o := outside{t: t, d: d, bus: pickyBus{gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})}}
 	t.Cleanup(func() { _ = o.bus.Close() })
 	for topic, to := range map[string]*<-chan *message.Message{"refused": &o.refused, replies: &o.replies} {
@@ -138,7 +146,7 @@ func newOutside(t *testing.T, d *dispatcher) outside {
 	run(t, inbox.Config{
 		Dispatch: d, Refused: inbox.NewRefused(o.bus, "refused", seal, logger), Subscriber: o.bus, Topic: "commands", Seal: seal, Logger: logger,
 		Others: inbox.Others{
-			Auth: people{}, Commands: entry.Commands{Flows: triggers(t), Locate: locate},
+			Auth: people{}, Commands: entry.Commands{Flows: f, Locate: locate},
 			Replies: inbox.Replies{Publisher: o.bus, Prefixes: []string{"test.replies"}, Own: []string{"test.replies.journal"}, Now: time.Now},
 		},
 	})
@@ -252,6 +260,31 @@ func TestStartOfOthersRuns(t *testing.T) {
 	}
 }
 
+// TestRetryOfOthersFindsItsMessage: who sent a message names it for a retry as they
+// sent it, or by what they were answered, and it is the command that the API makes.
+func TestRetryOfOthersFindsItsMessage(t *testing.T) {
+	t.Parallel()
+	o := newOutside(t, newDispatcher(nil))
+	sent := func(kind, data string) (dispatch.Request, string) {
+		t.Helper()
+		o.send(event(kind, data, map[string]string{"ce_id": kind + data}))
+		r := receive(t, o.d.seen)
+		answer, _ := o.answer()
+		id, _ := answer["conversation_id"].(string)
+		return r, id
+	}
+	for _, place := range []string{`"thread":"t-1","channel":"ops"`, `"thread":"t-1"`, `"channel":"ops"`, `"author":null`} {
+		message, answered := sent("send_message.v1", `{"text":"go","message_id":"m-1",`+place+`}`)
+		for _, named := range []string{place, `"conversation":"` + answered + `"`} {
+			again, id := sent("retry_message.v1", `{"message_id":"m-1",`+named+`}`)
+			c, ok := again.Conversation.(*conversation.RetryMessage)
+			if !ok || c.MessageID != "m-1" || again.Stream != message.Stream || id != answered {
+				t.Errorf("%s of %s is tried again as %+v in %v, answered %s", named, message.Stream, c, again.Stream, id)
+			}
+		}
+	}
+}
+
 // TestOlderStartPassesOver: what version 2 of the command brought, version 1 does not
 // know.
 func TestOlderStartPassesOver(t *testing.T) {
@@ -302,7 +335,7 @@ func TestOneEventIsOneCommand(t *testing.T) {
 // named a topic is told there.
 func TestBadCommandsOfOthers(t *testing.T) {
 	t.Parallel()
-	const start = "start_workflow.v1"
+	const start, retry = "start_workflow.v1", "retry_message.v1"
 	for name, c := range map[string]struct {
 		m     *message.Message
 		code  domain.Code
@@ -331,11 +364,21 @@ func TestBadCommandsOfOthers(t *testing.T) {
 		"a field of another use": {m: event(start, `{"goal":7}`, nil), code: "invalid_field", field: "goal"},
 		"more than is allowed":   {m: event(start, `{"goal":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "goal"},
 		"a long message":         {m: event("send_message.v1", `{"text":"`+strings.Repeat("x", 16385)+`"}`, nil), code: "too_large", field: "text"},
+		"a context of 16 KB":     {m: event(start, `{"messaging_callback_context":{"a":"`+strings.Repeat("x", 16<<10)+`"}}`, nil), code: "too_large", field: "messaging_callback_context"},
+		"a context in a list":    {m: event(start, `{"messaging_callback_context":[1]}`, nil), code: "invalid_field", field: "messaging_callback_context"},
+		"a privilege of none":    {m: event(start, `{"agent_privileges":[9]}`, nil), code: "invalid_field", field: "agent_privileges"},
+		"more than is granted":   {m: event(start, `{"agent_privileges":[1],"pre_approved_agent_privileges":[2]}`, nil), code: "invalid_field", field: "pre_approved_agent_privileges"},
 		"a flow that is off":     {m: event(start, `{"workflow_definition":"off/v1"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
 		"a place of others":      {m: event(start, `{"project_path":"other/site"}`, nil), code: "not_found", field: "project_path"},
 		"gone on with, but off":  {m: event("resume_workflow.v1", `{"workflow":"`+off+`"}`, nil), code: "flow_not_enabled", field: "workflow_definition"},
 		"no workflow":            {m: event("stop_workflow.v1", `{}`, nil), code: "invalid_field", field: "workflow"},
 		"no such name":           {m: event("stop_workflow.v1", `{"workflow":"seven"}`, nil), code: "invalid_field", field: "workflow"},
+		"nothing to retry":       {m: event(retry, `{}`, nil), code: "invalid_field", field: "message_id"},
+		"a message by number":    {m: event(retry, `{"message_id":7}`, nil), code: "invalid_field", field: "message_id"},
+		"a message of NUL":       {m: event(retry, `{"message_id":"\u0000"}`, nil), code: "invalid_field", field: "message_id"},
+		"a long message id":      {m: event(retry, `{"message_id":"`+strings.Repeat("x", 256)+`"}`, nil), code: "too_large", field: "message_id"},
+		"no conversation":        {m: event(retry, `{"message_id":"m-1","conversation":"ops"}`, nil), code: "invalid_field", field: "conversation"},
+		"no thread":              {m: event(retry, `{"message_id":"m-1","thread":["t-1"]}`, nil), code: "invalid_field", field: "thread"},
 		"structured, broken":     {m: event(start, `{"specversion":`, map[string]string{"content-type": "application/cloudevents+json"}), code: "invalid_body", silent: true},
 		"answers to the journal": {m: event(start, `{}`, map[string]string{"ce_replyto": "test.replies.journal"}), code: "invalid_field", field: "replyto", silent: true},
 		"answers elsewhere":      {m: event(start, `{}`, map[string]string{"ce_replyto": "bank.transfers"}), code: "invalid_field", field: "replyto", silent: true},
@@ -363,6 +406,37 @@ func TestBadCommandsOfOthers(t *testing.T) {
 				t.Errorf("answered %v, %v", answer, err)
 			}
 		})
+	}
+}
+
+// away is a directory that cannot be asked at first.
+type away struct {
+	entry.Flows
+
+	asked atomic.Int64
+}
+
+func (a *away) TriggerFlow(ctx context.Context, ask trigger.Ask) (*workflow.Start, *access.Facts, error) {
+	if a.asked.Add(1) == 1 {
+		return nil, nil, &domain.Error{Code: domain.CodeNotNow, Message: "GitLab gives no answer: 429"}
+	}
+	return a.Flows.TriggerFlow(ctx, ask)
+}
+
+// TestADirectoryThatIsAwayHoldsTheCommand: it comes again, and nobody is told that it
+// was refused.
+func TestADirectoryThatIsAwayHoldsTheCommand(t *testing.T) {
+	t.Parallel()
+	o := newOutsideOf(t, newDispatcher(nil), &away{Flows: triggers(t)})
+	o.send(event("start_workflow.v1", `{"goal":"go"}`, nil))
+	receive(t, o.d.seen)
+	if answer, _ := o.answer(); answer["changed"] != true {
+		t.Errorf("answered %v", answer)
+	}
+	select {
+	case m := <-o.refused:
+		t.Errorf("kept as %v", m.Metadata)
+	default:
 	}
 }
 

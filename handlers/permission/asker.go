@@ -46,8 +46,9 @@ type Question struct {
 	// Recorded says that it is about a workflow that is there: what it was started with
 	// holds. Elsewhere says that no engine here runs it, so that its flow is not ours.
 	Recorded, Elsewhere bool
-	// Starter says that the user started what it is about.
+	// Starter says that the user's login started what it is about, which was at Began.
 	Starter bool
+	Began   time.Time
 	Scope   access.Scope
 }
 
@@ -66,6 +67,9 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	}
 	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Flow: place.Flow, Denied: place.Denied, Scope: q.Scope}
 	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
+		return f, err
+	}
+	if f.Starter, err = a.started(ctx, q); err != nil {
 		return f, err
 	}
 	account, err := a.account(ctx, q, f.Flow.Reference)
@@ -97,6 +101,7 @@ func (a Asker) member(ctx context.Context, q Question, login string, basis *[]ac
 	user, of, err := a.Directory.User(ctx, q.Tenant, login)
 	switch {
 	case absent(err):
+		m.Gone = true
 		return m, nil
 	case err != nil:
 		return m, err

@@ -18,13 +18,16 @@ import (
 var asked = time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
 
 // cached is a directory whose answers are of different ages, and which may fail.
-type cached struct{ err error }
+type cached struct {
+	err   error
+	since time.Time
+}
 
 func (c cached) User(_ context.Context, _ domain.Tenant, login string) (directory.User, source.Basis, error) {
 	if login == "nobody" {
 		return directory.User{}, source.Basis{}, &domain.Error{Code: domain.CodeNotFound, Message: "no such user"}
 	}
-	return directory.User{Login: login, Admin: login == "root"}, source.Basis{Source: "gitlab", At: asked.Add(time.Minute)}, c.err
+	return directory.User{Login: login, Admin: login == "root", Since: c.since}, source.Basis{Source: "gitlab", At: asked.Add(time.Minute)}, c.err
 }
 
 func (c cached) Level(context.Context, domain.Tenant, string, string) (directory.Level, source.Basis, error) {
@@ -55,12 +58,32 @@ func TestFactsAreAsOldAsTheOldest(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	q.User, q.Account = "nobody", "duo-reviewer"
-	if got, err = a.Facts(t.Context(), q); err != nil || got.Human != (access.Member{Login: "nobody"}) || got.Account.Login != "duo-reviewer" {
+	if got, err = a.Facts(t.Context(), q); err != nil || got.Human != (access.Member{Login: "nobody", Gone: true}) || got.Account.Login != "duo-reviewer" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, broken := range []error{&domain.Error{Code: domain.CodeNotNow, Message: "away"}, errors.New("nonsense")} {
-		if _, err := (permission.Asker{Directory: cached{broken}, Places: cached{}}).Facts(t.Context(), q); err == nil {
+		if _, err := (permission.Asker{Directory: cached{err: broken}, Places: cached{}}).Facts(t.Context(), q); err == nil {
 			t.Errorf("%v lets somebody in", broken)
+		}
+	}
+}
+
+// TestE4WhoStartedItIsAPerson: the login alone does not make somebody the one who
+// started a workflow: they have it since, or are gone.
+func TestE4WhoStartedItIsAPerson(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		login string
+		since time.Time
+		want  bool
+	}{
+		"who started it": {"mia", time.Time{}, true}, "who has the login since": {"mia", asked, false}, "who had it by then": {"mia", asked.Add(-1), true},
+		"who was removed": {"nobody", time.Time{}, false},
+	} {
+		q := permission.Question{Tenant: "acme", User: c.login, Action: access.Stop, Path: "acme", Starter: true, Began: asked}
+		got, err := permission.Asker{Directory: cached{since: c.since}, Places: cached{}}.Facts(t.Context(), q)
+		if err != nil || got.Starter != c.want {
+			t.Errorf("%s is the starter: %t, %v", name, got.Starter, err)
 		}
 	}
 }

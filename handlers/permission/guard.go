@@ -143,8 +143,8 @@ func About(tenant domain.Tenant, s workflow.State, user string, action access.Ac
 	c := s.Created
 	q := Question{
 		Tenant: tenant, User: user, Action: action, Flow: c.Flow.Definition, Account: c.Principal.ServiceAccount,
-		Path:     (&workflow.Start{Project: c.Project, Namespace: c.Namespace}).Path(),
-		Recorded: true, Elsewhere: c.Engine == workflow.EngineNone, Starter: user != "" && s.Owner.User == user,
+		Path:     c.Path(),
+		Recorded: true, Elsewhere: c.Engine == workflow.EngineNone, Starter: user != "" && s.Owner.User == user, Began: s.CreatedAt,
 	}
 	if s.Routing != nil {
 		q.Flow = s.Routing.Flow

@@ -30,7 +30,7 @@ func asked(t *testing.T, w *world, text string, mode conversation.Mode) (feed.Ev
 	return event(t, id, "conversation.workflow_assigned", conversation.WorkflowAssigned{MessageID: "m-1", Workflow: target, Mode: mode}), target
 }
 
-func TestMessageStartsAWorkflow(t *testing.T) {
+func TestT1AMessageStartsAWorkflow(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	long := strings.Repeat("what changed? ", 200)

@@ -54,10 +54,14 @@ func refusal(d access.Decision, f access.Facts) error {
 	switch {
 	case d.Allowed:
 		return nil
+	case d.Rule == access.RuleHuman && f.Human.Gone:
+		return noUser(f.Human.Login)
 	case d.Rule == access.RuleHuman && f.Human.Blocked:
 		return userBlocked(f.Human.Login)
 	case d.Rule == access.RuleHuman:
 		return noAccess(domain.CodeForbidden, f.Human.Login, f)
+	case d.Rule == access.RuleAccount && f.Account.Gone:
+		return accountGone(f.Account.Login)
 	case d.Rule == access.RuleAccount && f.Account.Blocked:
 		return accountBlocked(f.Account.Login)
 	case d.Rule == access.RuleAccount:

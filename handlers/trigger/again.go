@@ -40,6 +40,9 @@ func (t *Trigger) mayGoOn(ctx context.Context, stream domain.StreamID, user stri
 	if !s.Exists() || !lives(s.Status) || s.Created.Engine == workflow.EngineNone || s.Created.Namespace == nil {
 		return nil, nil
 	}
+	if err := t.ownerStays(ctx, stream.Tenant, user, s); err != nil {
+		return nil, stored.Transient(err)
+	}
 	facts, err := t.asker.Facts(ctx, permission.About(stream.Tenant, s, user, action))
 	if err != nil {
 		return nil, stored.Transient(err)
@@ -47,7 +50,7 @@ func (t *Trigger) mayGoOn(ctx context.Context, stream domain.StreamID, user stri
 	decision := access.Decide(facts)
 	if err := refusal(decision, facts); err != nil {
 		t.cfg.Denied(ctx, stream, domain.Principal{User: user}, decision)
-		return nil, err
+		return nil, stored.Transient(t.orGone(ctx, stream.Tenant, s, err))
 	}
 	return &facts, nil
 }

@@ -44,14 +44,18 @@ func noTenant(name domain.Tenant) error {
 	}
 }
 
+func noUser(login string) error {
+	return &domain.Error{
+		Code: domain.CodeForbidden, Message: fmt.Sprintf("the directory has no user %.80q", login), Fix: "ask an administrator to add them",
+	}
+}
+
 // person is who asks, if they may ask for anything.
 func (t *Trigger) person(ctx context.Context, tenant domain.Tenant, login string) (entities.User, directory.Basis, error) {
 	user, basis, err := t.cfg.Directory.User(ctx, tenant, login)
 	switch {
 	case missing(err):
-		return user, basis, &domain.Error{
-			Code: domain.CodeForbidden, Message: fmt.Sprintf("the directory has no user %.80q", login), Fix: "ask an administrator to add them",
-		}
+		return user, basis, noUser(login)
 	case err != nil:
 		return user, basis, fmt.Errorf("find user %s: %w", login, err)
 	case user.Blocked:
@@ -152,7 +156,7 @@ func noNamespace(user, more string, basis directory.Basis) error {
 		Fix: entities.ByHand{
 			Command: fmt.Sprintf("choose one: duolog user set %s --default-namespace GROUP", user),
 			Config:  "set the namespace of the tenant in the configuration",
-			GitLab:  "choose one in GitLab, in your preferences under GitLab Duo",
+			GitLab:  "set the namespace of the tenant in the configuration: GitLab does not tell it",
 		}.At(basis.Source),
 	}
 }

@@ -46,6 +46,15 @@ func accountBlocked(login string) error {
 	}
 }
 
+// accountGone is about the account of a workflow that is there: a start takes the one
+// that the flow has now.
+func accountGone(login string) error {
+	return &domain.Error{
+		Code: domain.CodeServiceAccount, Message: fmt.Sprintf("service account %s, which acts in the workflow, is not there any more", login),
+		Fix: "begin another workflow, which gets the account that the flow has now, or have an owner of the group make this one again",
+	}
+}
+
 // membership gives the account developer access to the place, unless it has that,
 // itself or by a group above. Then both may work there, or neither does.
 func (p *passage) membership(ctx context.Context) error {

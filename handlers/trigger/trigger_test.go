@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -350,6 +351,20 @@ func TestNamedPlaces(t *testing.T) {
 	}
 }
 
+// began is when the workflows of TestGoingOn did.
+var began = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+// ofSam makes the workflow sam's, and then something else.
+func ofSam(then func(*world)) func(*world) {
+	return func(w *world) {
+		for id, s := range w.states {
+			s.Owner.User = "sam"
+			w.states[id] = s
+		}
+		then(w)
+	}
+}
+
 // TestGoingOn: what is permitted is decided anew, what was pinned stays.
 func TestGoingOn(t *testing.T) {
 	t.Parallel()
@@ -366,6 +381,13 @@ func TestGoingOn(t *testing.T) {
 		"the flow is off":             {spoil: func(w *world) { w.settings.Enabled = nil }, code: domain.CodeFlowNotEnabled},
 		"the person has left":         {spoil: func(w *world) { delete(w.users, "mia") }, code: domain.CodeForbidden},
 		"the person may no longer":    {spoil: func(w *world) { delete(w.members, "acme") }, code: domain.CodeForbidden},
+		"another's, who has left":     {spoil: ofSam(func(w *world) { delete(w.users, "sam") }), code: domain.CodeForbidden},
+		"another's, who is blocked":   {spoil: ofSam(func(w *world) { w.users["sam"] = entities.User{Blocked: true} }), code: domain.CodeForbidden},
+		"another's, who is there":     {spoil: ofSam(func(w *world) { w.users["sam"] = entities.User{} })},
+		"of who had the login before": {spoil: func(w *world) { w.users["mia"] = entities.User{Since: began} }, code: domain.CodeForbidden},
+		"of who has the login since":  {spoil: func(w *world) { w.users["mia"] = entities.User{Since: began.Add(-1)} }},
+		"the project was deleted":     {spoil: func(w *world) { delete(w.members, "acme"); delete(w.containers, "acme/duo-workspace") }, code: domain.CodeWorkspaceProject},
+		"nobody can say if it was":    {spoil: func(w *world) { delete(w.members, "acme"); w.away["container"] = errors.New("connection refused") }, code: domain.CodeNotNow},
 		"the account is blocked":      {spoil: func(w *world) { w.users["duo-developer"] = entities.User{Blocked: true} }, code: domain.CodeServiceAccount},
 		"the account was removed":     {spoil: func(w *world) { delete(w.users, "duo-developer") }, code: domain.CodeServiceAccount},
 		"the account may no longer":   {spoil: func(w *world) { delete(w.members, "acme/duo-workspace") }, code: domain.CodeServiceAccount},
@@ -378,7 +400,8 @@ func TestGoingOn(t *testing.T) {
 			t.Parallel()
 			w, id := newWorld(), domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: uuid.New()}
 			w.members["acme/duo-workspace"] = map[string]entities.Level{"duo-developer": entities.Developer}
-			s := workflow.State{Status: workflow.StatusInputRequired, Created: &workflow.Created{
+			w.containers["acme/duo-workspace"] = entities.Container{ID: 100, Path: "acme/duo-workspace", Root: "acme", Project: true}
+			s := workflow.State{Status: workflow.StatusInputRequired, Owner: domain.Principal{User: "mia"}, CreatedAt: began, Created: &workflow.Created{
 				Principal: domain.Principal{User: "mia", ServiceAccount: "duo-developer"}, Flow: workflow.Flow{Definition: "developer/v1"}, Engine: "local",
 				Namespace: &workflow.Container{Path: "acme"}, Project: &workflow.Container{Path: "acme/duo-workspace"},
 			}}

@@ -46,6 +46,8 @@ func TestCommandsOfTheDirectoryPage(t *testing.T) {
 		"duolog directory history acme":                      "namespace.member_set",
 		"duolog directory history --user mia":                "user.created",
 		"duolog directory apply -f directory.yaml":           "nothing to do",
+		"duolog user remove kim":                             "kim is removed",
+		"duolog directory history --user kim":                "user.removed",
 		"duolog namespace create acme --owner noor":          "acme is there",
 	} {
 		if !strings.Contains(ran[command], want) {

@@ -22,6 +22,8 @@ type Options struct {
 	// flows, accounts, groups and projects. Users are blocked. Lists that it does not
 	// have, and namespaces it does not name, stay as they are.
 	Prune bool
+	// RemoveUsers removes, of the users that Prune would block, each from everything.
+	RemoveUsers bool
 	// May refuses what the caller may not do; nil allows all.
 	May *Authority
 }
@@ -37,6 +39,9 @@ const replans = 5
 // and plans anew on what the other left. A crash in the middle leaves what is done
 // done; the same document again does the rest.
 func (s *Service) Apply(ctx context.Context, tenant domain.Tenant, who domain.Principal, d Document, o Options) ([]Step, error) {
+	if o.RemoveUsers && !o.Prune {
+		return nil, domain.InvalidField("remove_users", "users are removed only where lists are pruned", "send prune as well, or leave it out")
+	}
 	for try := 0; ; try++ {
 		p, err := s.planFor(ctx, tenant, d, o)
 		if err != nil || o.DryRun {
@@ -55,7 +60,7 @@ func (s *Service) Apply(ctx context.Context, tenant domain.Tenant, who domain.Pr
 func (s *Service) planFor(ctx context.Context, tenant domain.Tenant, d Document, o Options) (plan, error) {
 	var out plan
 	err := s.queries.Read(ctx, tenant, func(v *querying.View) error {
-		p := &planner{ctx: ctx, view: v, tenant: tenant, prune: o.Prune, users: map[string]directory.Entry{}, groups: map[string]bool{}}
+		p := &planner{ctx: ctx, view: v, tenant: tenant, prune: o.Prune, remove: o.RemoveUsers, owners: map[string][]string{}, users: map[string]directory.Entry{}, groups: map[string]bool{}}
 		err := p.run(d)
 		out = p.plan
 		return err
@@ -77,6 +82,11 @@ func (p plan) allowed(may Authority) error {
 			}
 		}
 	}
+	for _, login := range p.removed {
+		if err := may.Remove(login); err != nil {
+			return err
+		}
+	}
 	for _, n := range p.namespaces {
 		if err := may.Namespace(n.root); err != nil {
 			return err
@@ -89,6 +99,11 @@ func (p plan) allowed(may Authority) error {
 const usersAtOnce = 64
 
 func (s *Service) carryOut(ctx context.Context, tenant domain.Tenant, who domain.Principal, p plan) error {
+	for _, login := range p.anew {
+		if err := s.vacate(ctx, tenant, who, login); err != nil {
+			return err
+		}
+	}
 	if err := s.changeUsers(ctx, tenant, who, p.users); err != nil {
 		return err
 	}
@@ -97,7 +112,25 @@ func (s *Service) carryOut(ctx context.Context, tenant domain.Tenant, who domain
 			return err
 		}
 	}
-	return s.changeUsers(ctx, tenant, who, p.defaults)
+	if err := s.changeUsers(ctx, tenant, who, p.defaults); err != nil {
+		return err
+	}
+	return s.removeUsers(ctx, tenant, who, p.removed)
+}
+
+func (s *Service) removeUsers(ctx context.Context, tenant domain.Tenant, who domain.Principal, logins []string) error {
+	for _, login := range logins {
+		err := s.RemoveUser(ctx, tenant, who, login, func() error {
+			_, err := s.dispatch.Do(ctx, dispatch.Request{
+				Stream: directory.UserStream(tenant, login), Directory: &directory.RemoveUser{Login: login}, CommandID: s.newID(), Fresh: true, Principal: who,
+			})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("remove user %s: %w", login, err)
+		}
+	}
+	return nil
 }
 
 func (s *Service) changeUsers(ctx context.Context, tenant domain.Tenant, who domain.Principal, list []*directory.ChangeUser) error {

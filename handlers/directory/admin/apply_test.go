@@ -55,7 +55,11 @@ func queriesOf(n *nodetest.Node) *querying.Queries {
 
 func service(n *nodetest.Node, c *commits) *admin.Service {
 	c.to = n.Dispatch
-	return admin.New(queriesOf(n), c, uuid.New)
+	return admin.New(queriesOf(n), c, &book{}, uuid.New)
+}
+
+func request(stream domain.StreamID, c directory.Command) dispatch.Request {
+	return dispatch.Request{Stream: stream, Directory: c, CommandID: uuid.New(), Fresh: true, Principal: domain.Principal{User: "you"}}
 }
 
 func document(t *testing.T, text string) admin.Document {

@@ -87,6 +87,17 @@ func (a Authority) User(c *directory.ChangeUser) error {
 	return forbidden(fmt.Sprintf("%s may not change %s", a.name(), c.Login), "ask an administrator, or the owner of a namespace")
 }
 
+// Remove refuses who may not remove a user: administrators do, and not themselves.
+func (a Authority) Remove(login string) error {
+	switch {
+	case login == a.user:
+		return &domain.Error{Code: domain.CodeConflict, Field: "login", Message: login + " asks for their own removal", Fix: "ask another administrator"}
+	case a.admin, a.open:
+		return nil
+	}
+	return forbidden(fmt.Sprintf("%s may not remove %s", a.name(), login), "ask an administrator")
+}
+
 func (a Authority) name() string { return cmp.Or(a.user, "a caller without a name") }
 
 func forbidden(message, fix string) error {

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/duolog/duolog/domain"
@@ -33,6 +32,8 @@ type plan struct {
 	// users come first, without where they work; that comes last, when it is there.
 	users, defaults []*directory.ChangeUser
 	namespaces      []namespacePlan
+	// anew are logins to be made which somebody else had, removed those that go.
+	anew, removed []string
 }
 
 type namespacePlan struct {
@@ -48,10 +49,13 @@ type planner struct {
 	view   *querying.View
 	tenant domain.Tenant
 	prune  bool
+	remove bool
 	// users are all, by login, as the plan leaves them.
 	users map[string]directory.Entry
 	// groups are the paths of those of the document, which the plan makes.
 	groups map[string]bool
+	// owners are those of the root groups of the document, as the plan leaves them.
+	owners map[string][]string
 	plan   plan
 }
 
@@ -63,13 +67,16 @@ func (p *planner) run(d Document) error {
 	for _, e := range all {
 		p.users[e.Name] = e
 	}
+	if err := p.comeAnew(d); err != nil {
+		return err
+	}
 	for i, u := range d.Users {
 		if err := p.user(u); err != nil {
 			return document.Inside(fmt.Sprintf("users[%d]", i), err)
 		}
 	}
 	if p.prune && d.Users != nil {
-		if err := p.blockOthers(d); err != nil {
+		if err := p.pruneUsers(d); err != nil {
 			return err
 		}
 	}
@@ -83,7 +90,7 @@ func (p *planner) run(d Document) error {
 			return document.Inside(fmt.Sprintf("users[%d]", i), err)
 		}
 	}
-	return nil
+	return p.keepsEnough(all)
 }
 
 func (p *planner) user(u User) error {
@@ -115,23 +122,6 @@ func (p *planner) changeUser(to *[]*directory.ChangeUser, c *directory.ChangeUse
 		p.plan.steps = append(p.plan.steps, stepOf(e, facts))
 		for _, entry := range facts.Apply(directory.State{}, e, 0) {
 			p.users[c.Login] = entry
-		}
-	}
-	return nil
-}
-
-// blockOthers blocks the users that the document leaves out: a login is for ever.
-func (p *planner) blockOthers(d Document) error {
-	named := map[string]bool{}
-	for _, u := range d.Users {
-		named[u.Login] = true
-	}
-	yes := true
-	for _, login := range slices.Sorted(maps.Keys(p.users)) {
-		if !named[login] {
-			if err := p.changeUser(&p.plan.users, &directory.ChangeUser{Login: login, Blocked: &yes}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

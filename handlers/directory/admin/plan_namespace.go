@@ -43,6 +43,7 @@ func (p *planner) namespace(n Namespace) error {
 			return err
 		}
 	}
+	p.owners[n.Path] = g.top().Top.Owners
 	for _, group := range append([]Place{n.Place}, n.Groups...) {
 		p.groups[group.Path] = true
 	}

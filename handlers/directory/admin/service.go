@@ -23,12 +23,13 @@ type Dispatcher interface {
 type Service struct {
 	queries  *querying.Queries
 	dispatch Dispatcher
+	tokens   Tokens
 	newID    func() uuid.UUID
 }
 
 // New makes a Service.
-func New(queries *querying.Queries, dispatch Dispatcher, newID func() uuid.UUID) *Service {
-	return &Service{queries: queries, dispatch: dispatch, newID: newID}
+func New(queries *querying.Queries, dispatch Dispatcher, tokens Tokens, newID func() uuid.UUID) *Service {
+	return &Service{queries: queries, dispatch: dispatch, tokens: tokens, newID: newID}
 }
 
 // CheckNamespace refuses changes that name what is not there in other streams: users,
@@ -112,12 +113,21 @@ func isIdle(ctx context.Context, v *querying.View, path string) error {
 	return err
 }
 
-// CheckUser refuses a default namespace that is not there.
+// CheckUser refuses a default namespace that is not there, and to lose the last who
+// administers.
 func (s *Service) CheckUser(ctx context.Context, tenant domain.Tenant, c *directory.ChangeUser) error {
-	if err := c.Validate(); err != nil || c.DefaultNamespace == nil || *c.DefaultNamespace == "" {
+	if err := c.Validate(); err != nil {
 		return err
 	}
 	return s.queries.Read(ctx, tenant, func(v *querying.View) error {
+		if steps := c.Admin != nil && !*c.Admin || c.Blocked != nil && *c.Blocked; steps {
+			if err := keepsAnAdmin(ctx, v, c.Login); err != nil {
+				return err
+			}
+		}
+		if c.DefaultNamespace == nil || *c.DefaultNamespace == "" {
+			return nil
+		}
 		e, err := v.Container(ctx, *c.DefaultNamespace)
 		switch {
 		case err != nil:

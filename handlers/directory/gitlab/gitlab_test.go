@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -209,6 +210,7 @@ func TestGitLabAway(t *testing.T) {
 	t.Parallel()
 	for name, rule := range map[string]map[string]any{
 		"rate limited": {"kind": "status", "status": 429, "retry_after": 1}, "broken": {"kind": "status", "status": 502}, "nonsense": {"kind": "nonsense"},
+		"refuses the token": {"kind": "status", "status": 401},
 	} {
 		r := newRig(t)
 		rule["path"], rule["times"] = "/api/*", 1
@@ -219,5 +221,17 @@ func TestGitLabAway(t *testing.T) {
 		if _, _, err := r.User(t.Context(), tenant, "mia"); err != nil {
 			t.Errorf("%s, and well again: %v", name, err)
 		}
+	}
+}
+
+// TestGitLabSlow: who does not wait any longer is told that GitLab gives no answer.
+func TestGitLabSlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fails(map[string]any{"kind": "slow", "delay_ms": 60_000, "path": "/api/*", "times": 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, _, err := r.User(ctx, tenant, "mia"); domain.CodeOf(err) != domain.CodeNotNow || !strings.Contains(err.Error(), "GitLab gives no answer") {
+		t.Errorf("%v", err)
 	}
 }

@@ -112,6 +112,7 @@ func UserOf(e directory.Entry) directory.User {
 	}
 	if p := e.User; p != nil {
 		u.Name, u.Email, u.Admin, u.Blocked, u.DefaultNamespace = p.Name, p.Email, p.Admin, p.Blocked, p.DefaultNamespace
+		u.Since = p.Since
 	}
 	return u
 }

@@ -17,9 +17,12 @@ const All = math.MaxInt32
 
 // newest is SQL for what stands at each key of a kind: a condition and what to order by
 // are given. The parameters from $1 are lead, before, upto and the most rows.
-func newest(where, by string) string {
-	return `SELECT stream, kind, path, name, body FROM (SELECT DISTINCT ON (` + by + `) * FROM directory WHERE ` + where + ` AND ` + counts("$1", "$2", "$3") +
-		` ORDER BY ` + by + `, number DESC) e WHERE NOT removed ORDER BY ` + by + ` LIMIT $4`
+func newest(where, by string) string { return latest(where, by, "NOT removed") }
+
+// latest is newest for the keys of which the last condition is true.
+func latest(where, by, now string) string {
+	return `SELECT stream, kind, path, name, time, body FROM (SELECT DISTINCT ON (` + by + `) * FROM directory WHERE ` + where + ` AND ` + counts("$1", "$2", "$3") +
+		` ORDER BY ` + by + `, number DESC) e WHERE ` + now + ` ORDER BY ` + by + ` LIMIT $4`
 }
 
 func (v *View) list(ctx context.Context, sql string, most int, args ...any) ([]directory.Entry, error) {
@@ -31,6 +34,11 @@ func (v *View) list(ctx context.Context, sql string, most int, args ...any) ([]d
 // Users lists users by login, after one.
 func (v *View) Users(ctx context.Context, after string, most int) ([]directory.Entry, error) {
 	return v.list(ctx, newest(`tenant = $5 AND kind = 'user' AND name > $6`, "name"), most, string(v.tenant), after)
+}
+
+// Former lists the users who were removed, by login.
+func (v *View) Former(ctx context.Context) ([]directory.Entry, error) {
+	return v.list(ctx, latest(`tenant = $5 AND kind = 'user'`, "name", "removed"), All, string(v.tenant))
 }
 
 // Roots lists the root groups, by path.
