@@ -6,6 +6,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/workflow"
 	source "github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/permission"
@@ -41,7 +42,7 @@ func (p places) Place(ctx context.Context, name domain.Tenant, path, flow string
 	if path == "" {
 		path = found.Namespace.Path
 	}
-	out := permission.Place{Denied: found.Deny, Flow: access.Flow{Reference: flow}}
+	out := permission.Place{Tenant: access.Denial{Actions: found.Deny, Tools: found.DenyTools}, Flow: access.Flow{Reference: flow}}
 	settings, _, err := p.directory.Flows(ctx, name, path)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return out, nil
@@ -51,7 +52,9 @@ func (p places) Place(ctx context.Context, name domain.Tenant, path, flow string
 	}
 	// A flag may have chosen another definition than that of the reference that is on.
 	reference := p.tenants.catalog.ReferenceOf(workflow.Flow{Definition: flow})
-	_, foundational := p.tenants.catalog.Find(reference)
+	listed, foundational := p.tenants.catalog.Find(reference)
+	out.Group = denied(directory.Root(path), settings)
+	out.Flow.Tools = listed.Tools.Allowed()
 	out.Flow.Enabled = (settings.FoundationalAllowed || !foundational) && (slices.Contains(settings.Enabled, reference) || slices.Contains(settings.Enabled, flow))
 	account, _, err := p.directory.ServiceAccount(ctx, name, path, reference)
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
@@ -59,4 +62,13 @@ func (p places) Place(ctx context.Context, name domain.Tenant, path, flow string
 	}
 	out.ServiceAccount = account.Login
 	return out, nil
+}
+
+// denied is what a root group denies to everybody in it.
+func denied(root string, settings directory.FlowSettings) access.Denial {
+	out := access.Denial{Tools: settings.Denied(directory.PolicyDeniedTools), Path: root, Owners: settings.Owners}
+	for _, action := range settings.Denied(directory.PolicyDeniedActions) {
+		out.Actions = append(out.Actions, access.Action(action))
+	}
+	return out
 }

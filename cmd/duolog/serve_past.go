@@ -15,6 +15,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -141,7 +142,7 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 		return nil, nil, err
 	}
 	c.Directories = own
-	c.Permissions = permission.Asker{Directory: own, Places: places{known, own}}
+	c.Permissions, c.Tools = permission.Asker{Directory: own, Places: places{known, own}}, p
 	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public
@@ -158,6 +159,11 @@ func (p past) readOnly() error {
 		Code: domain.CodeReadOnly, Message: "this server shows the read models until " + p.until + " and takes no writes",
 		Fix: "send it to a node that serves now",
 	}
+}
+
+// UseTool refuses.
+func (p past) UseTool(context.Context, permission.ToolCall) (access.Decision, error) {
+	return access.Decision{}, p.readOnly()
 }
 
 // Do refuses.

@@ -56,7 +56,7 @@ func Apply(s State, r Recorded) (State, error) {
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}
-	case MessageReceived, CommandsJoined, AccessDecided:
+	case MessageReceived, CommandsJoined, AccessDecided, ToolDecided:
 		// Facts: rows of their own.
 	}
 	return s, nil

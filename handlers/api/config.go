@@ -61,7 +61,9 @@ type Config struct {
 	RunTokens RunTokens
 	// Permissions explains who may do what.
 	Permissions Permissions
-	Tenants     entry.Tenants
+	// Tools decides which tools runs may use.
+	Tools   ToolGate
+	Tenants entry.Tenants
 	// Directories is who is who for each tenant, wherever that is kept.
 	Directories directory.Directory
 	// Flows decides what may start and what may go on.
@@ -164,6 +166,7 @@ func (c Config) Validate() error {
 		{"Tokens", c.Tokens == nil},
 		{"RunTokens", c.RunTokens == nil},
 		{"Permissions", c.Permissions == nil},
+		{"Tools", c.Tools == nil},
 		{"Tenants", c.Tenants == nil},
 		{"Directories", c.Directories == nil},
 		{"Flows", c.Flows == nil},

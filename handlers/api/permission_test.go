@@ -26,14 +26,17 @@ type staff struct {
 	levels  map[string]directory.Level
 	blocked map[string]bool
 	denied  []access.Action
-	off     bool
-	away    error
+	// tools are those of the flow, group what the root group denies.
+	tools []string
+	group access.Denial
+	off   bool
+	away  error
 }
 
 func newCompany() *staff {
 	return &staff{levels: map[string]directory.Level{
 		"mia": directory.Developer, "sam": directory.Developer, "rita": directory.Reporter, "duo-developer": directory.Developer,
-	}, blocked: map[string]bool{}}
+	}, blocked: map[string]bool{}, tools: []string{"read_file"}}
 }
 
 func asker() permission.Asker {
@@ -69,7 +72,7 @@ func (c *staff) Level(_ context.Context, _ domain.Tenant, login, _ string) (dire
 func (c *staff) Place(_ context.Context, _ domain.Tenant, _, flow string) (permission.Place, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return permission.Place{ServiceAccount: "duo-developer", Flow: access.Flow{Reference: flow, Enabled: !c.off, Tools: []string{"read_file"}}, Denied: c.denied}, nil
+	return permission.Place{ServiceAccount: "duo-developer", Flow: access.Flow{Reference: flow, Enabled: !c.off, Tools: c.tools}, Tenant: access.Denial{Actions: c.denied}, Group: c.group}, nil
 }
 
 // guarded is a rig whose commands are asked about at a directory.
@@ -80,7 +83,8 @@ func guarded(t *testing.T) (*rig, *staff) {
 	ask := permission.Asker{Directory: c, Places: c}
 	r = r.with(func(cfg *api.Config) {
 		cfg.Permissions = ask
-		cfg.Dispatch = permission.Guard{Next: r.node.Dispatch, States: snapshots(r), Asker: ask, Now: time.Now}
+		guard := permission.Guard{Next: r.node.Dispatch, States: snapshots(r), Asker: ask, Now: time.Now}
+		cfg.Dispatch, cfg.Tools = guard, guard
 	})
 	return r, c
 }

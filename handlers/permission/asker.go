@@ -23,8 +23,8 @@ type Place struct {
 	// ServiceAccount acts for people there; empty where nobody does.
 	ServiceAccount string
 	Flow           access.Flow
-	// Denied are the actions that nobody may have there.
-	Denied []access.Action
+	// Tenant is what the configuration denies to everybody, Group what the root group does.
+	Tenant, Group access.Denial
 }
 
 // Places tells it.
@@ -39,8 +39,10 @@ type Question struct {
 	// Account is who acts for the user; empty is whoever does so there.
 	Account string
 	Action  access.Action
-	Path    string
-	Flow    string
+	// Tool is what access.UseTool is about.
+	Tool string
+	Path string
+	Flow string
 	// Starter says that the user started what it is about.
 	Starter bool
 	Scope   access.Scope
@@ -59,7 +61,7 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	if err != nil {
 		return access.Facts{}, err
 	}
-	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Flow: place.Flow, Denied: place.Denied, Scope: q.Scope}
+	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Tool: q.Tool, Flow: place.Flow, Tenant: place.Tenant, Group: place.Group, Scope: q.Scope}
 	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
 		return f, err
 	}

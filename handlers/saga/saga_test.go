@@ -95,7 +95,10 @@ func (w *world) TriggerFlow(_ context.Context, a trigger.Ask) (*workflow.Start, 
 }
 
 func (w *world) MaySteer(context.Context, domain.StreamID, string) error { return w.shuts }
-func (w *world) FollowUp(domain.Tenant) workflow.FollowUpPolicy          { return w.followUp }
+
+func (w *world) FollowUp(context.Context, domain.StreamID) (workflow.FollowUpPolicy, error) {
+	return w.followUp, nil
+}
 
 func (w *world) Command(_ context.Context, _ string, r dispatch.Request, _ error) error {
 	w.mu.Lock()

@@ -28,8 +28,8 @@ type Flows interface {
 	// MaySteer refuses a message to a workflow that lives, from somebody who may not
 	// have it go on.
 	MaySteer(ctx context.Context, stream domain.StreamID, user string) error
-	// FollowUp is what becomes of a message while a run is under way.
-	FollowUp(tenant domain.Tenant) workflow.FollowUpPolicy
+	// FollowUp is what becomes of a message for a workflow while a run is under way.
+	FollowUp(ctx context.Context, stream domain.StreamID) (workflow.FollowUpPolicy, error)
 }
 
 // sourceMessage is the entry point that workflows of messages record.
@@ -188,10 +188,13 @@ func askOf(m *received) (trigger.Ask, error) {
 func (t *Trigger) carryOn(ctx context.Context, m *received) error {
 	o := t.workflow(m, "")
 	err := stored.Transient(t.flows.MaySteer(ctx, o.stream, m.message.Author))
+	var policy workflow.FollowUpPolicy
+	if err == nil {
+		policy, err = t.flows.FollowUp(ctx, o.stream)
+	}
 	if err == nil {
 		_, err = t.core.tell(ctx, o, &workflow.ReceiveMessage{
-			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
-			Policy: t.flows.FollowUp(m.event.Stream.Tenant),
+			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text, Policy: policy,
 		})
 	}
 	switch code := domain.CodeOf(err); {

@@ -77,7 +77,7 @@ func (s switches) allowed() error {
 	if s.settings.FoundationalAllowed {
 		return nil
 	}
-	return s.refuse("the group does not allow foundational flows", owners(s.settings.Owners)+" can allow them: "+byHand{
+	return s.refuse("the group does not allow foundational flows", entities.NameOwners(s.settings.Owners)+" can allow them: "+byHand{
 		command: fmt.Sprintf("duolog namespace set %s --foundational-flows on", s.group),
 		config:  "they are always allowed by the configuration",
 		gitlab:  "in GitLab, in the group's settings under GitLab Duo, Allow foundational flows",
@@ -88,7 +88,7 @@ func (s switches) enabled() error {
 	if slices.Contains(s.settings.Enabled, s.flow) {
 		return nil
 	}
-	return s.refuse("it is not switched on", owners(s.settings.Owners)+" can enable it: "+byHand{
+	return s.refuse("it is not switched on", entities.NameOwners(s.settings.Owners)+" can enable it: "+byHand{
 		command: fmt.Sprintf("duolog flow enable %s --in %s", s.flow, s.group),
 		config:  fmt.Sprintf("add %s to the tenant's flows in the configuration", s.flow),
 		gitlab:  "in GitLab, in the group's settings under GitLab Duo, Foundational flows",
@@ -99,7 +99,7 @@ func (s switches) enabled() error {
 func (s switches) gates(p Policy, maturity string) error {
 	if len(p.Plans) > 0 && !slices.Contains(p.Plans, s.settings.Plan) {
 		return s.refuse(fmt.Sprintf("the group's plan is %s, and flows need %s", cmp.Or(s.settings.Plan, "none"), strings.Join(p.Plans, " or ")),
-			owners(s.settings.Owners)+" can change the plan; the configuration's gates.plans says which are enough")
+			entities.NameOwners(s.settings.Owners)+" can change the plan; the configuration's gates.plans says which are enough")
 	}
 	if len(p.Maturities) > 0 && !slices.Contains(p.Maturities, maturity) {
 		return s.refuse(fmt.Sprintf("its maturity is %s, and flows must be %s", cmp.Or(maturity, "not known"), strings.Join(p.Maturities, " or ")),

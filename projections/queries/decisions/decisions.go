@@ -26,7 +26,9 @@ func New(db cut.DB) *Queries { return &Queries{db} }
 type About struct {
 	Login  string
 	Action access.Action
-	Path   string
+	// Tool is what access.UseTool is about; empty for any.
+	Tool string
+	Path string
 	Flow   string
 }
 
@@ -34,6 +36,8 @@ type About struct {
 type Decision struct {
 	access.Decision
 
+	// Tool is set where it is about one.
+	Tool   string
 	Stream domain.StreamID
 	At     time.Time
 }
@@ -43,9 +47,9 @@ func (q *Queries) Last(ctx context.Context, tenant domain.Tenant, a About, until
 	var out Decision
 	var stream string
 	var raw []byte
-	err := q.db.Pool.QueryRow(ctx, `SELECT stream, at, decision FROM access_decisions
-		WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND at <= $6 ORDER BY at DESC, number DESC LIMIT 1`,
-		string(tenant), a.Login, string(a.Action), a.Path, a.Flow, until).Scan(&stream, &out.At, &raw)
+	err := q.db.Pool.QueryRow(ctx, `SELECT stream, at, tool, decision FROM access_decisions
+		WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND at <= $6 AND ($7 = '' OR tool = $7) ORDER BY at DESC, number DESC LIMIT 1`,
+		string(tenant), a.Login, string(a.Action), a.Path, a.Flow, until, a.Tool).Scan(&stream, &out.At, &out.Tool, &raw)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return out, &domain.Error{
 			Code: domain.CodeNotFound, Message: fmt.Sprintf("nothing was decided about %s of %s with %s in %s until then", a.Action, a.Login, a.Flow, a.Path),
