@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"

@@ -63,18 +63,18 @@ func entries(value string) []string {
 func (p Policy) check() error {
 	const field = "policies.value"
 	if !slices.Contains(Policies(), p.Name) || p.Value == "" {
-		return oneOf("policies.name", p.Name, Policies())
+		return oneOf("policies.name", "policy", p.Name, Policies())
 	}
 	if err := domain.CheckText(field, p.Value, MaxName); err != nil {
 		return err
 	}
 	switch p.Name {
 	case PolicyDeniedActions:
-		return eachOf(entries(p.Value), func(action string) error { return oneOf(field, action, Actions()) })
+		return eachOf(entries(p.Value), func(action string) error { return oneOf(field, "action", action, Actions()) })
 	case PolicyDeniedTools:
 		return eachOf(entries(p.Value), func(tool string) error { return CheckTool(field, tool) })
 	}
-	return oneOf(field, p.Value, FollowUps())
+	return oneOf(field, "way to follow up", p.Value, FollowUps())
 }
 
 func eachOf(list []string, check func(string) error) error {
@@ -86,11 +86,11 @@ func eachOf(list []string, check func(string) error) error {
 	return nil
 }
 
-func oneOf(field, text string, of []string) error {
+func oneOf(field, what, text string, of []string) error {
 	if slices.Contains(of, text) {
 		return nil
 	}
-	return domain.InvalidField(field, fmt.Sprintf("%.40q is none of those there are", text), "use "+strings.Join(of[:len(of)-1], ", ")+" or "+of[len(of)-1])
+	return domain.InvalidField(field, fmt.Sprintf("%.40q is no %s", text, what), "use "+strings.Join(of[:len(of)-1], ", ")+" or "+of[len(of)-1])
 }
 
 // maxOwners is how many of those who can help are named.

@@ -86,7 +86,9 @@ func TestE4ToolsAreAskedForOneByOne(t *testing.T) {
 		{"human", "an owner of", func(s *staff) { s.levels["mia"] = directory.Reporter }},
 		{"human", "an owner of", func(s *staff) { s.blocked["mia"], s.levels["mia"] = true, directory.Developer }},
 		{"human", "an owner of", func(s *staff) { delete(s.levels, "mia") }},
-		{"service_account", "developer access", func(s *staff) { s.levels["mia"], s.blocked = directory.Developer, map[string]bool{"duo-developer": true} }},
+		{"service_account", "developer access", func(s *staff) {
+			s.levels["mia"], s.blocked = directory.Developer, map[string]bool{"duo-developer": true}
+		}},
 		{"namespace", "an owner of the group (noor) can take it off the list: duolog namespace set acme --policy denied_tools=", func(s *staff) {
 			s.blocked, s.group = nil, access.Denial{Path: "acme", Owners: []string{"noor"}, Tools: []string{"run_command"}}
 		}},
