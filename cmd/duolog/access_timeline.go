@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
@@ -29,10 +30,9 @@ func decisionText(d access.Decision, doing string) string {
 		return "✓ " + d.User + " may " + doing
 	}
 	text := "✗ " + d.User + " may not " + doing
-	for _, p := range d.Parts {
-		if p.Rule == d.Rule {
-			text += " · " + string(p.Rule) + ": " + p.Says
-		}
+	i := slices.IndexFunc(d.Parts, func(p access.Part) bool { return p.Rule == d.Rule })
+	if i < 0 {
+		return text
 	}
-	return text
+	return text + " · " + string(d.Rule) + ": " + d.Parts[i].Says
 }

@@ -172,7 +172,8 @@ func TestE4ExplainsTools(t *testing.T) {
 	ask := func(query string) (out struct {
 		Allowed            bool
 		Action, Tool, Rule string
-	}) {
+	},
+	) {
 		t.Helper()
 		r.send("mia@acme", "GET", explain+query, nil).want(http.StatusOK).into(&out)
 		if out.Action != "use_tool" {

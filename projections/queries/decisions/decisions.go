@@ -29,7 +29,7 @@ type About struct {
 	// Tool is what access.UseTool is about; empty for any.
 	Tool string
 	Path string
-	Flow   string
+	Flow string
 }
 
 // Decision is one that was taken.
