@@ -15,7 +15,7 @@ func TestE6ADeniedToolIsDoneWithout(t *testing.T) {
 	if r := d.run("namespace", "set", "acme", "--policy", "denied_tool=read_file"); r.Code == 0 || !strings.Contains(r.Err, "use denied_actions, denied_tools or follow_up") {
 		t.Errorf("a policy that is none: %d %s", r.Code, r.Err)
 	}
-	d.must("namespace", "set", "acme", "--policy", "denied_tools=read_file")
+	d.must("namespace", "set", "acme", "--policy", "denied_tools=run_command,read_file")
 	said := d.must("ask", "what changed in the last 10 commits?")
 	for _, want := range []string{
 		"✗ read_file is not allowed", "its list denied_tools", "an owner of the group (noor, sam) can take it off the list", "commit",
@@ -38,5 +38,9 @@ func TestE6ADeniedToolIsDoneWithout(t *testing.T) {
 	}
 	if now := d.must("access", "explain", "you", "developer/v1", "acme/duo-workspace", "--tool", "read_file"); !strings.Contains(now, "you may not use read_file by developer/v1") {
 		t.Errorf("now:\n%s", now)
+	}
+	d.must("namespace", "set", "acme", "--policy", "denied_tools=")
+	if now := d.must("access", "explain", "you", "developer/v1", "acme/duo-workspace", "--tool", "read_file"); !strings.Contains(now, "you may use read_file by developer/v1") {
+		t.Errorf("after it was given back:\n%s", now)
 	}
 }
