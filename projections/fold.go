@@ -192,6 +192,8 @@ func (f *folder) foldEvent(s *stream, d *decoded, at *step) (func(*rows), error)
 		return func(r *rows) { r.pins = append(r.pins, pin) }, err
 	case workflow.AccessDecided:
 		return func(r *rows) { r.addAccess(s, at, e) }, nil
+	case workflow.ToolDecided:
+		return func(r *rows) { r.addTool(s, at, e) }, nil
 	case workflow.ThreadDeleted:
 		gone, err := d.removed(s, at.after)
 		if err != nil {

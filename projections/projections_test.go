@@ -79,6 +79,7 @@ func play(t *testing.T, n *nodetest.Node) {
 		do(t, n, dispatch.Request{Stream: id, Workflow: save(nil, strings.Repeat("x", 1<<20))})
 		do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.RecordWrites{ThreadTS: *parent, Writes: []workflow.NewWrite{{Task: "t", Channel: "c", Data: "{}"}}}})
 		playForks(t, n, id, *parent)
+		playDecisions(t, n, id, run)
 		if i%2 == 0 {
 			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.ReceiveMessage{Conversation: uuid.New(), MessageID: "2", Author: "mia", Text: "and then?"}})
 			do(t, n, dispatch.Request{Stream: id, Workflow: &workflow.FinishWorkload{Run: run, Epoch: 1, Status: "success"}})

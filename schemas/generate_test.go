@@ -65,6 +65,9 @@ func enums() map[reflect.Type][]string {
 		},
 	}
 	for _, a := range access.Actions() {
+		if a == access.UseTool {
+			continue // what was decided about tools has a type of its own
+		}
 		t := reflect.TypeFor[access.Action]()
 		out[t] = append(out[t], string(a))
 	}

@@ -12,7 +12,7 @@ import (
 
 // accessCmd are the tools of who may do what.
 type accessCmd struct {
-	Explain accessExplainCmd `cmd:"" help:"Who may do what where, by which rule. Example: duolog access explain mia developer/v1 acme/duo-workspace --action resume"`
+	Explain accessExplainCmd `cmd:"" help:"Who may do what where, by which rule. Example: duolog access explain mia developer/v1 acme/duo-workspace --action resume; --tool run_command"`
 }
 
 type accessExplainCmd struct {
@@ -21,7 +21,8 @@ type accessExplainCmd struct {
 	User    string `arg:"" help:"The person, by login. Another than yourself takes a token with scope admin."`
 	Flow    string `arg:"" help:"The flow, such as developer/v1."`
 	Project string `arg:"" help:"The project or group, by its whole path."`
-	Action  string `help:"What they want: start, resume, steer, stop, fork or redeliver." default:"start" placeholder:"ACTION"`
+	Action  string `help:"What they want: start, resume, steer, stop, fork, redeliver or use_tool. Left out, start, or use_tool with --tool." placeholder:"ACTION"`
+	Tool    string `help:"The tool that an agent of theirs wants to use." placeholder:"TOOL"`
 	Scope   string `help:"The scope of their token." default:"write" placeholder:"SCOPE"`
 	At      string `help:"As of then: a time, how long ago, such as 24h, or a position of the log. Left out, what holds now." placeholder:"MOMENT"`
 }
@@ -40,6 +41,7 @@ type decisionView struct {
 	User           string `json:"user"`
 	ServiceAccount string `json:"service_account"`
 	Action         string `json:"action"`
+	Tool           string `json:"tool"`
 	Path           string `json:"path"`
 	Flow           string `json:"flow"`
 	Allowed        bool   `json:"allowed"`
@@ -59,7 +61,7 @@ type decisionView struct {
 }
 
 func (c accessExplainCmd) Run(ctx context.Context, a app) error {
-	q := url.Values{"user": {c.User}, "flow": {c.Flow}, "project": {c.Project}, "action": {c.Action}, "scope": {c.Scope}}
+	q := url.Values{"user": {c.User}, "flow": {c.Flow}, "project": {c.Project}, "action": {c.Action}, "tool": {c.Tool}, "scope": {c.Scope}}
 	if c.At != "" {
 		q.Set("at", c.At)
 		if at, err := moment(c.At, a.now()); err == nil {
@@ -100,7 +102,11 @@ func (d decisionView) text(paint painter) string {
 	if !d.Allowed {
 		verdict = paint.paint(red, "may not")
 	}
-	fmt.Fprintf(&b, "%s %s %s %s in %s\n", d.User, verdict, d.Action, d.Flow, d.Path)
+	what := d.Action + " " + d.Flow
+	if d.Tool != "" {
+		what = "use " + d.Tool + " by " + d.Flow
+	}
+	fmt.Fprintf(&b, "%s %s %s in %s\n", d.User, verdict, what, d.Path)
 	for _, p := range d.Parts {
 		mark := paint.paint(green, "yes")
 		if !p.Allowed {

@@ -309,6 +309,9 @@ func (t *thread) showTools(ctx context.Context, id string) error {
 		}
 		t.shown[key] = true
 		t.step(e.Content + " …")
+		if why := e.trouble(); why != "" {
+			t.say("", "", "✗ "+why)
+		}
 	}
 	return nil
 }

@@ -283,11 +283,24 @@ type chatEntry struct {
 	SubType string `json:"message_sub_type"`
 	Content string `json:"content"`
 	ID      string `json:"message_id"`
+	Status  string `json:"status"`
 	Tool    *struct {
-		Name string          `json:"name"`
-		Args json.RawMessage `json:"args"`
+		Name     string          `json:"name"`
+		Args     json.RawMessage `json:"args"`
+		Response string          `json:"tool_response"`
 	} `json:"tool_info"`
 }
+
+// trouble is why the use of a tool failed, or was not allowed; empty where it went well.
+func (e chatEntry) trouble() string {
+	if e.Status != "failure" || e.Tool == nil {
+		return ""
+	}
+	return clipText(strings.Join(strings.Fields(e.Tool.Response), " "), maxTrouble)
+}
+
+// maxTrouble is how much is shown of it.
+const maxTrouble = 400
 
 // chat is the chat log of the newest checkpoint of the root namespace, or what the
 // messages of a LangGraph agent come to as one. A state that has neither has no log.

@@ -44,10 +44,10 @@ func (d directories) ownsAccount(ctx context.Context, name domain.Tenant, owner,
 // says is what the configuration says of a tenant's flows for a path, and what it denies.
 // Whose directory is the configuration, or GitLab, has its flows switched on there for the
 // tenant's own group.
-func (t tenants) says(name domain.Tenant, path string) (flow.Policy, []access.Action, error) {
+func (t tenants) says(name domain.Tenant, path string) (flow.Policy, access.Denial, error) {
 	found, err := t.find(name)
 	if err != nil {
-		return flow.Policy{}, nil, err
+		return flow.Policy{}, access.Denial{}, err
 	}
 	where := found.Namespace.Path
 	if found.Directory == config.DirectoryDuolog {
@@ -55,5 +55,5 @@ func (t tenants) says(name domain.Tenant, path string) (flow.Policy, []access.Ac
 	}
 	return flow.Policy{
 		Default: found.Flow, Own: found.Flows, Plans: found.Gates.Plans, Maturities: found.Gates.Maturities, Where: where,
-	}, found.Deny, nil
+	}, access.Denial{Actions: found.Deny, Tools: found.DenyTools}, nil
 }

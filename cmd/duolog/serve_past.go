@@ -19,6 +19,7 @@ import (
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/identity"
@@ -142,7 +143,7 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 	}
 	c.Directories = own
 	c.Permissions, c.PermissionsAt = own.asker(own), own.askerAt
-	c.OwnsAccount = own.ownsAccount
+	c.Tools, c.OwnsAccount = p, own.ownsAccount
 	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public
@@ -159,6 +160,11 @@ func (p past) readOnly() error {
 		Code: domain.CodeReadOnly, Message: "this server shows the read models until " + p.until + " and takes no writes",
 		Fix: "send it to a node that serves now",
 	}
+}
+
+// UseTool refuses.
+func (p past) UseTool(context.Context, permission.ToolCall) (access.Decision, error) {
+	return access.Decision{}, p.readOnly()
 }
 
 // Do refuses.

@@ -18,11 +18,17 @@ const (
 	Stop      Action = "stop"
 	Fork      Action = "fork"
 	Redeliver Action = "redeliver"
+	// UseTool is what an agent asks for before it uses a tool.
+	UseTool Action = "use_tool"
 )
 
 // Actions lists them.
 func Actions() []Action {
-	return []Action{Start, Resume, Steer, Stop, Fork, Redeliver}
+	var out []Action
+	for _, name := range directory.Actions() {
+		out = append(out, Action(name))
+	}
+	return out
 }
 
 // need is what an action takes.
@@ -42,6 +48,8 @@ func (a Action) need() (need, bool) {
 	switch a {
 	case Start, Resume, Steer, Fork:
 		return need{human: directory.Developer, account: directory.Developer, scope: ScopeWrite, flow: true}, true
+	case UseTool:
+		return need{human: directory.Developer, account: directory.Developer, scope: ScopeWrite}, true
 	case Stop, Redeliver:
 		return need{human: directory.Developer, starter: true, scope: ScopeWrite}, true
 	}

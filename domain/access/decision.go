@@ -45,10 +45,45 @@ type Facts struct {
 	// Account acts for the human; nobody where the human acts alone.
 	Account Member
 	Flow    Flow
-	// Denied are the actions that the namespace lets nobody do.
-	Denied []Action
-	Scope  Scope
-	Basis  []Basis
+	// Tool is what UseTool is about.
+	Tool string
+	// Tenant is what the configuration denies everywhere, Group what the root group does.
+	Tenant, Group Denial
+	Scope         Scope
+	Basis         []Basis
+}
+
+// Denial is what is denied to everybody somewhere, whoever they are.
+type Denial struct {
+	Actions []Action
+	Tools   []string
+	// Path is that of the root group that says so, and Owners can change it; empty for
+	// the configuration of the tenant.
+	Path   string
+	Owners []string
+}
+
+// denies says which of the lists denies, by its name there; empty for none.
+func (d Denial) denies(f Facts) string {
+	actions, tools := directory.PolicyDeniedActions, directory.PolicyDeniedTools
+	if d.Path == "" {
+		actions, tools = "deny", "deny_tools"
+	}
+	switch {
+	case slices.Contains(d.Actions, f.Action):
+		return actions
+	case f.Tool != "" && slices.Contains(d.Tools, f.Tool):
+		return tools
+	}
+	return ""
+}
+
+// fix says who can take something off a list, and how.
+func (d Denial) fix(list string) string {
+	if d.Path == "" {
+		return "ask an administrator to take it off " + list + " of the tenant in the configuration"
+	}
+	return fmt.Sprintf("%s can take it off the list: duolog namespace set %s --policy %s=…", directory.NameOwners(d.Owners), d.Path, list)
 }
 
 // Basis says what facts rest on: who was asked, and when.
@@ -92,6 +127,9 @@ type Decision struct {
 	Rule           Rule    `json:"rule"`
 	Parts          []Part  `json:"parts"`
 	Basis          []Basis `json:"basis"`
+
+	// doing says the action for people, relief how a denial of the namespace ends.
+	doing, relief string
 }
 
 // Decide takes the least of what the human, the account that acts for them, the flow,
@@ -99,7 +137,7 @@ type Decision struct {
 func Decide(f Facts) Decision {
 	d := Decision{
 		User: f.Human.Login, ServiceAccount: f.Account.Login, Action: f.Action, Path: f.Path, Flow: f.Flow.Reference,
-		Allowed: true, Rule: RuleAll, Basis: append([]Basis{}, f.Basis...),
+		Allowed: true, Rule: RuleAll, Basis: append([]Basis{}, f.Basis...), doing: f.doing(), relief: f.relief(),
 	}
 	n, known := f.Action.need()
 	d.Parts = []Part{f.human(n, known), f.account(n), f.flow(n), f.namespace(), f.scope(n)}
@@ -130,11 +168,16 @@ func (f Facts) account(n need) Part {
 	return Part{RuleAccount, f.Account.has(n.account), f.Account.says(f.Path, n.account)}
 }
 
-func (f Facts) flow(n need) Part {
-	tools := "any tool"
-	if f.Flow.Tools != nil {
-		tools = "the tools " + strings.Join(f.Flow.Tools, ", ")
+// doing is the action as people say it.
+func (f Facts) doing() string {
+	if f.Tool != "" {
+		return "use " + f.Tool
 	}
+	return string(f.Action)
+}
+
+func (f Facts) flow(n need) Part {
+	tools := f.Flow.tools()
 	switch {
 	case n.flow && !f.Flow.Enabled && f.Flow.Off != nil:
 		return Part{RuleFlow, false, f.Flow.Off.Message}
@@ -142,15 +185,45 @@ func (f Facts) flow(n need) Part {
 		return Part{RuleFlow, false, fmt.Sprintf("the %s flow is not enabled for %s", f.Flow.Reference, f.Path)}
 	case f.Flow.Reference == "":
 		return Part{RuleFlow, true, "no flow is asked for"}
+	case f.Tool != "" && f.Flow.Tools != nil && !slices.Contains(f.Flow.Tools, f.Tool):
+		return Part{RuleFlow, false, fmt.Sprintf("%s may use %s, and %s is none of them", f.Flow.Reference, tools, f.Tool)}
 	}
 	return Part{RuleFlow, true, f.Flow.Reference + " may use " + tools}
 }
 
+// maxNamed is how many tools of a flow are named where they are told to people.
+const maxNamed = 12
+
+// tools says which tools a flow has.
+func (f Flow) tools() string {
+	switch n := len(f.Tools); {
+	case f.Tools == nil:
+		return "any tool"
+	case n == 0:
+		return "no tool"
+	case n > maxNamed:
+		return fmt.Sprintf("the tools %s and %d more", strings.Join(f.Tools[:maxNamed], ", "), n-maxNamed)
+	}
+	return "the tools " + strings.Join(f.Tools, ", ")
+}
+
 func (f Facts) namespace() Part {
-	if slices.Contains(f.Denied, f.Action) {
-		return Part{RuleNamespace, false, "the namespace lets nobody " + string(f.Action)}
+	for _, d := range []Denial{f.Tenant, f.Group} {
+		if list := d.denies(f); list != "" {
+			return Part{RuleNamespace, false, "the namespace lets nobody " + f.doing() + ": it is on its list " + list}
+		}
 	}
 	return Part{RuleNamespace, true, "the namespace does not deny it"}
+}
+
+// relief is how a denial of the namespace ends; empty where it denies nothing.
+func (f Facts) relief() string {
+	for _, d := range []Denial{f.Tenant, f.Group} {
+		if list := d.denies(f); list != "" {
+			return d.fix(list)
+		}
+	}
+	return ""
 }
 
 func (f Facts) scope(n need) Part {
@@ -189,7 +262,7 @@ func (d Decision) Refusal() error {
 		}
 	}
 	return &domain.Error{
-		Code: domain.CodeAccessDenied, Message: fmt.Sprintf("%s may not %s in %s: %s", d.who(), d.Action, d.Path, said), Fix: d.fix(),
+		Code: domain.CodeAccessDenied, Message: fmt.Sprintf("%s may not %s in %s: %s", d.who(), d.doing, d.Path, said), Fix: d.fix(),
 	}
 }
 
@@ -207,9 +280,12 @@ func (d Decision) fix() string {
 	case RuleAccount:
 		return "ask an owner of " + d.Path + " to give " + d.ServiceAccount + " developer access"
 	case RuleFlow:
+		if d.Action == UseTool {
+			return "go on without it; what the flow may use stands in its definition: duolog flow show " + d.Flow
+		}
 		return "ask an owner of " + d.Path + " to enable the flow"
 	case RuleNamespace:
-		return "ask an administrator to take it off the list deny of the tenant"
+		return d.relief
 	case RuleScope:
 		return "use a token with a wider scope: duolog token create"
 	case RuleAll:

@@ -46,8 +46,9 @@ func TestE4BothHaveToBeAllowed(t *testing.T) {
 		"a flow that is off is resumed":   {func(f *access.Facts) { f.Flow.Enabled, f.Action = false, access.Resume }, access.RuleFlow},
 		"a flow that is off is steered":   {func(f *access.Facts) { f.Flow.Enabled, f.Action = false, access.Steer }, access.RuleFlow},
 		"a flow that is off is stopped":   {func(f *access.Facts) { f.Flow.Enabled, f.Action = false, access.Stop }, access.RuleAll},
-		"the namespace denies it":         {func(f *access.Facts) { f.Denied = []access.Action{access.Fork, access.Start} }, access.RuleNamespace},
-		"the namespace denies another":    {func(f *access.Facts) { f.Denied = []access.Action{access.Fork} }, access.RuleAll},
+		"the namespace denies it":         {func(f *access.Facts) { f.Tenant.Actions = []access.Action{access.Fork, access.Start} }, access.RuleNamespace},
+		"the namespace denies another":    {func(f *access.Facts) { f.Tenant.Actions = []access.Action{access.Fork} }, access.RuleAll},
+		"the group denies it":             {func(f *access.Facts) { f.Group.Actions = []access.Action{access.Start} }, access.RuleNamespace},
 		"a token to read":                 {func(f *access.Facts) { f.Scope = access.ScopeRead }, access.RuleScope},
 		"the starter stops":               {func(f *access.Facts) { f.Action, f.Human.Level, f.Starter = access.Stop, directory.None, true }, access.RuleAll},
 		"the starter, blocked, stops":     {func(f *access.Facts) { f.Action, f.Human.Blocked, f.Starter = access.Stop, true, true }, access.RuleHuman},
@@ -70,6 +71,59 @@ func TestE4BothHaveToBeAllowed(t *testing.T) {
 	}
 }
 
+// TestE6ToolsAreNarrowed: a tool is allowed where the flow has it and neither the
+// configuration nor the root group denies it; the fix says who can change that.
+func TestE6ToolsAreNarrowed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*access.Facts)
+		rule   access.Rule
+		says   string
+		fix    string
+	}{
+		"a flow with any tool":      {func(*access.Facts) {}, access.RuleAll, "", ""},
+		"a flow that has it":        {func(f *access.Facts) { f.Flow.Tools = []string{"read_file", "run_command"} }, access.RuleAll, "", ""},
+		"a flow without it":         {func(f *access.Facts) { f.Flow.Tools = []string{"read_file"} }, access.RuleFlow, "the tools read_file, and run_command is none", "duolog flow show developer/v1"},
+		"a flow without any":        {func(f *access.Facts) { f.Flow.Tools = []string{} }, access.RuleFlow, "may use no tool", "flow show"},
+		"a flow that was taken off": {func(f *access.Facts) { f.Flow.Enabled = false }, access.RuleAll, "", ""},
+		"the group denies it": {
+			func(f *access.Facts) {
+				f.Group = access.Denial{Path: "acme", Owners: []string{"noor"}, Tools: []string{"run_command"}}
+			}, access.RuleNamespace, "nobody use run_command: it is on its list denied_tools", "an owner of the group (noor) can take it off the list: duolog namespace set acme --policy denied_tools=",
+		},
+		"the group denies all tools": {
+			func(f *access.Facts) {
+				f.Group = access.Denial{Path: "acme", Actions: []access.Action{access.UseTool}}
+			}, access.RuleNamespace, "denied_actions", "--policy denied_actions=",
+		},
+		"the configuration denies it": {func(f *access.Facts) { f.Tenant.Tools = []string{"run_command"} }, access.RuleNamespace, "its list deny_tools", "an administrator to take it off deny_tools"},
+		"another is denied":           {func(f *access.Facts) { f.Group.Tools, f.Tenant.Tools = []string{"use_git"}, []string{"run"} }, access.RuleAll, "", ""},
+		"the account is blocked":      {func(f *access.Facts) { f.Account.Blocked = true }, access.RuleAccount, "is blocked", "developer access"},
+		"the human was removed":       {func(f *access.Facts) { f.Human.Level = directory.None }, access.RuleHuman, "level 0", "an owner of acme/site"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := access.Decide(facts(func(f *access.Facts) { f.Action, f.Tool = access.UseTool, "run_command"; test.change(f) }))
+			e, _ := errors.AsType[*domain.Error](d.Refusal())
+			switch {
+			case d.Rule != test.rule || (e == nil) != d.Allowed:
+				t.Fatalf("decided %+v", d)
+			case e != nil && (!strings.Contains(e.Message, "may not use run_command in acme/site: ") || !strings.Contains(e.Message, test.says) || !strings.Contains(e.Fix, test.fix)):
+				t.Errorf("%q: %q", e.Message, e.Fix)
+			}
+		})
+	}
+}
+
+// TestLongListsOfToolsAreCut: a decision is recorded for each tool, its words are bounded.
+func TestLongListsOfToolsAreCut(t *testing.T) {
+	t.Parallel()
+	d := access.Decide(facts(func(f *access.Facts) { f.Flow.Tools = strings.Split(strings.Repeat("read ", 40), " ") }))
+	if says := d.Parts[2].Says; len(says) > 150 || !strings.HasSuffix(says, " and 29 more") {
+		t.Error(says)
+	}
+}
+
 // TestDenyWins: what one part denies no other makes up for, and nobody is allowed more
 // with less.
 func TestDenyWins(t *testing.T) {
@@ -80,6 +134,9 @@ func TestDenyWins(t *testing.T) {
 			f.Action = rapid.SampledFrom(access.Actions()).Draw(t, "action")
 			f.Human = access.Member{Login: "mia", Level: level.Draw(t, "human"), Admin: rapid.Bool().Draw(t, "admin"), Blocked: rapid.Bool().Draw(t, "blocked")}
 			f.Account.Level, f.Account.Blocked = level.Draw(t, "account"), rapid.Bool().Draw(t, "account blocked")
+			tools := rapid.SliceOf(rapid.SampledFrom([]string{"read_file", "run_command"}))
+			f.Tool, f.Flow.Tools = rapid.SampledFrom([]string{"", "run_command"}).Draw(t, "tool"), tools.Draw(t, "of the flow")
+			f.Group.Tools = tools.Draw(t, "denied")
 			f.Starter, f.Flow.Enabled = rapid.Bool().Draw(t, "starter"), rapid.Bool().Draw(t, "enabled")
 			f.Scope = rapid.SampledFrom([]access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeAdmin}).Draw(t, "scope")
 		})

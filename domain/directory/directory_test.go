@@ -191,16 +191,16 @@ func TestT6aSettings(t *testing.T) {
 	t.Parallel()
 	s := namespace(t)
 	allowed, plan := true, "ultimate"
-	settings := directory.Change{ChangeSettings: &directory.ChangeSettings{FoundationalAllowed: &allowed, Plan: &plan, Policies: []directory.Policy{{Name: "b", Value: "2"}, {Name: "a", Value: "1"}}}}
+	settings := directory.Change{ChangeSettings: &directory.ChangeSettings{FoundationalAllowed: &allowed, Plan: &plan, Policies: []directory.Policy{{Name: directory.PolicyFollowUp, Value: "queue"}, {Name: directory.PolicyDeniedTools, Value: "run_command, use_git"}}}}
 	got := s.change(settings, settings, flow("developer/v1", true), flow("developer/v1", true), flow("fix_pipeline/v1", true), account("duo-developer", "developer/v1"))
 	want := []string{"namespace.settings_changed", "namespace.flow_enabled", "namespace.flow_enabled", "namespace.service_account_created"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("events: %s", d)
 	}
-	s.change(flow("fix_pipeline/v1", false), directory.Change{ChangeSettings: &directory.ChangeSettings{Policies: []directory.Policy{{Name: "a"}}}})
+	s.change(flow("fix_pipeline/v1", false), directory.Change{ChangeSettings: &directory.ChangeSettings{Policies: []directory.Policy{{Name: directory.PolicyDeniedTools}}}})
 	top := s.facts.Get(directory.Key{Kind: directory.ContainerEntry, Path: "acme"}).Top
 	if d := cmp.Diff(&directory.Top{
-		FoundationalAllowed: true, Plan: "ultimate", Policies: []directory.Policy{{Name: "b", Value: "2"}}, Owners: []string{"noor"},
+		FoundationalAllowed: true, Plan: "ultimate", Policies: []directory.Policy{{Name: directory.PolicyFollowUp, Value: "queue"}}, Owners: []string{"noor"},
 		Flows: []directory.FlowEntry{{Reference: "developer/v1", Enabled: true, Account: "duo-developer"}},
 	}, top); d != "" {
 		t.Errorf("settings: %s", d)

@@ -61,6 +61,7 @@ func Lineage(path string) []string {
 var (
 	segmentForm   = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.-]*$`)
 	loginForm     = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.@+-]*$`)
+	toolForm      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$`)
 	referenceForm = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.-]*(/[a-z0-9_.-]+)?$`)
 )
 
@@ -94,6 +95,11 @@ func CheckFlow(field, flow string) error {
 // CheckFlag refuses what cannot name a flag.
 func CheckFlag(field, name string) error {
 	return checkForm(field, name, segmentForm, "write it like fix_pipeline_next")
+}
+
+// CheckTool refuses what cannot name a tool.
+func CheckTool(field, tool string) error {
+	return checkForm(field, tool, toolForm, `write it like run_command: letters, digits, "_", "-", ".", ":" and "/", the first a letter, a digit or "_"`)
 }
 
 func checkForm(field, text string, form *regexp.Regexp, fix string) error {

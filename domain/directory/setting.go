@@ -40,19 +40,22 @@ func (c *ChangeSettings) decide(f *Facts, root string) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-// withPolicies sets policies among others, in the order of their names.
+// withPolicies sets policies among others, in the order of their names. What stands
+// there can stay or go, also what could not be set today.
 func withPolicies(all, set []Policy) ([]Policy, error) {
 	for _, p := range set {
-		if err := checkForm("policies.name", p.Name, segmentForm, "write it like follow_up"); err != nil {
-			return nil, err
-		}
-		if err := domain.CheckText("policies.value", p.Value, MaxName); err != nil {
-			return nil, err
-		}
 		i, there := slices.BinarySearchFunc(all, p.Name, func(p Policy, name string) int { return strings.Compare(p.Name, name) })
 		switch {
 		case there && p.Value == "":
 			all = slices.Delete(all, i, i+1)
+			continue
+		case there && p == all[i]:
+			continue
+		}
+		if err := p.check(); err != nil {
+			return nil, err
+		}
+		switch {
 		case there:
 			all[i] = p
 		case p.Value != "":

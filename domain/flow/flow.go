@@ -54,46 +54,11 @@ type Variant struct {
 	Config
 }
 
-// Tools narrows what a flow may use of what it was granted.
-type Tools struct {
-	// ReadOnly leaves it the tools that change nothing.
-	ReadOnly bool `json:"read_only,omitempty"`
-	// Names are the tools it has; empty for all.
-	Names []string `json:"names,omitempty"`
-}
-
-// The privileges that tools which only read need: see Narrow.
-const (
-	readWriteFiles  = 1
-	readOnlyGitLab  = 2
-	readWriteGitLab = 3
-	readOnlyFiles   = 8
-)
-
 // Granted are the privileges that each executed flow is granted, whatever triggers it.
 func Granted() []int { return []int{1, 2, 3, 4, 5, 6} }
 
 // defaultPreApproved need no approval where a flow does not say which.
 func defaultPreApproved() []int { return []int{1, 2, 3, 5} }
-
-// Narrow is what the tools leave of privileges: a flow that only reads writes nothing
-// and runs nothing, whatever it was granted.
-func (t Tools) Narrow(granted []int) []int {
-	if !t.ReadOnly {
-		return slices.Clone(granted)
-	}
-	var out []int
-	for _, p := range granted {
-		switch p {
-		case readWriteFiles, readOnlyFiles:
-			out = append(out, readOnlyFiles)
-		case readOnlyGitLab, readWriteGitLab:
-			out = append(out, readOnlyGitLab)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
 
 // Parse reads one file of the catalog.
 func Parse(raw []byte) (Flow, error) {

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +145,35 @@ func TestNarrow(t *testing.T) {
 		got, _, err := catalog(t).Resolve(reference, on(), nil, "")
 		if d := cmp.Diff(want, got.PreApproved); d != "" || err != nil {
 			t.Errorf("%s: %v %s", reference, err, d)
+		}
+	}
+}
+
+// TestE6ReadOnlyFlowsHaveToolsThatRead: a flow that only reads has what is known to
+// change nothing, whatever its list says; another has its list, or any.
+func TestE6ReadOnlyFlowsHaveToolsThatRead(t *testing.T) {
+	t.Parallel()
+	resolved, _, err := catalog(t).Resolve("recommend_reviewers/v1", on(), nil, "")
+	reads := resolved.Tools.Allowed()
+	if err != nil || !slices.Contains(reads, "read_file") || !slices.Contains(reads, "get_merge_request") || !slices.IsSorted(reads) {
+		t.Errorf("%v, %v", reads, err)
+	}
+	for _, writes := range []string{"edit_file", "create_file_with_contents", "run_command", "run_git_command", "create_issue", "start_flow", "nobody_knows_it", ""} {
+		if slices.Contains(reads, writes) {
+			t.Errorf("%q is said to change nothing", writes)
+		}
+	}
+	for _, test := range []struct {
+		tools flow.Tools
+		want  []string
+	}{
+		{flow.Tools{}, nil},
+		{flow.Tools{Names: []string{"run_command"}}, []string{"run_command"}},
+		{flow.Tools{ReadOnly: true, Names: []string{"run_command", "read_file"}}, []string{"read_file"}},
+		{flow.Tools{ReadOnly: true, Names: []string{"run_command"}}, []string{}},
+	} {
+		if d := cmp.Diff(test.want, test.tools.Allowed()); d != "" {
+			t.Errorf("%+v: %s", test.tools, d)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func Apply(s State, r Recorded) (State, error) {
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}
-	case MessageReceived, QuestionSaved, CommandsJoined, AccessDecided:
+	case MessageReceived, QuestionSaved, CommandsJoined, AccessDecided, ToolDecided:
 		// Facts, most with rows of their own.
 	}
 	return s, nil

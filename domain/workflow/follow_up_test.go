@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
@@ -28,6 +30,18 @@ func under(policy workflow.FollowUpPolicy, id string) *workflow.ReceiveMessage {
 	c := receive(id)
 	c.Policy = policy
 	return c
+}
+
+// TestAGroupMaySayEachOfThem: the policy of a root group is one of the workflow's own.
+func TestAGroupMaySayEachOfThem(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, p := range workflow.FollowUpPolicies() {
+		names = append(names, string(p))
+	}
+	if d := cmp.Diff(directory.FollowUps(), names); d != "" {
+		t.Error(d)
+	}
 }
 
 func settle(id string) *workflow.SettleFollowUps {

@@ -66,6 +66,7 @@ func Events() []EventRow {
 		{Type: "workflow.import_ended", V: 1, Decode: decode[ImportEnded]},
 		{Type: journal.JoinedType, V: 1, Decode: decode[CommandsJoined]},
 		{Type: "workflow.access_decided", V: 1, Decode: decode[AccessDecided]},
+		{Type: "workflow.tool_decided", V: 1, Decode: decode[ToolDecided]},
 	}
 }
 
@@ -112,6 +113,7 @@ func Commands() []CommandRow {
 		{Type: "workflow.import_commit", V: 1, New: func() Command { return &ImportCommit{} }},
 		{Type: "workflow.end_import", V: 1, New: func() Command { return &EndImport{} }},
 		{Type: "workflow.deny_access", V: 1, New: func() Command { return &DenyAccess{} }},
+		{Type: "workflow.decide_tool", V: 1, New: func() Command { return &DecideTool{} }},
 	}
 }
 

@@ -8,12 +8,15 @@ import unittest
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx
 from agent.graph import build
 from agent.openai import ModelFailed, OpenAI
+from agent.permit import Denied, Permits, asked_of
 from agent.recorded import Recorded
 from agent.repository import MAX_OUTPUT, Refused, Repository
 from agent.tools import tools_over
 from agent.turn import asks, take
+from agent.workflow import Refused as RunRefused
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -127,6 +130,57 @@ class AgentTest(unittest.TestCase):
         calls = iter([AIMessage("", tool_calls=[{"name": "read_file", "args": {"path": ".env"}, "id": "1"}]), AIMessage("I may not.")])
         _, messages = self.ask("what is in .env?", model=lambda _: next(calls))
         self.assertIn("no tracked file", messages[-2].content)
+
+    def test_a_denied_tool_is_told_to_the_model(self):
+        asked = []
+
+        def ask(tool, arguments):
+            asked.append((tool, arguments))
+            if tool == "git_log":
+                raise Denied("git_log is not allowed: the namespace lets nobody use it")
+            return 60
+
+        self.tools = Permits(ask).over(self.tools)
+        _, messages = self.ask(CHANGED)
+        said = {m.name: m.content for m in messages if m.type == "tool"}
+        self.assertIn("git_log is not allowed: the namespace", said["git_log"])
+        self.assertIn("# Harbour", said["read_file"])
+        self.assertTrue(messages[-1].content, "it answers without it")
+        self.assertIn(("read_file", '{"path": "README.md", "first_line": 1}'), asked)
+
+    def test_what_is_allowed_is_remembered(self):
+        asked, now = [], [0.0]
+        permits = Permits(lambda tool, _: asked.append(tool) or 60, lambda: now[0])
+        for at, tool in ((0, "search"), (59, "search"), (59, "git_log"), (60, "search")):
+            now[0] = at
+            permits.check(tool, {"text": "é" * 2000})
+        self.assertEqual(["search", "git_log", "search"], asked)
+
+    def test_a_question_waits_for_its_permission(self):
+        self.tools = Permits(lambda tool, _: 60).over(self.tools)
+        waits, messages = self.ask("ask me which file")
+        self.assertTrue(waits and messages[-1].content == "Which file do you mean?")
+        waits, _ = self.ask("README.md", waited=True)
+        self.assertFalse(waits)
+
+
+class PermitTest(unittest.TestCase):
+    def answers(self, status, body):
+        class Workflow:
+            def call(self, method, path, sent, also):
+                self.sent = (method, path, sent, also)
+                return httpx.Response(status, json=body)
+
+        self.workflow = Workflow()
+        return asked_of(self.workflow)
+
+    def test_what_the_server_says(self):
+        self.assertEqual(60, self.answers(200, {"allowed": True, "valid_seconds": 60})("search", "{}"))
+        self.assertEqual(("POST", "/tool_calls", {"tool": "search", "arguments": "{}"}, (403,)), self.workflow.sent)
+        with self.assertRaisesRegex(Denied, "search is not allowed: no \\(ask noor\\)"):
+            self.answers(403, {"code": "access_denied", "message": "no", "fix": "ask noor"})("search", "{}")
+        with self.assertRaises(RunRefused):
+            self.answers(403, {"code": "insufficient_scope", "message": "no", "fix": "another token"})("search", "{}")
 
 
 class OpenAITest(unittest.TestCase):

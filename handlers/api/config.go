@@ -67,7 +67,9 @@ type Config struct {
 	// OwnsAccount says whether somebody owns a service account, and so administers its
 	// tokens; nil is nobody.
 	OwnsAccount func(ctx context.Context, tenant domain.Tenant, owner, login string) (bool, error)
-	Tenants     entry.Tenants
+	// Tools decides which tools runs may use.
+	Tools   ToolGate
+	Tenants entry.Tenants
 	// Directories is who is who for each tenant, wherever that is kept.
 	Directories directory.Directory
 	// Flows decides what may start and what may go on.
@@ -173,6 +175,7 @@ func (c Config) Validate() error {
 		{"Tokens", c.Tokens == nil},
 		{"RunTokens", c.RunTokens == nil},
 		{"Permissions", c.Permissions == nil},
+		{"Tools", c.Tools == nil},
 		{"Tenants", c.Tenants == nil},
 		{"Directories", c.Directories == nil},
 		{"Flows", c.Flows == nil},

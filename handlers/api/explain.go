@@ -7,6 +7,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/decisions"
@@ -34,7 +35,7 @@ func (s *Server) explainAccess(c *call) (answer, error) {
 	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
 	}
-	recorded, err := s.cfg.Decisions.At(at).Latest(c.Context(), q.Tenant, decisions.About{Login: q.User, Action: q.Action, Path: q.Path, Flow: q.Flow}, maxRecorded)
+	recorded, err := s.cfg.Decisions.At(at).Latest(c.Context(), q.Tenant, decisions.About{Login: q.User, Action: q.Action, Tool: q.Tool, Path: q.Path, Flow: q.Flow}, maxRecorded)
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,7 +67,7 @@ func (s *Server) workedOut(ctx context.Context, q permission.Question, at cut.At
 		}
 		// A start gives the account the access that it needs.
 		facts.Account.Given = q.Action == access.Start || q.Action == access.Fork
-		o = decisionOf(access.Decide(facts))
+		o = decisionOf(access.Decide(facts), q.Tool)
 		o.rawOrNull("decided_at", nil)
 		o.uuidOrNull("workflow", nil)
 		o.text("from", "directory")
@@ -87,22 +88,28 @@ func (s *Server) workedOut(ctx context.Context, q permission.Question, at cut.At
 }
 
 func recordedOf(d decisions.Decision) object {
-	o := decisionOf(d.Decision)
+	o := decisionOf(d.Decision, d.Tool)
 	o.time("decided_at", d.At)
 	o.uuidOrNull("workflow", &d.Stream.ID)
 	return o
 }
 
 func (s *Server) explained(c *call) (q permission.Question, at cut.At, err error) {
-	var texts [5]string
-	for i, name := range []string{"user", "flow", "project", "action", "scope"} {
+	var texts [6]string
+	for i, name := range []string{"user", "flow", "project", "action", "scope", "tool"} {
 		if texts[i], err = c.query(name); err != nil {
 			return q, at, err
 		}
 	}
 	q = permission.Question{
 		Tenant: c.who.Tenant, User: cmp.Or(texts[0], c.who.User), Flow: texts[1], Path: texts[2],
-		Action: access.Action(cmp.Or(texts[3], string(access.Start))), Scope: access.Scope(texts[4]),
+		Action: access.Action(texts[3]), Scope: access.Scope(texts[4]), Tool: texts[5],
+	}
+	switch {
+	case q.Action == "" && q.Tool == "":
+		q.Action = access.Start
+	case q.Action == "":
+		q.Action = access.UseTool
 	}
 	switch {
 	case q.Flow == "":
@@ -110,14 +117,26 @@ func (s *Server) explained(c *call) (q permission.Question, at cut.At, err error
 	case q.Path == "":
 		return q, at, domain.InvalidField("project", "project is missing", "name the project or group by its whole path")
 	}
-	if err := cmp.Or(q.Action.Check("action"), q.Scope.Check()); err != nil {
+	if err := cmp.Or(q.Action.Check("action"), q.Scope.Check(), toolOf(q)); err != nil {
 		return q, at, err
 	}
 	at, err = s.at(c)
 	return q, at, err
 }
 
-func decisionOf(d access.Decision) object {
+// toolOf refuses a tool beside an action that is about none.
+func toolOf(q permission.Question) error {
+	switch {
+	case q.Tool == "":
+		return nil
+	case q.Action != access.UseTool:
+		return domain.InvalidField("tool", "to "+string(q.Action)+" is not about a tool", "leave it out, or ask for "+string(access.UseTool))
+	}
+	return directory.CheckTool("tool", q.Tool)
+}
+
+// decisionOf shows a decision, and the tool that it is about where it is about one.
+func decisionOf(d access.Decision, tool string) object {
 	var parts, basis [][]byte
 	for _, p := range d.Parts {
 		var o object
@@ -137,6 +156,7 @@ func decisionOf(d access.Decision) object {
 	o.text("user", d.User)
 	o.textOrNull("service_account", d.ServiceAccount)
 	o.text("action", string(d.Action))
+	o.textOrNull("tool", tool)
 	o.text("path", d.Path)
 	o.text("flow", d.Flow)
 	o.bool("allowed", d.Allowed)

@@ -64,7 +64,7 @@ func bare(f *testing.F, n *never) *api.Server {
 	f.Helper()
 	db := cut.DB{Partitions: 4}
 	s, err := api.New(api.Config{
-		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tokens: identity.Book{}, RunTokens: identity.Runs{}, Permissions: permission.Asker{},
+		Dispatch: n, Inbox: &inbox{}, Gate: n, Changes: n, Auth: tokens{}, Tokens: identity.Book{}, RunTokens: identity.Runs{}, Permissions: permission.Asker{}, Tools: permission.Guard{},
 		Tenants: tenants{}, Directories: configured.New(nil, time.Now), Flows: triggers(f, n), FlowsOf: flowsOf,
 		Queries: api.NewQueries(db), Schemas: schemas.Public,
 		Ready: n.Ready, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),

@@ -38,8 +38,11 @@ type staff struct {
 	levels  map[string]directory.Level
 	blocked map[string]bool
 	denied  []access.Action
-	off     bool
-	away    error
+	// tools are those of the flow, group what the root group denies.
+	tools []string
+	group access.Denial
+	off   bool
+	away  error
 	// asked counts the questions.
 	asked map[string]int
 	// settings and policy change what the group and the tenant say of flows; nil for none.
@@ -50,7 +53,7 @@ type staff struct {
 func newCompany() *staff {
 	return &staff{Directory: configured.New(theDirectory, time.Now), levels: map[string]directory.Level{
 		"mia": directory.Developer, "sam": directory.Developer, "rita": directory.Reporter, "duo-developer": directory.Developer,
-	}, blocked: map[string]bool{}, asked: map[string]int{}}
+	}, blocked: map[string]bool{}, tools: []string{"read_file"}, asked: map[string]int{}}
 }
 
 func asker() permission.Asker { return newCompany().asker() }
@@ -106,7 +109,7 @@ func (c *staff) Flows(ctx context.Context, tenant domain.Tenant, path string) (d
 }
 
 // says is what the tenant says, and what it denies.
-func (c *staff) says(name domain.Tenant, path string) (flow.Policy, []access.Action, error) {
+func (c *staff) says(name domain.Tenant, path string) (flow.Policy, access.Denial, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	says := flowPolicy(name)
@@ -114,11 +117,20 @@ func (c *staff) says(name domain.Tenant, path string) (flow.Policy, []access.Act
 	if c.policy != nil {
 		c.policy(&says)
 	}
-	return says, c.denied, nil
+	return says, access.Denial{Actions: c.denied}, nil
 }
 
 func (c *staff) asker() permission.Asker {
-	return permission.Asker{Directory: c, Places: permission.Here{Switches: c, Flows: resolver(), Says: c.says}}
+	return permission.Asker{Directory: c, Places: c}
+}
+
+// Place is what holds there, with the tools and the denials of the test.
+func (c *staff) Place(ctx context.Context, q permission.Question) (permission.Place, error) {
+	out, err := permission.Here{Switches: c, Flows: resolver(), Says: c.says}.Place(ctx, q)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out.Flow.Tools, out.Group = c.tools, c.group
+	return out, err
 }
 
 // guarded is a rig whose commands are asked about at a directory.
@@ -137,7 +149,7 @@ func guarded(t *testing.T) (*rig, *staff) {
 	})
 	must(t, err)
 	return r.with(func(cfg *api.Config) {
-		cfg.Permissions, cfg.Dispatch, cfg.Flows = guard.Asker, guard, triggers
+		cfg.Permissions, cfg.Dispatch, cfg.Tools, cfg.Flows = guard.Asker, guard, guard, triggers
 		cfg.FlowsOf = func(ctx context.Context, name domain.Tenant, path string) (flows.Tenant, error) {
 			says, _, _ := c.says(name, path)
 			here, _, err := resolver().At(ctx, c, name, says)

@@ -34,6 +34,7 @@ import (
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/handlers/flows"
+	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/handlers/values"
 	"github.com/duolog/duolog/internal/identity"
@@ -82,7 +83,7 @@ func newRigOn(t *testing.T, c *nodetest.Cluster) *rig {
 		Log:      node.Log.Genesis().Log,
 		Dispatch: node.Dispatch, Inbox: r.inbox,
 		Queries: api.NewQueries(db), Schemas: schemas.Public,
-		Auth: tokens{who}, Tokens: identity.Book{Keys: keys}, RunTokens: who.Runs, Permissions: asker(), Tenants: tenants{}, Flows: triggers(t, snapshots), FlowsOf: flowsOf,
+		Auth: tokens{who}, Tokens: identity.Book{Keys: keys}, RunTokens: who.Runs, Permissions: asker(), Tools: permission.Guard{Next: node.Dispatch, States: snapshots, Asker: asker(), Now: time.Now}, Tenants: tenants{}, Flows: triggers(t, snapshots), FlowsOf: flowsOf,
 		Ready: func(context.Context) error { return nil }, Gate: node.Visible, Changes: node.Visible,
 		Metrics: http.NotFoundHandler(), Logger: slog.New(telemetry.NewContextual(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Now: time.Now, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, URL: "http://127.0.0.1:8080",

@@ -159,6 +159,7 @@ func tries() map[string]try {
 		"POST " + one + "/checkpoint_writes_batch": post("POST", func(g *grounds) (string, any) {
 			return g.running.path("/checkpoint_writes_batch"), `{"thread_ts":"` + g.ts + `","checkpoint_writes":[{"task":"t","idx":0,"channel":"c"}]}`
 		}),
+		"POST " + one + "/tool_calls":  post("POST", func(g *grounds) (string, any) { return g.running.path("/tool_calls"), `{"tool":"read_file"}` }),
 		"POST " + one + "/fork":        post("POST", func(g *grounds) (string, any) { return g.idle.path("/fork"), `{"checkpoint":"` + g.idleTS + `"}` }),
 		"POST " + one + "/branch":      post("POST", func(g *grounds) (string, any) { return g.idle.path("/branch"), `{"checkpoint":"` + g.idleTS + `"}` }),
 		"GET " + one + "/fork_preview": get(func(g *grounds) string { return g.running.path("/fork_preview?checkpoint=" + g.ts) }),
@@ -309,7 +310,7 @@ func expected(rule api.Rule, caller string) int {
 		return http.StatusUnauthorized
 	case rule.Scope == "" && rule.Runs == api.RunsAny:
 		return 0
-	case caller == "no token" || caller == "wrong audience" || caller == "expired" && rule.Runs != api.RunsOnly:
+	case caller == "no token" || caller == "wrong audience" || caller == "expired" && (rule.Runs != api.RunsOnly || rule.Scope != ""):
 		return http.StatusUnauthorized
 	case rule.Runs == api.RunsOnly && !run, rule.Runs == api.RunsNever && run:
 		return http.StatusForbidden

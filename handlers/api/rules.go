@@ -72,6 +72,7 @@ func Rules() map[string]Rule {
 		"GET " + one + "/checkpoints/by_thread_ts":                          read,
 		"GET " + one + "/checkpoints/{checkpoint_id}":                       read,
 		"POST " + one + "/checkpoint_writes_batch":                          write,
+		"POST " + one + "/tool_calls":                                       {access.ScopeWrite, RunsOnly, NamesThing},
 		"POST " + one + "/fork":                                             personWrites,
 		"POST " + one + "/branch":                                           personWrites,
 		"GET " + one + "/fork_preview":                                      read,

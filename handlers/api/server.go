@@ -132,6 +132,7 @@ func (s *Server) routes() {
 	s.route("GET "+one+"/checkpoints/by_thread_ts", other, s.getCheckpointByThreadTS)
 	s.route("GET "+one+"/checkpoints/{checkpoint_id}", other, s.getCheckpoint)
 	s.route("POST "+one+"/checkpoint_writes_batch", agent, s.recordWrites)
+	s.route("POST "+one+"/tool_calls", agent, s.askForTool)
 	s.route("POST "+one+"/fork", agent, s.forkWorkflow)
 	s.route("POST "+one+"/branch", agent, s.branchWorkflow)
 	s.route("GET "+one+"/fork_preview", other, s.previewFork)

@@ -139,16 +139,22 @@ func TestE4ATokenEndsWithItsRun(t *testing.T) {
 		t.Errorf("it lives %s", until)
 	}
 	r.send(fresh.Token, "GET", c.path(""), nil).want(http.StatusOK)
-	_, err = r.node.Dispatch.Do(t.Context(), dispatch.Request{
-		Stream:    domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: c.UUID},
-		Workflow:  &workflow.FinishWorkload{Run: c.Run.ID, Epoch: 1, Status: workflow.WorkloadFailed, Reason: "lost"},
-		CommandID: uuid.New(), Principal: domain.Principal{System: "engine"},
-	})
-	must(t, err)
+	r.loseRun(c)
 	for _, token := range []string{token, fresh.Token} {
 		r.send(token, "GET", c.path(""), nil).refused(409, domain.CodeStaleRun, "")
 		r.send(token, "POST", "/v1/threads/get", map[string]any{"thread_id": c.UUID}).refused(409, domain.CodeStaleRun, "")
 		r.send(token, "POST", "/v1/token/renew", nil).refused(409, domain.CodeStaleRun, "")
 	}
 	r.send("", "POST", "/v1/token/renew", nil).refused(401, domain.CodeUnauthenticated, "")
+}
+
+// loseRun ends the first run of a workflow.
+func (r *rig) loseRun(c created) {
+	r.t.Helper()
+	_, err := r.node.Dispatch.Do(r.t.Context(), dispatch.Request{
+		Stream:    domain.StreamID{Tenant: "acme", Kind: domain.KindWorkflow, ID: c.UUID},
+		Workflow:  &workflow.FinishWorkload{Run: c.Run.ID, Epoch: 1, Status: workflow.WorkloadFailed, Reason: "lost"},
+		CommandID: uuid.New(), Principal: domain.Principal{System: "engine"},
+	})
+	must(r.t, err)
 }

@@ -45,6 +45,14 @@ func (c Caller) UserOnly() error {
 	return &domain.Error{Code: domain.CodeForbidden, Message: "the token of a run may only touch its own workflow", Fix: "use a person's token"}
 }
 
+// RunOnly refuses everybody but a run.
+func (c Caller) RunOnly() error {
+	if c.Run != nil {
+		return nil
+	}
+	return &domain.Error{Code: domain.CodeForbidden, Message: "this is for the run of a workflow alone", Fix: "use the token of a run, which its engine gives it"}
+}
+
 // CommandID is the id of what the caller's own key names. Every run of a workflow
 // may repeat what the one before it sent: the keys are the person's.
 func (c Caller) CommandID(key string) uuid.UUID {

@@ -22,8 +22,8 @@ type Directory interface {
 // Place is what holds for a flow in a project or group.
 type Place struct {
 	Flow access.Flow
-	// Denied are the actions that nobody may have there.
-	Denied []access.Action
+	// Tenant is what the configuration denies to everybody, Group what the root group does.
+	Tenant, Group access.Denial
 }
 
 // Places tells it.
@@ -43,6 +43,8 @@ type Question struct {
 	// Account is who acts for the user; empty is whoever does so there, but for what is
 	// Recorded.
 	Account string
+	// Tool is what access.UseTool is about.
+	Tool string
 	// Recorded says that it is about a workflow that is there: what it was started with
 	// holds. Elsewhere says that no engine here runs it, so that its flow is not ours.
 	Recorded, Elsewhere bool
@@ -65,7 +67,7 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	if err != nil {
 		return access.Facts{}, err
 	}
-	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Flow: place.Flow, Denied: place.Denied, Scope: q.Scope}
+	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Tool: q.Tool, Flow: place.Flow, Tenant: place.Tenant, Group: place.Group, Scope: q.Scope}
 	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
 		return f, err
 	}

@@ -5,5 +5,6 @@
 //
 // Every way in leads through a Guard: the API, the topic of commands, messages. What a
 // run writes of its own workflow, and what Duolog does by itself, is not asked about
-// again: the run was allowed when it began.
+// again: the run was allowed when it began. Before it uses a tool a run asks (UseTool),
+// and is decided about as everybody is.
 package permission

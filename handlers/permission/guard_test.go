@@ -90,7 +90,7 @@ func TestE4EveryCommandIsAskedAboutOrNot(t *testing.T) {
 	free := map[string]bool{
 		"workflow.attempt_run": true, "workflow.confirm_run": true, "workflow.finish_workload": true, "workflow.attempt_stop": true,
 		"workflow.request_delivery": true, "workflow.attempt_delivery": true, "workflow.settle_delivery": true, "workflow.notify": true,
-		"workflow.mark_mail": true, "workflow.settle_follow_ups": true, "workflow.expire_thread": true, "workflow.deny_access": true,
+		"workflow.mark_mail": true, "workflow.settle_follow_ups": true, "workflow.expire_thread": true, "workflow.deny_access": true, "workflow.decide_tool": true,
 		"workflow.save_checkpoint": true, "workflow.record_writes": true, "workflow.put_checkpoint": true, "workflow.put_writes": true,
 		"workflow.delete_thread": true, "workflow.prune_thread": true, "workflow.delete_runs": true, "workflow.set_retention": true,
 		"workflow.pin_checkpoint": true, "workflow.import_commit": true, "workflow.end_import": true,

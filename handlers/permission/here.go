@@ -7,6 +7,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/flows"
@@ -19,7 +20,7 @@ type Here struct {
 	Flows    flows.Resolver
 	// Says is what the tenant says for a path, and what it lets nobody do there. It
 	// returns a *domain.Error for a tenant that is not known.
-	Says func(tenant domain.Tenant, path string) (flow.Policy, []access.Action, error)
+	Says func(tenant domain.Tenant, path string) (flow.Policy, access.Denial, error)
 }
 
 // Place asks once what the group says. A group that is not there has nothing on.
@@ -29,7 +30,7 @@ func (h Here) Place(ctx context.Context, q Question) (Place, error) {
 		return Place{}, err
 	}
 	reference := h.reference(cmp.Or(q.Flow, says.Default.Definition))
-	out := Place{Denied: denied, Flow: access.Flow{Reference: reference, Enabled: q.Elsewhere}}
+	out := Place{Tenant: denied, Flow: access.Flow{Reference: reference, Enabled: q.Elsewhere}}
 	if q.Elsewhere {
 		return out, nil
 	}
@@ -41,7 +42,7 @@ func (h Here) Place(ctx context.Context, q Question) (Place, error) {
 		return out, err
 	}
 	goesOn := q.Recorded || q.Action == access.Resume || q.Action == access.Steer
-	out.Flow = FlowOf(here, reference, goesOn)
+	out.Flow, out.Group = FlowOf(here, reference, goesOn), DeniedBy(here.Policy())
 	return out, nil
 }
 
@@ -62,5 +63,15 @@ func FlowOf(here flows.Tenant, reference string, recorded bool) access.Flow {
 		err = here.StillOn(reference)
 	}
 	off, _ := errors.AsType[*domain.Error](err)
-	return access.Flow{Reference: reference, Enabled: err == nil, Off: off}
+	listed, _ := here.Catalog().Find(reference)
+	return access.Flow{Reference: reference, Enabled: err == nil, Off: off, Tools: listed.Tools.Allowed()}
+}
+
+// DeniedBy is what the root group denies to everybody in it.
+func DeniedBy(p flow.Policy) access.Denial {
+	out := access.Denial{Tools: p.Settings.Denied(directory.PolicyDeniedTools), Path: p.Where, Owners: p.Settings.Owners}
+	for _, action := range p.Settings.Denied(directory.PolicyDeniedActions) {
+		out.Actions = append(out.Actions, access.Action(action))
+	}
+	return out
 }

@@ -48,22 +48,22 @@ func TestHere(t *testing.T) {
 		"what runs elsewhere":       {switches{}, permission.Question{Action: access.Fork, Flow: "langgraph", Elsewhere: true}, "langgraph", true, ""},
 		"the group is gone":         {switches{err: &domain.Error{Code: domain.CodeNotFound}}, permission.Question{Action: access.Start, Flow: "developer/v1"}, "developer/v1", false, ""},
 	} {
-		here := permission.Here{Switches: c.switches, Flows: flows.Resolver{Catalog: catalog}, Says: func(domain.Tenant, string) (flow.Policy, []access.Action, error) {
+		here := permission.Here{Switches: c.switches, Flows: flows.Resolver{Catalog: catalog}, Says: func(domain.Tenant, string) (flow.Policy, access.Denial, error) {
 			p := flow.Policy{Where: "acme", Maturities: []string{"general"}}
 			p.Default.Definition = "developer/v1"
-			return p, []access.Action{access.Stop}, nil
+			return p, access.Denial{Actions: []access.Action{access.Stop}}, nil
 		}}
 		got, err := here.Place(t.Context(), c.q)
 		said := ""
 		if got.Flow.Off != nil {
 			said = got.Flow.Off.Message
 		}
-		if err != nil || got.Flow.Reference != c.reference || got.Flow.Enabled != c.on || !strings.Contains(said, c.says) || len(got.Denied) != 1 {
+		if err != nil || got.Flow.Reference != c.reference || got.Flow.Enabled != c.on || !strings.Contains(said, c.says) || len(got.Tenant.Actions) != 1 {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	away := &domain.Error{Code: domain.CodeNotNow}
-	here := permission.Here{Switches: switches{err: away}, Says: func(domain.Tenant, string) (flow.Policy, []access.Action, error) { return flow.Policy{}, nil, nil }}
+	here := permission.Here{Switches: switches{err: away}, Says: func(domain.Tenant, string) (flow.Policy, access.Denial, error) { return flow.Policy{}, access.Denial{}, nil }}
 	if _, err := here.Place(t.Context(), permission.Question{}); domain.CodeOf(err) != domain.CodeNotNow {
 		t.Errorf("away: %v", err)
 	}

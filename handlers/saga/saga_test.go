@@ -101,7 +101,9 @@ func (w *world) MaySteer(context.Context, domain.StreamID, string) (*access.Fact
 	return &w.asked, w.shuts
 }
 
-func (w *world) FollowUp(domain.Tenant) workflow.FollowUpPolicy { return w.followUp }
+func (w *world) FollowUp(context.Context, domain.StreamID) (workflow.FollowUpPolicy, error) {
+	return w.followUp, nil
+}
 
 func (w *world) Command(_ context.Context, _ string, r dispatch.Request, _ error) error {
 	w.mu.Lock()

@@ -30,8 +30,8 @@ type Flows interface {
 	// MaySteer refuses a message to a workflow that lives, from somebody who may not
 	// have it go on. The facts go with the message.
 	MaySteer(ctx context.Context, stream domain.StreamID, user string) (*access.Facts, error)
-	// FollowUp is what becomes of a message while a run is under way.
-	FollowUp(tenant domain.Tenant) workflow.FollowUpPolicy
+	// FollowUp is what becomes of a message for a workflow while a run is under way.
+	FollowUp(ctx context.Context, stream domain.StreamID) (workflow.FollowUpPolicy, error)
 }
 
 // sourceMessage is the entry point that workflows of messages record.
@@ -192,11 +192,15 @@ func askOf(m *received) (trigger.Ask, error) {
 func (t *Trigger) carryOn(ctx context.Context, m *received) error {
 	o := t.workflow(m, "")
 	facts, err := t.flows.MaySteer(ctx, o.stream, m.message.Author)
-	if err = stored.Transient(err); err == nil {
+	err = stored.Transient(err)
+	var policy workflow.FollowUpPolicy
+	if err == nil {
 		o.asked = facts
+		policy, err = t.flows.FollowUp(ctx, o.stream)
+	}
+	if err == nil {
 		_, err = t.core.tell(ctx, o, &workflow.ReceiveMessage{
-			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
-			Policy: t.flows.FollowUp(m.event.Stream.Tenant),
+			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text, Policy: policy,
 		})
 	}
 	switch code := domain.CodeOf(err); {

@@ -25,12 +25,6 @@ func (t *Trigger) MaySteer(ctx context.Context, stream domain.StreamID, user str
 	return t.mayGoOn(ctx, stream, user, access.Steer, func(s workflow.Status) bool { return !s.Terminal() })
 }
 
-// FollowUp is what becomes of a message of the tenant while a run is under way.
-func (t *Trigger) FollowUp(tenant domain.Tenant) workflow.FollowUpPolicy {
-	policy, _ := t.cfg.Policy(tenant)
-	return policy.FollowUp
-}
-
 func (t *Trigger) mayGoOn(ctx context.Context, stream domain.StreamID, user string, action access.Action, lives func(workflow.Status) bool) (*access.Facts, error) {
 	snap, err := t.cfg.States.Load(ctx, stream, projections.SnapshotWant{})
 	if err != nil {

@@ -28,7 +28,8 @@ func (p *passage) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.here, p.facts.Flow, p.facts.Denied = here, permission.FlowOf(here, decision.Flow, false), p.policy.Denied
+	p.here, p.facts.Flow = here, permission.FlowOf(here, decision.Flow, false)
+	p.facts.Tenant, p.facts.Group = p.policy.Denied, permission.DeniedBy(here.Policy())
 	if off := p.facts.Flow.Off; off != nil {
 		return off
 	}

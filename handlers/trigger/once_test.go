@@ -33,7 +33,7 @@ func (d *taken) DoAll(context.Context, []dispatch.Request) []dispatch.Answer { r
 
 // guard asks the company of the world about what shall get to next.
 func (w *world) guard(next *taken, resolver flows.Resolver) permission.Guard {
-	says := func(domain.Tenant, string) (p flow.Policy, denied []access.Action, err error) {
+	says := func(domain.Tenant, string) (p flow.Policy, denied access.Denial, err error) {
 		p = w.policy.Policy
 		p.Where = "acme"
 		return p, w.policy.Denied, nil
@@ -75,6 +75,7 @@ func TestT5AStartAsksEachQuestionOnce(t *testing.T) {
 		want := access.Facts{
 			Action: access.Start, Path: start.Path(), Human: access.Member{Login: "mia", Level: entities.Developer},
 			Account: access.Member{Login: "duo-developer", Level: entities.Developer}, Flow: access.Flow{Reference: "developer/v1", Enabled: true},
+			Group: access.Denial{Path: "acme", Owners: []string{"noor", "sam"}},
 			Basis: []access.Basis{{Source: basis.Source, Position: basis.Position, At: basis.At}},
 		}
 		if diff := cmp.Diff(&want, got); diff != "" {

@@ -33,7 +33,7 @@ type Policy struct {
 	// otherwise; empty is DefaultFlow.
 	flow.Policy
 	// Denied are the actions that nobody may have in the tenant.
-	Denied []access.Action
+	Denied access.Denial
 	// Rules choose the flow of a message.
 	Rules []routing.Rule
 	// FollowUp says what becomes of a message while a run is under way.
@@ -80,10 +80,10 @@ func New(cfg Config) (*Trigger, error) {
 }
 
 // says is what a tenant says of flows for a path.
-func (c Config) says(tenant domain.Tenant, path string) (flow.Policy, []access.Action, error) {
+func (c Config) says(tenant domain.Tenant, path string) (flow.Policy, access.Denial, error) {
 	policy, ok := c.Policy(tenant)
 	if !ok {
-		return flow.Policy{}, nil, noTenant(tenant)
+		return flow.Policy{}, access.Denial{}, noTenant(tenant)
 	}
 	policy.Where = cmp.Or(policy.Where, entities.Root(path))
 	return policy.Policy, policy.Denied, nil

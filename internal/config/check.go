@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
@@ -153,7 +154,10 @@ func (c Config) checkTenants(p *problems) {
 			"name that first, or leave engine out")
 		t.Threads.check(p, field+"threads.")
 		for _, a := range t.Deny {
-			p.want(a.Check("deny") == nil, field+"deny", quote(string(a))+" is nothing that could be denied", "use start, resume, steer, stop, fork or redeliver")
+			p.want(a.Check("deny") == nil, field+"deny", quote(string(a))+" is nothing that could be denied", "use start, resume, steer, stop, fork, redeliver or use_tool")
+		}
+		for _, tool := range t.DenyTools {
+			p.want(directory.CheckTool("deny_tools", tool) == nil, field+"deny_tools", quote(tool)+" cannot be the name of a tool", "write it like run_command")
 		}
 		t.checkHooks(p, field)
 		t.checkTriggers(p, field)

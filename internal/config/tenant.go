@@ -56,8 +56,10 @@ type Tenant struct {
 	// DefaultUser is who asks when a message names nobody; empty refuses it.
 	DefaultUser string `json:"default_user"`
 	// Deny lists what nobody may do in the tenant: start, resume, steer, stop, fork,
-	// redeliver.
+	// redeliver, use_tool.
 	Deny []access.Action `json:"deny"`
+	// DenyTools lists the tools that no agent may use in the tenant.
+	DenyTools []string `json:"deny_tools"`
 	// Hooks are told what happens to the tenant's workflows.
 	Hooks []Hook `json:"hooks"`
 }

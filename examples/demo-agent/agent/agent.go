@@ -18,6 +18,7 @@ const maxResponse = 4 << 10
 // agent carries one turn to its end.
 type agent struct {
 	session *session
+	permits *permits
 	repo    *repo
 	goal    string
 	delay   time.Duration
@@ -138,11 +139,19 @@ func (a *agent) answer(ctx context.Context, t turn) error {
 	return a.finish(ctx, t, p.answer(t.findings))
 }
 
-// take runs one tool and makes its result durable. A tool that fails is a
-// finding too: the answer says so.
+// take runs one tool and makes its result durable. A tool that fails, or that may not
+// be used, is a finding too: the answer says so.
 func (a *agent) take(ctx context.Context, t *turn, st step) error {
 	_, _ = fmt.Fprintf(a.log, "demo-agent: %s\n", st)
-	found, output, err := a.repo.use(ctx, st)
+	var found finding
+	var output string
+	err := a.permits.ask(ctx, st)
+	if _, denied := errors.AsType[*deniedError](err); err != nil && !denied {
+		return err
+	}
+	if err == nil {
+		found, output, err = a.repo.use(ctx, st)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

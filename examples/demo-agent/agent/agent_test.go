@@ -112,8 +112,8 @@ func TestProtocolOfARun(t *testing.T) {
 func TestCarriesOnWhereAKilledRunStopped(t *testing.T) {
 	t.Parallel()
 	repo := newRepo(t)
-	// A run makes 9 requests; it is cut off at each of them in turn.
-	for cut := 1; cut <= 9; cut++ {
+	// A run makes 11 requests; it is cut off at each of them in turn.
+	for cut := 1; cut <= 11; cut++ {
 		w := newWire(t)
 		w.fail = func(n int, _ *http.Request) int {
 			if n >= cut {

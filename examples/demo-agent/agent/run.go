@@ -17,18 +17,17 @@ func Run(ctx context.Context, getenv func(string) string, stderr io.Writer, now 
 	if err != nil {
 		return err
 	}
+	api := &client{
+		base: cfg.url, token: cfg.token, workflow: cfg.workflow, trace: getenv("TRACEPARENT"),
+		http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(), now: now,
+	}
 	a := &agent{
-		session: &session{
-			api: &client{
-				base: cfg.url, token: cfg.token, workflow: cfg.workflow, trace: getenv("TRACEPARENT"),
-				http: &http.Client{Timeout: 40 * time.Second}, delays: retryDelays(), now: now,
-			},
-			now: now,
-		},
-		repo:  &repo{root: cfg.basePath, home: getenv("HOME"), path: getenv("PATH")},
-		goal:  cfg.goal,
-		delay: cfg.stepDelay,
-		log:   stderr,
+		session: &session{api: api, now: now},
+		permits: &permits{api: api, now: now, until: map[string]time.Time{}},
+		repo:    &repo{root: cfg.basePath, home: getenv("HOME"), path: getenv("PATH")},
+		goal:    cfg.goal,
+		delay:   cfg.stepDelay,
+		log:     stderr,
 	}
 	return a.run(ctx)
 }

@@ -28,6 +28,9 @@ type wire struct {
 	requests int
 	status   string
 	posted   []posted
+	// denied is a tool that may not be used; asked are those that were asked about.
+	denied string
+	asked  []string
 	// trace is the order of what changed: events and checkpoints.
 	trace []string
 }
@@ -50,6 +53,7 @@ func newWire(t *testing.T) *wire {
 	mux.HandleFunc("PATCH "+base, w.patch)
 	mux.HandleFunc("GET "+base+"/checkpoints", w.latest)
 	mux.HandleFunc("POST "+base+"/checkpoints", w.save)
+	mux.HandleFunc("POST "+base+"/tool_calls", w.permit)
 	w.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -71,6 +75,20 @@ func newWire(t *testing.T) *wire {
 func refuse(rw http.ResponseWriter, status int, code string) {
 	rw.WriteHeader(status)
 	_ = json.NewEncoder(rw).Encode(map[string]string{"code": code, "message": "refused by the test", "fix": "try something else"})
+}
+
+func (w *wire) permit(rw http.ResponseWriter, r *http.Request) {
+	var body struct{ Tool, Arguments string }
+	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Arguments == "" || len(body.Arguments) > maxArguments {
+		refuse(rw, 400, "invalid_body")
+		return
+	}
+	w.asked = append(w.asked, body.Tool)
+	if body.Tool == w.denied {
+		refuse(rw, 403, "access_denied")
+		return
+	}
+	_ = json.NewEncoder(rw).Encode(map[string]any{"allowed": true, "valid_seconds": 60})
 }
 
 func (w *wire) get(rw http.ResponseWriter, _ *http.Request) {
@@ -136,16 +154,15 @@ func (w *wire) ask(t *testing.T, dir, goal string) error {
 	if err != nil {
 		return err
 	}
+	api := &client{
+		base: cfg.url, token: cfg.token, workflow: cfg.workflow,
+		http: w.Client(), delays: make([]time.Duration, 5), now: time.Now,
+	}
 	a := &agent{
-		session: &session{
-			api: &client{
-				base: cfg.url, token: cfg.token, workflow: cfg.workflow,
-				http: w.Client(), delays: make([]time.Duration, 5), now: time.Now,
-			},
-			now: time.Now,
-		},
-		repo: &repo{root: cfg.basePath, path: env["PATH"]},
-		goal: cfg.goal, log: t.Output(),
+		session: &session{api: api, now: time.Now},
+		permits: &permits{api: api, now: time.Now, until: map[string]time.Time{}},
+		repo:    &repo{root: cfg.basePath, path: env["PATH"]},
+		goal:    cfg.goal, log: t.Output(),
 	}
 	return a.run(t.Context())
 }

@@ -12,6 +12,7 @@ from duolog_langgraph import DuologSaver
 
 from .graph import Model, build
 from .openai import ModelFailed, OpenAI
+from .permit import Permits, asked_of
 from .recorded import Recorded
 from .repository import Refused, Repository
 from .token import RunToken
@@ -41,7 +42,7 @@ def run(workflow: Workflow, options: argparse.Namespace, env: Mapping[str, str],
     waited = workflow.begin()
     with DuologSaver.from_url(url, token=token) as saver:
         try:
-            tools = tools_over(Repository(env.get("DUO_WORKFLOW_BASE_PATH", ".")))
+            tools = Permits(asked_of(workflow)).over(tools_over(Repository(env.get("DUO_WORKFLOW_BASE_PATH", "."))))
             graph = build(model(options.recorded, env, tools), tools, saver, options.delay)
             for step in take(graph, thread, env.get("DUO_WORKFLOW_GOAL", ""), waited):
                 say(step)

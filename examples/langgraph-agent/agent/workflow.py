@@ -23,11 +23,11 @@ class Workflow:
         self.http = httpx.Client(base_url=url, headers={"Traceparent": trace} if trace else {}, timeout=40)
 
     def status(self) -> str:
-        return self._call("GET").json()["status"]
+        return self.call("GET").json()["status"]
 
     def tell(self, event: str) -> None:
         """start, resume, retry, finish, require_input, drop: where the workflow goes."""
-        self._call("PATCH", {"status_event": event})
+        self.call("PATCH", body={"status_event": event})
 
     def begin(self) -> bool:
         """Says that this run has taken the workflow up; returns whether it had waited for somebody."""
@@ -36,16 +36,17 @@ class Workflow:
         self.tell("start" if status == "created" else "resume" if waited else "retry")
         return waited
 
-    def _call(self, method: str, body: dict | None = None) -> httpx.Response:
+    def call(self, method: str, path: str = "", body: dict | None = None, also: tuple[int, ...] = ()) -> httpx.Response:
+        """A request about the workflow; a status of `also` is an answer too."""
         for pause in (*PAUSES, None):
             try:
-                answer = self.http.request(method, self.path, json=body, headers={"Authorization": f"Bearer {self.token()}"})
+                answer = self.http.request(method, self.path + path, json=body, headers={"Authorization": f"Bearer {self.token()}"})
             except httpx.TransportError:
                 answer = None
-            if answer is not None and answer.is_success:
+            if answer is not None and (answer.is_success or answer.status_code in also):
                 return answer
             if answer is not None and not (answer.is_server_error or answer.status_code == 429):
-                raise Refused(f"{method} of the workflow: {answer.status_code} {answer.text[:300]}")
+                raise Refused(f"{method} of the workflow{path}: {answer.status_code} {answer.text[:300]}")
             if pause is None:
                 break
             time.sleep(pause)

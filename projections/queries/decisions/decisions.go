@@ -29,14 +29,18 @@ func (q *Queries) At(at cut.At) *Queries { return New(q.db.At(at)) }
 type About struct {
 	Login  string
 	Action access.Action
-	Path   string
-	Flow   string
+	// Tool is what access.UseTool is about; empty for any.
+	Tool string
+	Path string
+	Flow string
 }
 
 // Decision is one that was taken.
 type Decision struct {
 	access.Decision
 
+	// Tool is set where it is about one.
+	Tool   string
 	Stream domain.StreamID
 	At     time.Time
 }
@@ -49,9 +53,10 @@ func (q *Queries) Latest(ctx context.Context, tenant domain.Tenant, a About, mos
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT stream, at, decision FROM access_decisions
-			WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND ($6::timestamptz IS NULL OR at <= $6) ORDER BY at DESC, number DESC LIMIT $7`,
-			string(tenant), a.Login, string(a.Action), a.Path, a.Flow, pgtype.Timestamptz{Time: until, Valid: !until.IsZero()}, most)
+		rows, err := tx.Query(ctx, `SELECT stream, at, tool, decision FROM access_decisions
+			WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND ($6::timestamptz IS NULL OR at <= $6)
+				AND ($7 = '' OR tool = $7) ORDER BY at DESC, number DESC LIMIT $8`,
+			string(tenant), a.Login, string(a.Action), a.Path, a.Flow, pgtype.Timestamptz{Time: until, Valid: !until.IsZero()}, a.Tool, most)
 		if err == nil {
 			out, err = pgx.CollectRows(rows, scanned)
 		}
@@ -67,7 +72,7 @@ func scanned(row pgx.CollectableRow) (Decision, error) {
 	var out Decision
 	var stream string
 	var raw []byte
-	if err := row.Scan(&stream, &out.At, &raw); err != nil {
+	if err := row.Scan(&stream, &out.At, &out.Tool, &raw); err != nil {
 		return out, err
 	}
 	var err error

@@ -250,6 +250,10 @@ func texts(event workflow.Event) map[string]value.Value {
 		if e.Message != nil {
 			return map[string]value.Value{"message": *e.Message}
 		}
+	case workflow.ToolDecided:
+		if e.Arguments != nil {
+			return map[string]value.Value{"arguments": *e.Arguments}
+		}
 	case workflow.WorkloadFinished:
 		if e.Log != nil {
 			return map[string]value.Value{"log": *e.Log}
