@@ -26,12 +26,13 @@ type GitLab struct {
 }
 
 // NewGitLab starts one that begins with the seed, and tells the configuration of the
-// fleet of it: tenants may use it.
-func (f *Fleet) NewGitLab(runners int, seed fakegitlab.Seed) *GitLab {
+// fleet of it, and which script its jobs have: tenants may use it. Without a secret it
+// sends no hooks.
+func (f *Fleet) NewGitLab(seed fakegitlab.Seed, secret string, script ...string) *GitLab {
 	f.TB.Helper()
 	seed.Users = append(seed.Users, fakegitlab.SeedUser{Username: "engine", Token: gitlabToken, Admin: true})
 	server, err := fakegitlab.Start(fakegitlab.Config{
-		StateDir: f.TB.TempDir(), Runners: runners, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8, Seed: seed,
+		StateDir: f.TB.TempDir(), Runners: 2, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8, Seed: seed,
 	})
 	OK(f.TB, err)
 	f.TB.Cleanup(server.Close)
@@ -40,10 +41,13 @@ func (f *Fleet) NewGitLab(runners int, seed fakegitlab.Seed) *GitLab {
 	g := &GitLab{Server: server}
 	g.Client, err = gl.NewClient(gitlabToken, gl.WithBaseURL(server.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
 	OK(f.TB, err)
-	script, err := json.Marshal(strings.Join(f.Agent.Program, " "))
+	lines, err := json.Marshal(script)
 	OK(f.TB, err)
-	f.Config = Write(f.TB, Read(f.TB, f.Config)+fmt.Sprintf("gitlab_url: %s\ngitlab_token_file: %s\ngitlab_hook_secret_file: %s\ngitlab_script: [%s]\n",
-		server.URL(), Write(f.TB, gitlabToken+"\n", f.Dir, "gitlab-token"), Write(f.TB, "a-secret-of-the-hook\n", f.Dir, "gitlab-hook"), script), f.Dir, "gitlab.yaml")
+	text := Read(f.TB, f.Config) + fmt.Sprintf("gitlab_url: %s\ngitlab_token_file: %s\ngitlab_script: %s\n", server.URL(), Write(f.TB, gitlabToken+"\n", f.Dir, "gitlab-token"), lines)
+	if secret != "" {
+		text += "gitlab_hook_secret_file: " + Write(f.TB, secret+"\n", f.Dir, "gitlab-hook") + "\n"
+	}
+	f.Config = Write(f.TB, text, f.Dir, "gitlab.yaml")
 	return g
 }
 

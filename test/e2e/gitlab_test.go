@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,18 +14,22 @@ import (
 	"github.com/duolog/duolog/internal/fleettest"
 )
 
-const ciProject = "acme/duo-workspace"
+const (
+	ciProject = "acme/duo-workspace"
+	ciSecret  = "a-secret-of-the-hook"
+)
 
 // forge is a GitLab that has the workspace of a fleet's tenant, whose agents are its
 // jobs.
 type forge struct{ *fleettest.GitLab }
 
-func newForge(t *testing.T, f *fleettest.Fleet) forge {
+// newForge starts it with the script of its jobs. Without a secret it sends no hooks.
+func newForge(t *testing.T, f *fleettest.Fleet, secret string, script ...string) forge {
 	t.Helper()
-	g := f.NewGitLab(2, fakegitlab.Seed{
+	g := f.NewGitLab(fakegitlab.Seed{
 		Groups:   []fakegitlab.SeedGroup{{Path: "acme"}},
 		Projects: []fakegitlab.SeedProject{{Path: ciProject, Files: map[string]string{"README.md": "# Agents\n"}}},
-	})
+	}, secret, script...)
 	f.Config = fleettest.Write(t, strings.Replace(fleettest.Read(t, f.Config), "    service_account:", "    engine: gitlab\n    service_account:", 1), f.Config)
 	return forge{g}
 }
@@ -41,7 +47,7 @@ func TestE2RunsOfGitLab(t *testing.T) {
 	t.Parallel()
 	f := fleettest.NewFleet(t, 0)
 	n := f.Node("a", "")
-	g := newForge(t, f)
+	g := newForge(t, f, ciSecret, strings.Join(f.Agent.Program, " "))
 	n.Start()
 	f.Answered(t, f.Ask(n.Base, "what changed, asked of CI?"))
 	if hooks, _, err := g.Client.Projects.ListProjectHooks(ciProject, nil); err != nil || len(hooks) != 1 || hooks[0].URL != n.Base+"/v1/gitlab/hooks" {
@@ -82,5 +88,48 @@ func TestE2RunsOfGitLab(t *testing.T) {
 			t.Errorf("doctor does not say %q:\n%s%s", want, r.Out, r.Err)
 		}
 	}
+	f.Clean()
+}
+
+// TestAnswerBeforeTheJobEnds: without a hook the end of a job is seen when it is looked
+// for. What the agent has to say does not wait for that, and is said once; no other run
+// begins before.
+func TestAnswerBeforeTheJobEnds(t *testing.T) {
+	t.Parallel()
+	f := fleettest.NewFleet(t, 0)
+	n := f.Node("a", "")
+	gate := filepath.Join(f.Dir, "gate")
+	newForge(t, f, "", "cd "+f.Repository, strings.Join(f.Agent.Program, " "), "until test -e "+gate+"; do sleep 0.1; done")
+	n.Start()
+	happened := func(goal, name string, want int) {
+		t.Helper()
+		if l := n.Timeline(n.Of(goal).UUID.String()); l.Count(name) != want {
+			t.Errorf("%s happened %d times, not %d: %s", name, l.Count(name), want, l.Types())
+		}
+	}
+	const goal, unclear = "what changed, asked of CI?", "ask me which file"
+	f.Answered(t, f.Ask(n.Base, goal))
+	happened(goal, "workload_finished", 0)
+	fleettest.Write(t, "", gate)
+	n.Awaits(n.Of(goal).UUID.String(), "workload_finished")
+	happened(goal, "delivery_requested", 1)
+
+	fleettest.OK(t, os.Remove(gate))
+	inThread := func(text string) *fleettest.Process {
+		return fleettest.Launch(t, f.Dir, []string{"DUOLOG_URL=" + n.Base, "DUOLOG_TOKEN=" + f.Token}, fleettest.Duolog(t), "ask", "--thread", "q", text)
+	}
+	asked := inThread(unclear)
+	if asked.Await(t, 60*time.Second); strings.Count(asked.Out.String(), "✓ delivered") != 1 || !strings.Contains(asked.Out.String(), "Which file") {
+		t.Fatalf("it asked:\n%s%s", asked.Out.String(), asked.Err.String())
+	}
+	reply := inThread("README.md, please")
+	reply.Said(t, "a run is under way")
+	happened(unclear, "run_requested", 1)
+	fleettest.Write(t, "", gate)
+	if code := reply.Await(t, 60*time.Second); code != 0 || strings.Count(reply.Out.String(), "✓ delivered") != 1 || !strings.Contains(reply.Out.String(), "README.md has") {
+		t.Errorf("the reply: exit code %d\n%s%s", code, reply.Out.String(), reply.Err.String())
+	}
+	happened(unclear, "run_requested", 2)
+	happened(unclear, "delivery_requested", 2)
 	f.Clean()
 }

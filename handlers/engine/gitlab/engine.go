@@ -187,7 +187,7 @@ func (e *Engine) branch(ctx context.Context, r engine.Run) (*gl.Branch, error) {
 }
 
 func workloadOf(r engine.Run, p *gl.PipelineInfo) engine.Workload {
-	return engine.Workload{ID: fmt.Sprintf("pipeline %d of %s", p.ID, r.Project), Detail: p.WebURL}
+	return engine.Workload{ID: fmt.Sprintf(workloadFormat, p.ID, r.Project), Detail: p.WebURL}
 }
 
 // refused makes a refusal of what GitLab will not do however often it is asked. Of
