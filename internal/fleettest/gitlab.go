@@ -25,14 +25,23 @@ type GitLab struct {
 	Client *gl.Client
 }
 
+// GitLabConfig is how one is set up.
+type GitLabConfig struct {
+	Runners int
+	Seed    fakegitlab.Seed
+	// Script is what its jobs do: by default they are the agent of the fleet.
+	Script []string
+	// NoHooks: nodes hear of the end of a job when they look for it.
+	NoHooks bool
+}
+
 // NewGitLab starts one that begins with the seed, and tells the configuration of the
-// fleet of it, and which script its jobs have: tenants may use it. Without a secret it
-// sends no hooks.
-func (f *Fleet) NewGitLab(seed fakegitlab.Seed, secret string, script ...string) *GitLab {
+// fleet of it: tenants may use it.
+func (f *Fleet) NewGitLab(c GitLabConfig) *GitLab {
 	f.TB.Helper()
-	seed.Users = append(seed.Users, fakegitlab.SeedUser{Username: "engine", Token: gitlabToken, Admin: true})
+	c.Seed.Users = append(c.Seed.Users, fakegitlab.SeedUser{Username: "engine", Token: gitlabToken, Admin: true})
 	server, err := fakegitlab.Start(fakegitlab.Config{
-		StateDir: f.TB.TempDir(), Runners: 2, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8, Seed: seed,
+		StateDir: f.TB.TempDir(), Runners: c.Runners, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8, Seed: c.Seed,
 	})
 	OK(f.TB, err)
 	f.TB.Cleanup(server.Close)
@@ -41,14 +50,23 @@ func (f *Fleet) NewGitLab(seed fakegitlab.Seed, secret string, script ...string)
 	g := &GitLab{Server: server}
 	g.Client, err = gl.NewClient(gitlabToken, gl.WithBaseURL(server.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
 	OK(f.TB, err)
-	lines, err := json.Marshal(script)
-	OK(f.TB, err)
-	text := Read(f.TB, f.Config) + fmt.Sprintf("gitlab_url: %s\ngitlab_token_file: %s\ngitlab_script: %s\n", server.URL(), Write(f.TB, gitlabToken+"\n", f.Dir, "gitlab-token"), lines)
-	if secret != "" {
-		text += "gitlab_hook_secret_file: " + Write(f.TB, secret+"\n", f.Dir, "gitlab-hook") + "\n"
-	}
-	f.Config = Write(f.TB, text, f.Dir, "gitlab.yaml")
+	f.Config = Write(f.TB, Read(f.TB, f.Config)+f.settingsOf(c, server.URL()), f.Dir, "gitlab.yaml")
 	return g
+}
+
+// settingsOf is what a node is told of a GitLab.
+func (f *Fleet) settingsOf(c GitLabConfig, url string) string {
+	f.TB.Helper()
+	if c.Script == nil {
+		c.Script = []string{strings.Join(f.Agent.Program, " ")}
+	}
+	script, err := json.Marshal(c.Script)
+	OK(f.TB, err)
+	out := fmt.Sprintf("gitlab_url: %s\ngitlab_token_file: %s\ngitlab_script: %s\n", url, Write(f.TB, gitlabToken+"\n", f.Dir, "gitlab-token"), script)
+	if !c.NoHooks {
+		out += "gitlab_hook_secret_file: " + Write(f.TB, "a-secret-of-the-hook\n", f.Dir, "gitlab-hook") + "\n"
+	}
+	return out
 }
 
 // Fails lets it fail as a rule says.

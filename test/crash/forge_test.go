@@ -47,7 +47,7 @@ func newForge(w *world, groups int) *forge {
 		fmt.Fprintf(&tenants, "  - name: %[1]s\n    directory: gitlab\n    engine: gitlab\n    namespace: {path: %[1]s}\n    flow: {definition: developer/v1, version: 2.0.0}\n    default_user: %[2]s\n", name, owner)
 		fmt.Fprintf(&tokens, "  - {tenant: %s, user: %s, token_file: %s}\n", name, owner, fleettest.Write(w.t, tokenOf(name)+"\n", w.fleet.Dir, "token-"+name))
 	}
-	f.GitLab = w.fleet.NewGitLab(seed, "a-secret-of-the-hook", strings.Join(w.fleet.Agent.Program, " "))
+	f.GitLab = w.fleet.NewGitLab(fleettest.GitLabConfig{Runners: 2, Seed: seed})
 	config := strings.Replace(fleettest.Read(w.t, w.fleet.Config), "tokens:\n", tenants.String()+"tokens:\n"+tokens.String(), 1)
 	w.fleet.Config = fleettest.Write(w.t, config, w.fleet.Config)
 	return f

@@ -14,22 +14,20 @@ import (
 	"github.com/duolog/duolog/internal/fleettest"
 )
 
-const (
-	ciProject = "acme/duo-workspace"
-	ciSecret  = "a-secret-of-the-hook"
-)
+const ciProject = "acme/duo-workspace"
 
 // forge is a GitLab that has the workspace of a fleet's tenant, whose agents are its
 // jobs.
 type forge struct{ *fleettest.GitLab }
 
-// newForge starts it with the script of its jobs. Without a secret it sends no hooks.
-func newForge(t *testing.T, f *fleettest.Fleet, secret string, script ...string) forge {
+// newForge starts it, and lets it run the agents of the tenant.
+func newForge(t *testing.T, f *fleettest.Fleet, c fleettest.GitLabConfig) forge {
 	t.Helper()
-	g := f.NewGitLab(fakegitlab.Seed{
+	c.Runners, c.Seed = 2, fakegitlab.Seed{
 		Groups:   []fakegitlab.SeedGroup{{Path: "acme"}},
 		Projects: []fakegitlab.SeedProject{{Path: ciProject, Files: map[string]string{"README.md": "# Agents\n"}}},
-	}, secret, script...)
+	}
+	g := f.NewGitLab(c)
 	f.Config = fleettest.Write(t, strings.Replace(fleettest.Read(t, f.Config), "    service_account:", "    engine: gitlab\n    service_account:", 1), f.Config)
 	return forge{g}
 }
@@ -47,7 +45,7 @@ func TestE2RunsOfGitLab(t *testing.T) {
 	t.Parallel()
 	f := fleettest.NewFleet(t, 0)
 	n := f.Node("a", "")
-	g := newForge(t, f, ciSecret, strings.Join(f.Agent.Program, " "))
+	g := newForge(t, f, fleettest.GitLabConfig{})
 	n.Start()
 	f.Answered(t, f.Ask(n.Base, "what changed, asked of CI?"))
 	if hooks, _, err := g.Client.Projects.ListProjectHooks(ciProject, nil); err != nil || len(hooks) != 1 || hooks[0].URL != n.Base+"/v1/gitlab/hooks" {
@@ -99,7 +97,9 @@ func TestAnswerBeforeTheJobEnds(t *testing.T) {
 	f := fleettest.NewFleet(t, 0)
 	n := f.Node("a", "")
 	gate := filepath.Join(f.Dir, "gate")
-	newForge(t, f, "", "cd "+f.Repository, strings.Join(f.Agent.Program, " "), "until test -e "+gate+"; do sleep 0.1; done")
+	newForge(t, f, fleettest.GitLabConfig{NoHooks: true, Script: []string{
+		"cd " + f.Repository, strings.Join(f.Agent.Program, " "), "until test -e " + gate + "; do sleep 0.1; done",
+	}})
 	n.Start()
 	happened := func(goal, name string, want int) {
 		t.Helper()
