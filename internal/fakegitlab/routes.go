@@ -1,6 +1,7 @@
 package fakegitlab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -80,6 +81,8 @@ func (c *call) do(r route) (any, error) {
 		}
 	}
 	if r.git {
+		// What was begun is done, whoever has gone meanwhile: a commit has its pipeline.
+		c.Request = c.WithContext(context.WithoutCancel(c.Context()))
 		return r.handle(c)
 	}
 	c.s.mu.Lock()
