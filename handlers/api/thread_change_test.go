@@ -99,6 +99,23 @@ func TestThreadChanges(t *testing.T) {
 	}
 }
 
+// TestThreadChangesOverChanges: a list that grows by changes, each to what the node
+// remembers of the one before, is read as it was meant, by a node that remembers nothing.
+func TestThreadChangesOverChanges(t *testing.T) {
+	r := newRig(t)
+	th, parent := newThread(), v6()
+	// A list of 256 texts, of which the head speaks from the beginning.
+	text := func(i int) string { return "\xd9\xc8" + strings.Repeat(string(rune('a'+i%26)), 200) }
+	old := "\xdc\x01\x00" + strings.Repeat(text(7), 60)
+	r.taken(r.write("mia@acme", th, put{id: parent, versions: `{"a":1}`, values: map[string]string{"a": old}}))
+	for i := range 70 {
+		id := v6()
+		r.taken(r.sendWrite(changeTo(t, th, id, parent, parent, old, text(i), asItIs)))
+		old, parent = old+text(i), id
+	}
+	r.with(func(*api.Config) {}).channels(th, parent, map[string]string{"a": "msgpack:" + old})
+}
+
 // tooMuch copies a megabyte so often that it passes every limit.
 func tooMuch() []any {
 	out := make([]any, 34)

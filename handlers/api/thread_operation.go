@@ -51,12 +51,12 @@ func (w *threadWrite) readPut(key string, raw []byte) (operation, error) {
 		content.id(*command.Parent)
 	}
 	for i, item := range items {
-		v, sum, err := w.channelValue(command.NS, item)
+		v, as, err := w.channelValue(command.NS, item)
 		if err != nil {
 			return o, document.Inside(fmt.Sprintf("values[%d]", i), err)
 		}
-		command.Values, o.sums = append(command.Values, v), append(o.sums, sum)
-		content.value(v.Channel, v.Type, sum)
+		command.Values, o.came = append(command.Values, v), append(o.came, as)
+		content.value(v.Channel, v.Type, as.sum)
 	}
 	o.requests = []dispatch.Request{w.request(key, 0, command, content)}
 	return o, nil

@@ -25,7 +25,10 @@ func (s *Server) writeThread(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w := threadWrite{server: s, call: c, body: body, stream: stream, came: map[values.Sum][]byte{}, refused: map[workflow.CheckpointKey]bool{}, ref: workflow.ThreadRef{ID: thread, Incarnation: f.Integer("incarnation", 0), Writer: f.Text("writer")}}
+	w := threadWrite{
+		server: s, call: c, body: body, stream: stream, came: map[values.Sum]values.Known{}, refused: map[workflow.CheckpointKey]bool{},
+		ref: workflow.ThreadRef{ID: thread, Incarnation: f.Integer("incarnation", 0), Writer: f.Text("writer")},
+	}
 	list := document.Elements(f.Array("operations"))
 	if f.Err != nil {
 		return answer{}, f.Err
@@ -56,15 +59,15 @@ type threadWrite struct {
 	refused map[workflow.CheckpointKey]bool
 	// came are the values of the request so far, whole those of them that came as
 	// changes, in bytes.
-	came  map[values.Sum][]byte
+	came  map[values.Sum]values.Known
 	whole int64
 }
 
 // operation is one of the request, and the commands it comes to: most come to one.
 type operation struct {
 	put *workflow.PutCheckpoint
-	// sums are those of the values of a put.
-	sums     []values.Sum
+	// came are the values of a put.
+	came     []cameAs
 	requests []dispatch.Request
 	err      error
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
@@ -59,8 +60,9 @@ type Core struct {
 
 // RouterConfig says where the sagas read.
 type RouterConfig struct {
-	// Subscribe reads the events as a member of a consumer group.
-	Subscribe func(group string) (message.Subscriber, error)
+	// Subscribe reads those of the events that are wanted by their type, "" where there
+	// is none, as a member of a consumer group; the others it MUST acknowledge unread.
+	Subscribe func(group string, wants func(eventType string) bool) (message.Subscriber, error)
 	Topic     string
 	Logger    *slog.Logger
 	// Tracer goes on with the traces of events; the zero value with none.
@@ -87,11 +89,11 @@ func NewRouter(cfg RouterConfig, sagas ...Saga) (*message.Router, error) {
 		return nil, err
 	}
 	for _, s := range sagas {
-		sub, err := cfg.Subscribe(Group(s))
+		sub, err := cfg.Subscribe(Group(s), wants(s))
 		if err != nil {
 			return nil, fmt.Errorf("saga %s: %w", s.Name(), err)
 		}
-		router.AddConsumerHandler(Group(s), cfg.Topic, only(s, sub), handler{s, cfg}.handle)
+		router.AddConsumerHandler(Group(s), cfg.Topic, sub, handler{s, cfg}.handle)
 	}
 	return router, nil
 }
@@ -148,6 +150,8 @@ type order struct {
 	event     feed.Event
 	stream    domain.StreamID
 	principal domain.Principal
+	// asked is what was asked of who may have it; nil where nobody was.
+	asked *access.Facts
 }
 
 // tell carries out a workflow's command. A refusal is returned for the saga to
@@ -162,7 +166,7 @@ func (c Core) tellConversation(ctx context.Context, o order, command conversatio
 }
 
 func (c Core) send(ctx context.Context, o order, req dispatch.Request) (parked bool, err error) {
-	req.Stream, req.Principal = o.stream, o.principal
+	req.Stream, req.Principal, req.Asked = o.stream, o.principal, o.asked
 	_, err = inbox.Insist(ctx, c.Dispatch, req)
 	if code := domain.CodeOf(err); err == nil || code != domain.CodeStreamStopped && code != domain.CodeInternal {
 		return false, err
