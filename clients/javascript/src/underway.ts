@@ -1,6 +1,6 @@
-/** Bytes of values up to which the puts of a thread may be ahead of its server, and what each of them counts at least. */
-const most = 8 << 20;
-const least = 1 << 20;
+/** Bytes of values up to which the puts of a thread may be ahead of its server, all of which are kept, and what each counts at least. */
+const most = 16 << 20;
+const least = 32 << 10;
 
 /**
  * The puts and writes of a saver that are under way, by the checkpoint that they make or stand on.

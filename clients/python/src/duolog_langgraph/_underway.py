@@ -16,9 +16,9 @@ Place = tuple[str, str, str]
 
 _MOST_NEW = 64 << 10
 """Bytes that are sent of a put, above which nothing vouches for it: some large ones are refused, small ones are stored."""
-_MOST_AHEAD = 8 << 20
-_LEAST = 1 << 20
-"""Bytes of values up to which the puts of a thread may be ahead, and what each of them counts at least."""
+_MOST_AHEAD = 16 << 20
+_LEAST = 32 << 10
+"""Bytes of values up to which the puts of a thread may be ahead, all of which are kept, and what each counts at least."""
 
 
 class Put:
