@@ -53,11 +53,12 @@ func Apply(s State, r Recorded) (State, error) {
 	case ModelSelected:
 		s.Model = e.Metadata
 	case StatusChanged:
+		s = s.nextTurn(e)
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}
-	case MessageReceived, CommandsJoined, AccessDecided:
-		// Facts: rows of their own.
+	case MessageReceived, QuestionSaved, CommandsJoined, AccessDecided:
+		// Facts, most with rows of their own.
 	}
 	return s, nil
 }

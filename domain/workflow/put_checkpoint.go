@@ -216,6 +216,7 @@ func (c *PutCheckpoint) Decide(s State, f *Facts, env Env) (Outcome, error) {
 		return out, err
 	}
 	out.Versions = map[CheckpointKey]Versions{c.key(): c.built.versions}
+	out.Events = append(out.Events, s.questionSaved(env, c.NS)...)
 	return opened.before(out), nil
 }
 

@@ -17,7 +17,7 @@ func (p *passage) project(ctx context.Context) error {
 		return p.asked(ctx)
 	}
 	path := p.root.Path + "/" + entities.Workspace
-	there, basis, err := p.cfg.Directory.Container(ctx, p.ask.Tenant, path)
+	there, basis, err := p.container(ctx, path)
 	isThere := err == nil
 	switch {
 	case isThere:
@@ -27,7 +27,7 @@ func (p *passage) project(ctx context.Context) error {
 	default:
 		return fmt.Errorf("find project %s: %w", path, err)
 	}
-	if err := p.allow(ctx, ""); err != nil {
+	if err := p.allow(ctx); err != nil {
 		return err
 	}
 	if isThere {
@@ -40,7 +40,9 @@ func (p *passage) project(ctx context.Context) error {
 
 // makeProject finds the project under another name, or makes it.
 func (p *passage) makeProject(ctx context.Context, basis directory.Basis) error {
+	p.cfg.Point("trigger.before_project")
 	project, err := p.cfg.Changer.EnsureProject(ctx, p.ask.Tenant, p.who(), p.root.Path, entities.Workspace)
+	p.cfg.Point("trigger.after_project")
 	if err != nil {
 		return wrapped(domain.CodeWorkspaceProject, fmt.Sprintf("project %s of %s could not be found or made", entities.Workspace, p.root.Path), err)
 	}
@@ -62,7 +64,7 @@ const sourceConfig = "config"
 
 // asked is a place that the caller names: it is there.
 func (p *passage) asked(ctx context.Context) error {
-	if err := p.allow(ctx, ""); err != nil {
+	if err := p.allow(ctx); err != nil {
 		return err
 	}
 	if p.place.Project {

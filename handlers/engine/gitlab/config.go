@@ -25,8 +25,10 @@ type Config struct {
 	// HookURL is where GitLab shall tell of pipelines, with HookSecret as its token;
 	// empty where nothing is to be told, or where hooks are added by hand.
 	HookURL, HookSecret string
-	Logger              *slog.Logger
-	Now                 func() time.Time
+	// Point is called at named points for crash tests; nil outside them.
+	Point  func(name string)
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -35,6 +37,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Tags) == 0 {
 		c.Tags = []string{"gitlab--duo"}
+	}
+	if c.Point == nil {
+		c.Point = func(string) {}
 	}
 	c.Timeout, c.Pending = cmp.Or(c.Timeout, 2*time.Hour), cmp.Or(c.Pending, 10*time.Minute)
 	return c, nil

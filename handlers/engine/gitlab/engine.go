@@ -12,6 +12,7 @@ import (
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -61,7 +62,10 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 	if err := e.putToken(ctx, r, s.Env[tokenName]); err != nil {
 		return engine.Workload{}, refused("store the run's token in "+r.Project, err)
 	}
-	if err := e.createBranch(ctx, r, file); err != nil {
+	e.cfg.Point("gitlab.before_create")
+	err = e.createBranch(ctx, r, file)
+	e.cfg.Point("gitlab.after_create")
+	if err != nil {
 		return engine.Workload{}, refused("create the run's branch in "+r.Project, err)
 	}
 	e.cfg.Logger.InfoContext(ctx, "run started", slog.String("run_id", r.ID.String()), slog.String("project", r.Project))
@@ -90,10 +94,14 @@ func (e *Engine) createBranch(ctx context.Context, r engine.Run, file []byte) er
 	if status(err) != http.StatusBadRequest && status(err) != http.StatusConflict {
 		return err
 	}
-	if _, found := e.branch(ctx, r); found == nil {
-		return nil // an earlier try created it
+	if _, found := e.branch(ctx, r); found != nil {
+		return err
 	}
-	return err
+	if planted.Bug("start_not_looked_up") {
+		_, _ = e.cfg.Client.Branches.DeleteBranch(r.Project, branchOf(r), gl.WithContext(ctx))
+		return e.createBranch(ctx, r, file)
+	}
+	return nil // an earlier try created it
 }
 
 // defaultBranch is what the run's branch begins with. A project with a CI file of
@@ -113,7 +121,7 @@ func (e *Engine) defaultBranch(ctx context.Context, r engine.Run) (string, error
 
 // Lookup says whether GitLab has the run.
 func (e *Engine) Lookup(ctx context.Context, r engine.Run) (engine.State, engine.Workload, error) {
-	if r.Project == "" {
+	if r.Project == "" || planted.Bug("start_not_looked_up") {
 		return engine.StateUnknown, engine.Workload{}, nil
 	}
 	p, err := e.pipeline(ctx, r)
@@ -179,7 +187,7 @@ func (e *Engine) branch(ctx context.Context, r engine.Run) (*gl.Branch, error) {
 }
 
 func workloadOf(r engine.Run, p *gl.PipelineInfo) engine.Workload {
-	return engine.Workload{ID: fmt.Sprintf("pipeline %d of %s", p.ID, r.Project), Detail: p.WebURL}
+	return engine.Workload{ID: fmt.Sprintf(workloadFormat, p.ID, r.Project), Detail: p.WebURL}
 }
 
 // refused makes a refusal of what GitLab will not do however often it is asked. Of
