@@ -19,7 +19,7 @@ func TestSelection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = pub.Close() }()
-	for _, typ := range strings.Split("step step ours.1 step step ours.2 - step", " ") {
+	for _, typ := range []string{"step", "step", "ours.1", "step", "step", "ours.2", "-", "step"} {
 		m := message.NewMessage("", []byte(typ))
 		m.Metadata = message.Metadata{kafka.MetadataKey: "k", "ce_type": typ}
 		if typ == "-" {
