@@ -91,7 +91,7 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (n *node, err erro
 	if err != nil {
 		return nil, err
 	}
-	instance, err := openGitLab(cfg.GitLab, publicURL(cfg, listener), logger, a.now)
+	instance, err := openGitLab(cfg.GitLab, cfg.Tenants, publicURL(cfg, listener), logger, a.now)
 	if err != nil {
 		return nil, err
 	}

@@ -87,12 +87,28 @@ func (r *Runner) call(ctx context.Context, j *job, e Engine, start engine.Start)
 	span.End(err)
 	r.cfg.Point("effects.after_call")
 	if refusal, refused := errors.AsType[*domain.Error](err); refused {
-		return r.finish(ctx, j, workflow.WorkloadFailed, engine.ReasonStartFailed, refusal.Message)
+		return r.finish(ctx, j, workflow.WorkloadFailed, reasonOf(err), said(refusal))
 	}
 	if err != nil {
 		return fmt.Errorf("start run %s on engine %s: %w", start.RunID, j.state.Run.Engine, err)
 	}
 	return r.confirm(ctx, j, w)
+}
+
+// reasonOf is why a run ends that its engine refused to start.
+func reasonOf(err error) string {
+	if own, ok := errors.AsType[*engine.Refusal](err); ok {
+		return own.Reason
+	}
+	return engine.ReasonStartFailed
+}
+
+// said is what people read of a refusal: what is wrong, and what to do.
+func said(refusal *domain.Error) string {
+	if refusal.Fix == "" {
+		return refusal.Message
+	}
+	return refusal.Message + "; " + refusal.Fix
 }
 
 // confirm records that the run was started, and by which workload.
@@ -142,6 +158,7 @@ func (r *Runner) startOf(ctx context.Context, j *job) (engine.Start, error) {
 	return engine.Start{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Number: j.number,
 		RunID: run.ID, Epoch: run.Epoch, Mode: string(run.Kind), Env: env,
+		User: j.state.Created.Principal.User, ServiceAccount: j.run().ServiceAccount,
 		Project: j.run().Project, Image: j.state.Created.Image,
 	}, nil
 }

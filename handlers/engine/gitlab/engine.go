@@ -33,7 +33,7 @@ func New(cfg Config) (*Engine, error) {
 }
 
 func runOf(s engine.Start) engine.Run {
-	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, Project: s.Project}
+	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, ServiceAccount: s.ServiceAccount, Project: s.Project}
 }
 
 // Start creates the branch of the run, of which GitLab makes the pipeline. One that
@@ -50,7 +50,11 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 			Fix: "start it in a project",
 		}
 	}
-	file, err := definition(e.cfg, s)
+	acting, err := e.composite(ctx, s)
+	if err != nil {
+		return engine.Workload{}, err
+	}
+	file, err := definition(e.cfg, s, acting)
 	if err != nil {
 		return engine.Workload{}, err
 	}
@@ -58,17 +62,28 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 		// It is known how the run is without it, some seconds later.
 		e.cfg.Logger.WarnContext(ctx, "GitLab will not tell how runs end", slog.String("project", r.Project), slog.Any("error", err))
 	}
-	if err := e.putToken(ctx, r, s.Env[tokenName]); err != nil {
-		return engine.Workload{}, refused("store the run's token in "+r.Project, err)
+	if err := e.putTokens(ctx, r, s.Env[tokenName], acting); err != nil {
+		return engine.Workload{}, e.withdrawn(ctx, r, refused("store the run's tokens in "+r.Project, err))
 	}
 	if err := e.createBranch(ctx, r, file); err != nil {
-		return engine.Workload{}, refused("create the run's branch in "+r.Project, err)
+		return engine.Workload{}, e.withdrawn(ctx, r, refused("create the run's branch in "+r.Project, err))
 	}
 	e.cfg.Logger.InfoContext(ctx, "run started", slog.String("run_id", r.ID.String()), slog.String("project", r.Project))
 	if p, err := e.pipeline(ctx, r); err == nil && p != nil {
 		return workloadOf(r, p), nil
 	}
 	return onBranch(r), nil
+}
+
+// withdrawn takes back what was stored for a run that GitLab refuses: nobody will ask
+// for its end. After any other error the next try goes on with it.
+func (e *Engine) withdrawn(ctx context.Context, r engine.Run, err error) error {
+	if _, refused := errors.AsType[*domain.Error](err); refused {
+		if failed := e.clean(ctx, r); failed != nil {
+			e.cfg.Logger.WarnContext(ctx, "tokens of a refused run not removed", slog.String("run_id", r.ID.String()), slog.Any("error", failed))
+		}
+	}
+	return err
 }
 
 // onBranch is the handle of a run whose pipeline GitLab has yet to make.
@@ -188,14 +203,18 @@ func refused(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	code := status(err)
-	if code < 400 || code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests {
+	if code := status(err); code < 400 || tryAgain(code) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return &domain.Error{
 		Code: domain.CodeForbidden, Message: fmt.Sprintf("GitLab refused to %s: %s", what, said(err)),
 		Fix: "see that the project exists and that the token of the engine is that of a maintainer of it", Err: err,
 	}
+}
+
+// tryAgain says whether an answer may be another one a while later.
+func tryAgain(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
 // status is GitLab's answer, 0 where there was none.
