@@ -48,7 +48,7 @@ func definition(cfg Config, s engine.Start, acting string) ([]byte, error) {
 	j := job{
 		Stage: "build", Tags: cfg.Tags, Image: cfg.Image, Timeout: strconv.Itoa(int(cfg.Timeout.Minutes())) + " minutes",
 		Environment: environment{environmentOf(runOf(s)), "prepare"},
-		Variables:   variables(s), Script: script(cfg, s),
+		Variables:   variables(s), Script: append([]string{whileItLasts}, script(cfg, s)...),
 	}
 	if acting != "" {
 		maps.Copy(j.Variables, inGitLab(cfg.Composite.URL))
@@ -62,6 +62,10 @@ func definition(cfg Config, s engine.Start, acting string) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// whileItLasts ends a job that somebody retries in GitLab after its run: its tokens went
+// with the run, and another run may be at work.
+const whileItLasts = `if [ -z "$` + tokenKey + `" ]; then echo "The run of this job is over: resume its workflow in Duolog instead of retrying the job."; exit 1; fi`
 
 // script is what the job runs. The executor of GitLab Duo learns what a person decided
 // from its arguments, every other one from its variables.

@@ -1,11 +1,13 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -104,25 +106,38 @@ func (e *Engine) outcome(ctx context.Context, r engine.Run, p *gl.PipelineInfo) 
 	case "canceled", "skipped":
 		return e.canceled(ctx, r, p)
 	}
-	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, nil, gl.WithContext(ctx))
+	j, err := e.job(ctx, r, p)
 	if err != nil {
-		return nil, fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+		return nil, err
 	}
-	if len(jobs) == 0 {
+	if j == nil {
 		return end(r, engine.StatusFailed, engine.ReasonStartFailed, "the pipeline has no job: see it in GitLab"), nil
 	}
-	tail, err := e.tail(ctx, r, jobs[0].ID)
-	return end(r, engine.StatusFailed, reasonOf(jobs[0]), tail), err
+	tail, err := e.tail(ctx, r, j.ID)
+	return end(r, engine.StatusFailed, reasonOf(j), tail), err
+}
+
+// job is the job of a run: the latest, where somebody had it retried. Nil where there is
+// none.
+func (e *Engine) job(ctx context.Context, r engine.Run, p *gl.PipelineInfo) (*gl.Job, error) {
+	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, &gl.ListJobsOptions{IncludeRetried: new(false)}, gl.WithContext(ctx))
+	if err != nil || len(jobs) == 0 {
+		if err != nil {
+			err = fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+		}
+		return nil, err
+	}
+	return slices.MaxFunc(jobs, func(a, b *gl.Job) int { return cmp.Compare(a.ID, b.ID) }), nil
 }
 
 // canceled tells a job that was stopped from one that was given up because no
 // runner took it: a node may have died between the two.
 func (e *Engine) canceled(ctx context.Context, r engine.Run, p *gl.PipelineInfo) (*engine.Finished, error) {
-	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, &gl.ListJobsOptions{IncludeRetried: new(false)}, gl.WithContext(ctx))
+	j, err := e.job(ctx, r, p)
 	if err != nil {
-		return nil, fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+		return nil, err
 	}
-	if len(jobs) > 0 && jobs[0].StartedAt == nil && p.CreatedAt != nil && p.UpdatedAt != nil && p.UpdatedAt.Sub(*p.CreatedAt) > e.cfg.Pending {
+	if j != nil && j.StartedAt == nil && p.CreatedAt != nil && p.UpdatedAt != nil && p.UpdatedAt.Sub(*p.CreatedAt) > e.cfg.Pending {
 		return end(r, engine.StatusFailed, engine.ReasonNoRunner, "no runner took the job"), nil
 	}
 	return end(r, engine.StatusStopped, engine.ReasonStopped, ""), nil

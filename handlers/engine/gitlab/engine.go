@@ -19,8 +19,9 @@ import (
 // any goroutine, and by any node.
 type Engine struct {
 	cfg Config
-	// hooked are the projects that have their hook.
-	hooked sync.Map
+	// hooked are the projects that have their hook, begins the default branches by
+	// project.
+	hooked, begins sync.Map
 }
 
 // New checks the configuration. It asks GitLab nothing.
@@ -89,41 +90,6 @@ func (e *Engine) withdrawn(ctx context.Context, r engine.Run, err error) error {
 // onBranch is the handle of a run whose pipeline GitLab has yet to make.
 func onBranch(r engine.Run) engine.Workload {
 	return engine.Workload{ID: "branch " + branchOf(r) + " of " + r.Project}
-}
-
-func (e *Engine) createBranch(ctx context.Context, r engine.Run, file []byte) error {
-	start, err := e.defaultBranch(ctx, r)
-	if err != nil {
-		return err
-	}
-	_, _, err = e.cfg.Client.Commits.CreateCommit(r.Project, &gl.CreateCommitOptions{
-		Branch: new(branchOf(r)), StartBranch: &start, CommitMessage: new("Run " + r.ID.String()),
-		Actions: []*gl.CommitActionOptions{{
-			Action: new(gl.FileCreate), FilePath: new(definitionFile), Content: new(string(file)),
-		}},
-	}, gl.WithContext(ctx))
-	if status(err) != http.StatusBadRequest && status(err) != http.StatusConflict {
-		return err
-	}
-	if _, found := e.branch(ctx, r); found == nil {
-		return nil // an earlier try created it
-	}
-	return err
-}
-
-// defaultBranch is what the run's branch begins with. A project with a CI file of
-// its own on it would refuse the run's: the workspace has none.
-func (e *Engine) defaultBranch(ctx context.Context, r engine.Run) (string, error) {
-	p, _, err := e.cfg.Client.Projects.GetProject(r.Project, nil, gl.WithContext(ctx))
-	if err != nil {
-		return "", err
-	}
-	if p.DefaultBranch == "" {
-		return "", &domain.Error{
-			Code: domain.CodeConflict, Message: "the project " + r.Project + " has no commit to begin a branch with", Fix: "add a README to it",
-		}
-	}
-	return p.DefaultBranch, nil
 }
 
 // Lookup says whether GitLab has the run.

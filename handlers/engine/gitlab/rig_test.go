@@ -133,6 +133,42 @@ func (r *rig) running(s engine.Start, said string) {
 	}
 }
 
+// pipelineIs waits until the pipeline of a run is in a status.
+func (r *rig) pipelineIs(s engine.Start, status string) int64 {
+	r.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if p := r.pipelines(s); len(p) > 0 && p[0].Status == status {
+			return p[0].ID
+		}
+		<-tick.C
+	}
+}
+
+// counts lets the engine's own client tell of its requests.
+func (r *rig) counts(tell func(*http.Request)) {
+	r.t.Helper()
+	transport := &http.Transport{}
+	r.t.Cleanup(transport.CloseIdleConnections)
+	client, err := gl.NewClient(botToken, gl.WithBaseURL(r.url), gl.WithHTTPClient(&http.Client{Transport: telling{transport, tell}}), gl.WithCustomRetryMax(0))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.anew(func(c *gitlab.Config) { c.Client = client })
+}
+
+type telling struct {
+	http.RoundTripper
+
+	tell func(*http.Request)
+}
+
+func (t telling) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.tell(r)
+	return t.RoundTripper.RoundTrip(r)
+}
+
 // log is what the job of a run has written.
 func (r *rig) log(s engine.Start) string {
 	r.t.Helper()
