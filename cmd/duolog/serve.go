@@ -95,7 +95,7 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (n *node, err erro
 	if err != nil {
 		return nil, err
 	}
-	known, err := newTenants(cfg.Tenants)
+	known, err := newTenants(cfg.Tenants, instance != nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // The modes in which an agent takes up a workflow.
@@ -146,4 +147,6 @@ type Finished struct {
 	ExitCode *int
 	// LogTail is the end of what the workload wrote: valid UTF-8, at most 4 KiB.
 	LogTail string
+	// Used is what the run used; what the engine does not know is zero.
+	Used workflow.Compute
 }

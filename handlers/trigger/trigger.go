@@ -8,6 +8,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/routing"
 	words "github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/workflow"
@@ -49,7 +50,7 @@ type Config struct {
 	// Flows is the catalog, and what a flow resolves to.
 	Flows flows.Resolver
 	// Engine chooses where a start runs. It returns a *domain.Error where nothing runs it.
-	Engine func(ctx context.Context, tenant domain.Tenant, start *workflow.Start) (string, error)
+	Engine func(ctx context.Context, tenant domain.Tenant, start *workflow.Start) (placement.Decision, error)
 	// Allow decides whether somebody may do something; nil asks the directory for their
 	// level, and that of the account that acts for them. It returns a *domain.Error for
 	// a refusal.

@@ -14,6 +14,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -189,7 +190,9 @@ func (w *world) trigger(t *testing.T) *trigger.Trigger {
 		Directory: w.company, Changer: w.company, States: w, Allow: w.allow,
 		Policy: func(domain.Tenant) (trigger.Policy, bool) { return w.policy, !w.unknown },
 		Flows:  w.flows(t),
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", w.engine },
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, w.engine
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,9 @@ func TestE2CI(t *testing.T) {
 	if end.Status != engine.StatusSuccess || end.RunID != s.RunID || end.Epoch != 1 || end.WorkloadID != w.ID || !strings.HasPrefix(w.ID, "pipeline ") {
 		t.Errorf("ended %+v of %+v\n%s", end, w, log)
 	}
+	if u := end.Used; u.WallMS <= 0 || u.QueuedMS < 0 || u.Runner != "fake runner 1 (1)" || !strings.HasPrefix(u.Job, "job ") {
+		t.Errorf("it used %+v", u)
+	}
 	want := `goal=pay $HOME "two" and $(three) id=1003 strategy=none base=./`
 	if !strings.Contains(log, want) || !strings.Contains(log, "token=[MASKED]") || strings.Contains(log, "run-token") || strings.Contains(log, "README") {
 		t.Errorf("the job's log:\n%s", log)
