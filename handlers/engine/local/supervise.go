@@ -64,11 +64,11 @@ func (d runDir) execute(o order, out io.Writer, signals <-chan os.Signal, now fu
 	if d.has(fileStop) {
 		return exit{Status: engine.StatusStopped, Reason: engine.ReasonStopped, Detail: "stopped before it started"}
 	}
-	began := now()
-	p, err := d.launch(o)
+	p, err := d.launchSoon(o, launchPatience)
 	if err != nil {
 		return exit{Status: engine.StatusFailed, Reason: engine.ReasonStartFailed, Detail: err.Error()}
 	}
+	began := now()
 	_, _ = io.WriteString(out, "started\n") // a server that is gone will read the directory
 	ended := d.await(p, o.Grace, signals)
 	ended.Used = used(p.cmd.ProcessState, now().Sub(began))
@@ -99,6 +99,34 @@ type program struct {
 	cmd    *exec.Cmd
 	output *os.File
 	copied chan struct{}
+}
+
+// launchPatience is how long a program that is not there is waited for: longer than an
+// upgrade takes to put a new one in its place, and soon enough to be told.
+const launchPatience = time.Second
+
+// launchSoon tries again for a while where the program may be there in a moment: it is
+// being replaced by a newer one, or the machine is short of processes. Nothing was
+// started by an attempt that failed.
+func (d runDir) launchSoon(o order, patience time.Duration) (*program, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		p, err := d.launch(o)
+		if err == nil || !passing(err) || time.Now().After(deadline) || d.has(fileStop) {
+			return p, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// passing says that the same start may go well a moment later.
+func passing(err error) bool {
+	for _, e := range []syscall.Errno{syscall.ENOENT, syscall.ETXTBSY, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d runDir) launch(o order) (*program, error) {
