@@ -66,7 +66,7 @@ func TestResumedRunGoesOnWithItsMessage(t *testing.T) {
 func TestEnginesThatDoNotStart(t *testing.T) {
 	t.Parallel()
 	refusal := &domain.Error{Code: domain.CodeInvalidField, Message: "no runner has that tag", Fix: "tag one"}
-	own := &engine.Refusal{Reason: engine.ReasonComposite, Err: refusal}
+	own := &engine.RefusedError{Reason: engine.ReasonComposite, Err: refusal}
 	for name, c := range map[string]struct {
 		engine string
 		err    func(int) error

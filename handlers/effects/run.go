@@ -101,7 +101,7 @@ func (r *Runner) call(ctx context.Context, j *job, e Engine, start engine.Start)
 
 // reasonOf is why a run ends that its engine refused to start.
 func reasonOf(err error) string {
-	if own, ok := errors.AsType[*engine.Refusal](err); ok {
+	if own, ok := errors.AsType[*engine.RefusedError](err); ok {
 		return own.Reason
 	}
 	return engine.ReasonStartFailed

@@ -119,17 +119,17 @@ const (
 	ReasonComposite = "composite_token"
 )
 
-// Refusal is that of an engine which starts nothing, for a reason of its own.
-type Refusal struct {
+// RefusedError is that of an engine which starts nothing, for a reason of its own.
+type RefusedError struct {
 	// Reason is one of the Reason constants.
 	Reason string
 	Err    *domain.Error
 }
 
-func (r *Refusal) Error() string { return r.Reason + ": " + r.Err.Error() }
+func (r *RefusedError) Error() string { return r.Reason + ": " + r.Err.Error() }
 
 // Unwrap makes it a refusal like those without a reason.
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *RefusedError) Unwrap() error { return r.Err }
 
 // Finished is the outcome of a run.
 type Finished struct {

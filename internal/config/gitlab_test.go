@@ -16,7 +16,7 @@ func TestAJobEndsBeforeItsToken(t *testing.T) {
 	if config.RunLife != identity.RunLife {
 		t.Errorf("a token works for %s, and the configuration takes it for %s", identity.RunLife, config.RunLife)
 	}
-	minutes := func(n time.Duration) config.Duration { return config.Duration(n * time.Minute) }
+	minutes := func(n int) config.Duration { return config.Duration(time.Duration(n) * time.Minute) }
 	own := []string{"agent"}
 	for name, c := range map[string]struct {
 		given  config.GitLab

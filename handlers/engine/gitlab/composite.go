@@ -55,7 +55,7 @@ type granted struct {
 }
 
 // composite is a token for the person and the service account of a run, empty where
-// its tenant gets none. An *engine.Refusal says that there is none to be had; after any
+// its tenant gets none. An *engine.RefusedError says that there is none to be had; after any
 // other error it may be tried again.
 func (e *Engine) composite(ctx context.Context, s engine.Start) (string, error) {
 	c := e.cfg.Composite
@@ -85,7 +85,7 @@ func (e *Engine) human(ctx context.Context, login string) (*gl.User, error) {
 	if err != nil {
 		err = refused("look up the user "+login, err)
 		if refusal, ok := errors.AsType[*domain.Error](err); ok {
-			return nil, &engine.Refusal{Reason: engine.ReasonComposite, Err: refusal}
+			return nil, &engine.RefusedError{Reason: engine.ReasonComposite, Err: refusal}
 		}
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (e *Engine) dropComposite(ctx context.Context, r engine.Run) error {
 
 // without is the refusal of a run for which there is no composite token.
 func without(message, fix string) error {
-	return &engine.Refusal{
+	return &engine.RefusedError{
 		Reason: engine.ReasonComposite,
 		Err:    &domain.Error{Code: domain.CodeForbidden, Message: message, Fix: cmp.Or(fix, "see docs/engine-gitlab.md")},
 	}

@@ -168,7 +168,7 @@ func TestE4NoCompositeToken(t *testing.T) {
 			s := order()
 			s.User, s.ServiceAccount = c.user, c.account
 			_, err := r.Start(t.Context(), s)
-			refusal, refused := errors.AsType[*engine.Refusal](err)
+			refusal, refused := errors.AsType[*engine.RefusedError](err)
 			switch {
 			case err == nil || refused != (c.says != ""):
 				t.Fatalf("the start: %v", err)
@@ -215,7 +215,7 @@ func TestE4TokensThatAreNotComposite(t *testing.T) {
 			r.composes(other.URL, map[string]string{account: accountSecret})
 			s := order()
 			_, err = r.Start(t.Context(), s)
-			if refusal, refused := errors.AsType[*engine.Refusal](err); !refused || refusal.Reason != engine.ReasonComposite || strings.Contains(err.Error(), "gloas-") {
+			if refusal, refused := errors.AsType[*engine.RefusedError](err); !refused || refusal.Reason != engine.ReasonComposite || strings.Contains(err.Error(), "gloas-") {
 				t.Errorf("the start: %v", err)
 			}
 			if len(revoked) != 1 || revoked[0] != "gloas-wide" || len(r.pipelines(s)) != 0 {
