@@ -64,7 +64,7 @@ func (d runDir) execute(o order, out io.Writer, signals <-chan os.Signal, now fu
 	if d.has(fileStop) {
 		return exit{Status: engine.StatusStopped, Reason: engine.ReasonStopped, Detail: "stopped before it started"}
 	}
-	p, err := d.launchSoon(o, launchPatience)
+	p, err := d.launchSoon(o, launchPatience, now)
 	if err != nil {
 		return exit{Status: engine.StatusFailed, Reason: engine.ReasonStartFailed, Detail: err.Error()}
 	}
@@ -108,11 +108,11 @@ const launchPatience = time.Second
 // launchSoon tries again for a while where the program may be there in a moment: it is
 // being replaced by a newer one, or the machine is short of processes. Nothing was
 // started by an attempt that failed.
-func (d runDir) launchSoon(o order, patience time.Duration) (*program, error) {
-	deadline := time.Now().Add(patience)
+func (d runDir) launchSoon(o order, patience time.Duration, now func() time.Time) (*program, error) {
+	deadline := now().Add(patience)
 	for {
 		p, err := d.launch(o)
-		if err == nil || !passing(err) || time.Now().After(deadline) || d.has(fileStop) {
+		if err == nil || !passing(err) || now().After(deadline) || d.has(fileStop) {
 			return p, err
 		}
 		time.Sleep(50 * time.Millisecond)
