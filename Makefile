@@ -10,8 +10,8 @@ help: ## Print this message
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Start duolog dev, play the main job once, stay up for more (QUESTION="…", ARGS="…")
-	@bin/duolog dev --demo "$(QUESTION)" $(ARGS)
+run: build ## Start duolog dev with a fake GitLab, play the main job once, stay up for more (QUESTION="…", ARGS="…")
+	@bin/duolog dev --gitlab --demo "$(QUESTION)" $(ARGS)
 
 .PHONY: build
 build: ## bin/duolog

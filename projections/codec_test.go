@@ -68,6 +68,7 @@ func TestTheDictionariesStay(t *testing.T) {
 	for name, want := range map[string]string{
 		"commits.dict":  "c76895c472fbde95bdfa325c82fa86c2444d50ac44766a10f4909e8cd04c54b3",
 		"commits2.dict": "0d2d78de204d6e9858b50c79d14a6c178a97581e5c919fa277468008aee76b99",
+		"blobs.dict":    "c14266d343fcc88be3e461b995c574e7b3af52e1a53a162cc3b7febd4b3cbd36",
 	} {
 		b, err := os.ReadFile(name)
 		if err != nil {

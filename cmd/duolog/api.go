@@ -28,6 +28,9 @@ func (n *node) wireAPI() error {
 	c.Metrics, c.Observe, c.Refused, c.Tracer = n.metrics.handler(), n.metrics.request, n.metrics.refused, n.tracer()
 	c.Logger, c.Now, c.NewID, c.URL, c.Schemas = n.cfg.logger, n.cfg.now, newID, n.cfg.url, schemas.Public
 	c.Limits = api.Limits{MaxBody: n.cfg.maxBody, TenantBytes: n.cfg.tenantCap, TenantRate: n.cfg.tenantRate}
+	if g := n.cfg.gitlab; g != nil {
+		c.WorkloadURL = g.workloadURL
+	}
 	if g := n.cfg.gitlab; g.takesHooks() {
 		hook := g.hook
 		hook.Ask = n.effects.Ask

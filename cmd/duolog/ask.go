@@ -207,6 +207,8 @@ func (t *thread) event(ctx context.Context, id string, e timelineEvent) (done bo
 	switch e.Type {
 	case "workflow.created":
 		t.accepted(e)
+	case "workflow.run_started":
+		return false, t.started(ctx, id)
 	case "workflow.checkpointed", "workflow.workload_finished":
 		return false, t.showTools(ctx, id)
 	case "workflow.stop_requested":
@@ -283,6 +285,15 @@ func (t *thread) accepted(e timelineEvent) {
 		acts += " with service account " + c.Principal.ServiceAccount
 	}
 	t.say("", "duo", strings.TrimSpace(fmt.Sprintf("accepted · %s %s · %s engine · %s", c.Flow.Definition, c.Flow.Version, c.Engine, acts)))
+}
+
+// started says where the run can be seen, where it can be.
+func (t *thread) started(ctx context.Context, id string) error {
+	w, err := t.api.workflow(ctx, id)
+	if err == nil && w.Workload != nil && w.Workload.URL != "" {
+		t.say("", "duo", "started · "+w.Workload.ID+" · "+w.Workload.URL)
+	}
+	return err
 }
 
 // showTools prints the tool calls of this turn that the newest checkpoint added.

@@ -213,7 +213,11 @@ type workflowView struct {
 	ChosenModel   string `json:"chosen_model_metadata_json"`
 
 	Principal domain.Principal `json:"principal"`
-	Run       *struct {
+	Workload  *struct {
+		ID  string `json:"id"`
+		URL string `json:"url"`
+	} `json:"workload"`
+	Run *struct {
 		ID    uuid.UUID `json:"id"`
 		Epoch int       `json:"epoch"`
 		Kind  string    `json:"kind"`

@@ -38,7 +38,7 @@ type devCmd struct {
 
 // Help is shown below the flags.
 func (devCmd) Help() string {
-	return "Examples:\n  duolog dev\n  duolog dev --ephemeral --demo \"what changed in the last 10 commits?\"\n\nFor trying, developing and small single-node use: the log is an embedded broker on one disk."
+	return "Examples:\n  duolog dev\n  duolog dev --gitlab --ephemeral --demo \"what changed in the last 10 commits?\"\n\nAlone it starts agents itself, as is good for who writes one; with --gitlab they are jobs of a CI runner. For trying, developing and small single-node use: the log is an embedded broker on one disk."
 }
 
 const (
@@ -63,6 +63,10 @@ func (c devCmd) Run(ctx context.Context, a app) error {
 		return err
 	}
 	defaults.OTLPEndpoint = a.getenv(envCollector)
+	if c.GitLab {
+		// The runner is a part of this process, and its jobs are lost with it.
+		defaults.EngineOnLost = config.OnLostRetry
+	}
 	cfg, err := c.Resolve(defaults)
 	if err != nil {
 		return err

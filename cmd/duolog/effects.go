@@ -24,7 +24,9 @@ func (n *node) wireEffects() error {
 		return problem{err.Error(), "check the engine settings of the configuration"}
 	}
 	if g := n.cfg.gitlab; g != nil {
-		if n.gitlab, err = gitlab.New(g.engine); err != nil {
+		engine := g.engine
+		engine.Point = n.cfg.point
+		if n.gitlab, err = gitlab.New(engine); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,15 @@ import (
 type gitlabSettings struct {
 	engine gitlab.Config
 	hook   gitlab.Hook
+	url    string
+}
+
+// workloadURL is where people see a workload of the engine gitlab.
+func (g *gitlabSettings) workloadURL(engine, workload string) string {
+	if engine != config.EngineGitLab {
+		return ""
+	}
+	return gitlab.Link(g.url, workload)
 }
 
 // gitlabRetries is how often one request is repeated that GitLab was too busy for.
@@ -36,7 +45,7 @@ func openGitLab(cfg config.GitLab, tenants config.Tenants, url string, logger *s
 	if err != nil {
 		return nil, err
 	}
-	client, err := gl.NewClient(token.Reveal(), gl.WithBaseURL(cfg.URL), gl.WithCustomRetryMax(gitlabRetries), gl.WithUserAgent("duolog"))
+	client, err := gl.NewClient(token.Reveal(), gl.WithBaseURL(cfg.URL), gl.WithCustomRetryMax(gitlabRetries), gl.WithInterceptor(gitlab.NoPages), gl.WithUserAgent("duolog"))
 	if err != nil {
 		return nil, problem{fmt.Sprintf("gitlab_url %s cannot be used: %v", cfg.URL, err), "write it like https://gitlab.example.com"}
 	}
@@ -47,6 +56,7 @@ func openGitLab(cfg config.GitLab, tenants config.Tenants, url string, logger *s
 			Composite: compositeTokens(cfg, tenants),
 		},
 		hook: gitlab.Hook{Logger: logger, Now: now},
+		url:  strings.TrimRight(cfg.URL, "/"),
 	}
 	if cfg.SecretFile != "" {
 		secret, err := keystore.ReadSecret("gitlab_hook_secret_file", "secret", cfg.SecretFile)

@@ -86,8 +86,8 @@ func (n *node) sagas(refused *inbox.Refused) (*message.Router, error) {
 	core := saga.Core{Dispatch: n.guard(), States: n.snapshots, Parking: refused, Logger: n.cfg.logger, Restarts: n.restarts}
 	answers := answer.New(cut.DB{Pool: n.db.Read, Codec: codec, Partitions: n.partitions})
 	return saga.NewRouter(saga.RouterConfig{
-		Subscribe: func(group string) (message.Subscriber, error) {
-			s, err := kafka.NewEventSubscriber(n.cfg.kafka, group)
+		Subscribe: func(group string, wants func(eventType string) bool) (message.Subscriber, error) {
+			s, err := kafka.NewEventSubscriber(n.cfg.kafka, group, wants)
 			if err == nil {
 				n.sagaGroups = append(n.sagaGroups, group)
 				n.closers = append(n.closers, func() { _ = s.Close() })

@@ -149,7 +149,7 @@ func publicURL(cfg config.Config, l net.Listener) string {
 }
 
 func onLost(policy string) string {
-	if policy == "retry" {
+	if policy == config.OnLostRetry {
 		return effects.OnLostRestart
 	}
 	return effects.OnLostFail

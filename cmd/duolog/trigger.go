@@ -10,7 +10,7 @@ func (n *node) wireTrigger() error {
 	var err error
 	n.trigger, err = trigger.New(trigger.Config{
 		Directory: n.directory, Changer: n.directory, States: n.snapshots, Flows: n.directory.resolver(),
-		Policy: n.cfg.tenants.policy, Engine: n.cfg.tenants.engine,
+		Policy: n.cfg.tenants.policy, Engine: n.cfg.tenants.engine, Point: n.cfg.point,
 	})
 	return err
 }

@@ -126,6 +126,9 @@ func printWorkflow(a app, w workflowView) error {
 		}
 		rows = append(rows, [2]string{"import of", what})
 	}
+	if w.Workload != nil {
+		rows = append(rows, [2]string{"runs as", strings.TrimSpace(w.Workload.ID + "   " + w.Workload.URL)})
+	}
 	if w.Run != nil {
 		rows = append(rows, [2]string{"run", fmt.Sprintf("%d · %s · %s · %s", w.Run.Epoch, w.Run.Kind, w.Run.Phase, w.Run.Engine)})
 	}

@@ -16,13 +16,18 @@ func newBlob(b []byte) Blob { return Blob{Address: AddressOf(b), Bytes: b} }
 // Build describes raw, and gives every piece and node that does not stand
 // inline, in order: a node after all that it lists. Blobs alias raw; the
 // manifest does not, so it may be kept.
-func Build(typ string, raw []byte) (Manifest, []Blob) {
+func Build(typ string, raw []byte) (Manifest, []Blob) { return BuildOver(typ, raw, nil) }
+
+// BuildOver is Build for a value that is much like an earlier one, before being what
+// Build gave for that: bytes that are the same, in the same place among them, keep their
+// address. To compare them costs a tenth of hashing them.
+func BuildOver(typ string, raw []byte, before []Blob) (Manifest, []Blob) {
 	pieces := Cut(typ, raw)
 	limit := InlineLimit
 	if len(raw) <= InlineValue {
 		limit = InlineValue
 	}
-	var t tree
+	t := tree{before: before}
 	t.blobs = make([]Blob, 0, len(pieces.Body)+len(pieces.Body)/(fanout-1))
 	for _, piece := range pieces.Body {
 		t.add(piece, limit)
@@ -41,6 +46,8 @@ func Build(typ string, raw []byte) (Manifest, []Blob) {
 type tree struct {
 	entries []Entry
 	blobs   []Blob
+	// before are those of an earlier value.
+	before []Blob
 }
 
 func (t *tree) add(piece []byte, limit int) {
@@ -73,7 +80,12 @@ func (t *tree) fold() {
 }
 
 func (t *tree) store(b []byte) Address {
-	blob := newBlob(b)
+	blob := Blob{Bytes: b}
+	if i := len(t.blobs); i < len(t.before) && bytes.Equal(t.before[i].Bytes, b) {
+		blob.Address = t.before[i].Address
+	} else {
+		blob = newBlob(b)
+	}
 	t.blobs = append(t.blobs, blob)
 	return blob.Address
 }

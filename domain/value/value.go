@@ -198,32 +198,32 @@ func (v Value) unspill(fetch func(Address) ([]byte, error)) (Manifest, error) {
 // commit then carries a spilled form. The order is that of built; nothing comes
 // twice. A caller that knows of more stored blobs may leave those out as well.
 func NewBlobs(built []Blob, v Value, base *Manifest) []Blob {
-	byAddress := make(map[Address][]byte, len(built))
-	for _, b := range built {
-		byAddress[b.Address] = b.Bytes
-	}
+	stored := make(map[Address]bool)
 	if base != nil {
 		for _, a := range base.Refs() {
-			delete(byAddress, a)
+			stored[a] = true
 		}
 	}
-	need := make(map[Address]bool)
-	for open := slices.Clone(v.Add); len(open) > 0; {
-		e := open[len(open)-1]
-		open = open[:len(open)-1]
-		b, ok := byAddress[e.Address]
-		if !ok || need[e.Address] {
-			continue
+	need := make(map[Address]Entry)
+	add := func(entries []Entry) {
+		for _, e := range entries {
+			if e.Inline == nil && !stored[e.Address] {
+				need[e.Address] = e
+			}
 		}
-		need[e.Address] = true
-		if e.Level > 0 {
-			below, _ := decodeNode(e, b) // Build made it: it cannot fail
-			open = append(open, below...)
+	}
+	add(v.Add)
+	// A node stands after all that it lists: backwards, it comes before. Few of many are
+	// needed, so what is looked up in is what is needed.
+	for _, b := range slices.Backward(built) {
+		if e, needed := need[b.Address]; needed && e.Level > 0 {
+			below, _ := decodeNode(e, b.Bytes) // Build made it: it cannot fail
+			add(below)
 		}
 	}
 	var out []Blob
 	for _, b := range built {
-		if need[b.Address] {
+		if _, needed := need[b.Address]; needed {
 			out = append(out, b)
 			delete(need, b.Address)
 		}

@@ -50,6 +50,40 @@ func TestMsgpackListsComeBack(t *testing.T) {
 	}
 }
 
+// What an earlier value was cut into changes nothing of what a value comes to, whatever
+// the two have in common.
+func TestBuildOverIsBuild(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		items := rapid.SliceOfN(document(1), 0, 200).Draw(t, "items")
+		_, before := value.Build("json", []byte(`[`+strings.Join(items, ",")+`]`))
+		at := rapid.IntRange(0, len(items)).Draw(t, "at")
+		items = slices.Replace(slices.Clone(items), at, rapid.IntRange(at, len(items)).Draw(t, "to"), rapid.SliceOfN(document(1), 0, 5).Draw(t, "new")...)
+		raw := []byte(`[` + strings.Join(items, ",") + `]`)
+		m, blobs := value.Build("json", raw)
+		over, overBlobs := value.BuildOver("json", raw, before)
+		if d := cmp.Diff(m, over) + cmp.Diff(blobs, overBlobs); d != "" {
+			t.Fatal(d)
+		}
+		for _, b := range overBlobs {
+			if value.AddressOf(b.Bytes) != b.Address {
+				t.Fatalf("%q has the address of other bytes", b.Bytes)
+			}
+		}
+	})
+}
+
+// BenchmarkBuildOver cuts a list of 1 MB to which 1 KB was added, and finds what is new.
+func BenchmarkBuildOver(b *testing.B) {
+	base, before := value.Build("json", list(1000, 1000, "[", "]"))
+	next := list(1001, 1000, "[", "]")
+	b.ReportAllocs()
+	for b.Loop() {
+		m, built := value.BuildOver("json", next, before)
+		value.NewBlobs(built, value.Diff(m, &base), &base)
+	}
+}
+
 // A chain of edits, each stored as its difference to the one before.
 func TestChainsOfEdits(t *testing.T) {
 	t.Parallel()

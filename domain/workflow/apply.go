@@ -53,6 +53,7 @@ func Apply(s State, r Recorded) (State, error) {
 	case ModelSelected:
 		s.Model = e.Metadata
 	case StatusChanged:
+		s = s.nextTurn(e)
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}
@@ -60,8 +61,8 @@ func Apply(s State, r Recorded) (State, error) {
 		return applyPlacement(s, e), nil
 	case ComputeUsed:
 		return applyCompute(s, e), nil
-	case MessageReceived, CommandsJoined, AccessDecided:
-		// Facts: rows of their own.
+	case MessageReceived, QuestionSaved, CommandsJoined, AccessDecided:
+		// Facts, most with rows of their own.
 	}
 	return s, nil
 }

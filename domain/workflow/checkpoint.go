@@ -128,5 +128,6 @@ func (c *SaveCheckpoint) Decide(s State, f *Facts, env Env) (Outcome, error) {
 	if model, ok := cleanModel(c.Model); ok && model != s.Model {
 		out.Events = append(out.Events, ModelSelected{Metadata: model})
 	}
+	out.Events = append(out.Events, s.questionSaved(env, c.NS)...)
 	return out, nil
 }

@@ -18,6 +18,9 @@ type RequestDelivery struct {
 	Kind    DeliveryKind `json:"kind"`
 	Error   string       `json:"error,omitempty"`
 	Message string       `json:"message"`
+	// While limits it to the time that the run is the latest and the workflow stands so:
+	// what was asked before the workload ended must not be told of what was stopped since.
+	While Status `json:"while,omitempty"`
 	// Undeliverable is set when no such adapter exists: the delivery is
 	// recorded and given up in one commit, so that it can be found.
 	Undeliverable bool `json:"undeliverable,omitempty"`
@@ -26,13 +29,17 @@ type RequestDelivery struct {
 // CommandType names the command.
 func (*RequestDelivery) CommandType() string { return "workflow.request_delivery" }
 
-// Decide asks for one answer per run: nothing of a run follows its final one.
+// Decide asks for one answer per run, and for one per turn of a run that asks and goes
+// on by itself: nothing of a run follows its final one.
 func (c *RequestDelivery) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if !s.Exists() {
 		return Outcome{}, notFound()
 	}
-	id := uuid.NewSHA1(c.Run, []byte("answer"))
+	id := s.answerID(c.Run)
 	if _, owed := s.Delivery(id); owed || s.Answered == c.Run {
+		return alreadySo()
+	}
+	if c.While != "" && (s.Status != c.While || s.Run == nil || s.Run.ID != c.Run) {
 		return alreadySo()
 	}
 	if !c.Kind.valid() {

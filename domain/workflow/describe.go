@@ -52,8 +52,10 @@ type builtChannel struct {
 	stored bool
 }
 
-func build(typ string, raw []byte) builtValue {
-	m, blobs := value.Build(typ, raw)
+func build(typ string, raw []byte) builtValue { return buildOver(typ, raw, nil) }
+
+func buildOver(typ string, raw []byte, before []value.Blob) builtValue {
+	m, blobs := value.BuildOver(typ, raw, before)
 	return builtValue{m, blobs}
 }
 

@@ -23,7 +23,7 @@ const (
 	FollowUpInject FollowUpPolicy = "inject"
 	// FollowUpQueue keeps it until the run has ended.
 	FollowUpQueue FollowUpPolicy = "queue"
-	// FollowUpRefuse refuses it.
+	// FollowUpRefuse refuses it, unless it answers what the run has asked: that waits.
 	FollowUpRefuse FollowUpPolicy = "refuse"
 )
 
@@ -153,12 +153,12 @@ func (c *ReceiveMessage) followUp(out Outcome, s State, env Env) (Outcome, error
 	switch {
 	case slices.ContainsFunc(s.FollowUps, func(f FollowUp) bool { return f.MessageID == c.MessageID }):
 		return alreadySo()
-	case c.Policy == FollowUpRefuse:
+	case c.Policy == FollowUpRefuse && !s.Status.AwaitsHuman():
 		return Outcome{}, busy()
 	case len(s.FollowUps) >= MaxFollowUps:
 		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: fmt.Sprintf("%d messages wait for this workflow", MaxFollowUps), Fix: "wait until it has taken some"}
 	}
-	if c.Policy != FollowUpQueue && s.ActiveRun() != nil && len(s.queued()) < MaxMail {
+	if (c.Policy == "" || c.Policy == FollowUpInject) && s.ActiveRun() != nil && len(s.queued()) < MaxMail {
 		mail := env.derive("mail")
 		e.How, e.Mail = FollowUpInjected, &mail
 		text := out.whole("text", []byte(c.Text))

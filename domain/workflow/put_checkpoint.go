@@ -26,6 +26,9 @@ type NewValue struct {
 	Channel string `json:"channel"`
 	Type    string `json:"type"`
 	Data    []byte `json:"data"`
+	// Before are the pieces of a value that this one was made from, where they are at
+	// hand (PutCheckpoint.Pieces): it is cut faster, and comes to the same.
+	Before []value.Blob `json:"-"`
 }
 
 // PutCheckpoint records one step of a thread: its header, which says the version of
@@ -94,7 +97,7 @@ func (c *PutCheckpoint) Prepare() error {
 			return domain.InvalidField(fmt.Sprintf("values[%d].channel", i), fmt.Sprintf("the channel %.80q comes twice", v.Channel), "send each once")
 		}
 		sent[v.Channel] = true
-		b.channels = append(b.channels, builtChannel{name: v.Channel, builtValue: build(v.Type, v.Data)})
+		b.channels = append(b.channels, builtChannel{name: v.Channel, builtValue: buildOver(v.Type, v.Data, v.Before)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.versions)) {
 		if !sent[name] {
@@ -104,6 +107,9 @@ func (c *PutCheckpoint) Prepare() error {
 	c.built = b
 	return nil
 }
+
+// Pieces are what value i of a prepared command was cut into. They alias its data.
+func (c *PutCheckpoint) Pieces(i int) []value.Blob { return c.built.channels[i].blobs }
 
 // read takes from header and metadata what decides about values.
 func (b *builtPut) read(header, metadata []byte) error {
@@ -210,6 +216,7 @@ func (c *PutCheckpoint) Decide(s State, f *Facts, env Env) (Outcome, error) {
 		return out, err
 	}
 	out.Versions = map[CheckpointKey]Versions{c.key(): c.built.versions}
+	out.Events = append(out.Events, s.questionSaved(env, c.NS)...)
 	return opened.before(out), nil
 }
 

@@ -60,6 +60,7 @@ func Events() []EventRow {
 		{Type: "workflow.forked", V: 1, Decode: decode[Forked]},
 		{Type: "workflow.branched", V: 1, Decode: decode[Branched]},
 		{Type: "workflow.approval_decided", V: 1, Decode: decode[ApprovalDecided]},
+		{Type: "workflow.question_saved", V: 1, Decode: decode[QuestionSaved]},
 		{Type: "workflow.import_begun", V: 1, Decode: decode[ImportBegun]},
 		{Type: "workflow.imported", V: 1, Decode: decode[Imported]},
 		{Type: "workflow.import_ended", V: 1, Decode: decode[ImportEnded]},

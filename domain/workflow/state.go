@@ -89,7 +89,10 @@ type Run struct {
 	Input       *value.Value `json:"input,omitempty"`
 	Attempt     Attempt      `json:"attempt"`
 	Workload    string       `json:"workload,omitempty"`
-	Stop        *Stop        `json:"stop,omitempty"`
+	// Turns counts how often it went on by itself after its question was asked to be
+	// delivered: what follows is another answer.
+	Turns int   `json:"turns,omitempty"`
+	Stop  *Stop `json:"stop,omitempty"`
 	// Approval is the decision that the run goes on with.
 	Approval *Approval         `json:"approval,omitempty"`
 	Result   *WorkloadFinished `json:"result,omitempty"`

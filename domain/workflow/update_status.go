@@ -68,7 +68,7 @@ func (c *UpdateStatus) restart(out Outcome, s State, env Env) (Outcome, error) {
 		return Outcome{}, domain.InvalidField("start_workflow", "start_workflow goes with resume or retry", "leave it out")
 	case s.Created.Engine == EngineNone:
 		return Outcome{}, runsElsewhere()
-	case run != nil && s.Status.Terminal():
+	case run != nil && (s.Status.Terminal() || s.Status.AwaitsHuman()):
 		return Outcome{}, &domain.Error{Code: domain.CodeConflict, Message: "the run before has not ended yet", Fix: "try again when it has; the workflow shows it"}
 	case run != nil:
 		return out, nil

@@ -77,6 +77,9 @@ type Config struct {
 	// for a node. It stands in the readiness.
 	ReadOnly string
 
+	// WorkloadURL is where people see a workload of an engine, empty for nowhere; nil
+	// where no engine shows any.
+	WorkloadURL func(engine, workload string) string
 	// GitLab takes the hooks of a GitLab instance; nil where none are expected.
 	GitLab Hooks
 

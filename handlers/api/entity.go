@@ -31,7 +31,7 @@ func (s *Server) entity(w workflows.Workflow) []byte {
 	o.textOrNull("environment", c.Environment)
 	o.textOrNull("source_branch", c.SourceBranch)
 	o.textOrNull("client_reference", c.ClientReference)
-	o.rawOrNull("workload", workloadOf(w.State.Run))
+	o.rawOrNull("workload", s.workloadOf(w.State.Run))
 	o.bool("mcp_enabled", false)
 	o.bool("incremental_checkpoints_enabled", false)
 	o.text("gitlab_url", s.cfg.URL)
@@ -87,7 +87,7 @@ func orEmpty(list []int) []int {
 	return list
 }
 
-func workloadOf(run *workflow.Run) []byte {
+func (s *Server) workloadOf(run *workflow.Run) []byte {
 	if run == nil || run.Workload == "" {
 		return nil
 	}
@@ -98,6 +98,11 @@ func workloadOf(run *workflow.Run) []byte {
 		message = run.Result.Reason
 	}
 	o.textOrNull("message", message)
+	url := ""
+	if s.cfg.WorkloadURL != nil {
+		url = s.cfg.WorkloadURL(run.Engine, run.Workload)
+	}
+	o.textOrNull("url", url)
 	return o.end()
 }
 

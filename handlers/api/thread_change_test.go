@@ -99,6 +99,23 @@ func TestThreadChanges(t *testing.T) {
 	}
 }
 
+// TestThreadChangesOverChanges: a list that grows by changes, each to what the node
+// remembers of the one before, is read as it was meant, by a node that remembers nothing.
+func TestThreadChangesOverChanges(t *testing.T) {
+	r := newRig(t)
+	th, parent := newThread(), v6()
+	// A list of 256 texts, of which the head speaks from the beginning.
+	text := func(i int) string { return "\xd9\xc8" + strings.Repeat(string(rune('a'+i%26)), 200) }
+	old := "\xdc\x01\x00" + strings.Repeat(text(7), 60)
+	r.taken(r.write("mia@acme", th, put{id: parent, versions: `{"a":1}`, values: map[string]string{"a": old}}))
+	for i := range 70 {
+		id := v6()
+		r.taken(r.sendWrite(changeTo(t, th, id, parent, parent, old, text(i), asItIs)))
+		old, parent = old+text(i), id
+	}
+	r.with(func(*api.Config) {}).channels(th, parent, map[string]string{"a": "msgpack:" + old})
+}
+
 // tooMuch copies a megabyte so often that it passes every limit.
 func tooMuch() []any {
 	out := make([]any, 34)
@@ -179,6 +196,29 @@ func TestThreadsBadInput(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d checkpoints", n)
 	}
+}
+
+// TestThreadOfARefusedParent: without its parent a checkpoint would lack what only that
+// one sent, so it waits for it.
+func TestThreadOfARefusedParent(t *testing.T) {
+	r := newRig(t)
+	th, one, two, three := newThread(), v6(), v6(), v6()
+	child := put{id: two, parent: one, versions: `{"a":1,"b":1}`, values: map[string]string{"b": "b"}}
+	grandchild := put{id: three, parent: two, versions: `{"a":1,"b":1}`}
+	for name, parent := range map[string]any{
+		"of what it stores":  put{id: one, metadata: `{"a":"\u0000"}`, versions: `{"a":1}`, values: map[string]string{"a": "a"}},
+		"of its values":      json.RawMessage(`{"put":{"checkpoint_id":"` + one + `","checkpoint":{},"metadata":{},"values":[{"channel":"a","value":{"type":"json","at":0,"size":1000}}]}}`),
+		"of a base not here": json.RawMessage(`{"put":{"checkpoint_id":"` + one + `","checkpoint":{},"metadata":{},"values":[{"channel":"a","value":{"type":"json","sha256":"` + sumOf("") + `","base":{"checkpoint_id":"` + v6() + `","sha256":"` + sumOf("") + `"},"parts":[]}}]}}`),
+	} {
+		w := r.write("mia@acme", th, parent, child, grandchild, pend{id: one, task: "t", writes: []string{"0:a:1"}})
+		if w.Results[0].Error == nil || w.Results[3].Error != nil {
+			t.Errorf("refused because %s: %+v", name, w.Results)
+		}
+		r.refusedWith(w, 1, domain.CodeNotNow, "")
+		r.refusedWith(w, 2, domain.CodeNotNow, "")
+	}
+	r.taken(r.write("mia@acme", th, put{id: one, versions: `{"a":1}`, values: map[string]string{"a": "a"}}, child, grandchild))
+	r.channels(th, three, map[string]string{"a": "msgpack:a", "b": "msgpack:b"})
 }
 
 // largeValue: a value has a limit of its own, whatever a request may have.

@@ -39,24 +39,24 @@ func (w *threadWrite) readPut(key string, raw []byte) (operation, error) {
 		command.Parent = &parent
 	}
 	items := document.Elements(f.Array("values"))
+	o := operation{put: command}
 	if f.Err != nil {
-		return operation{}, f.Err
+		return o, f.Err
 	}
 	if len(items) > maxPutValues {
-		return operation{}, tooMany("values", len(items), maxPutValues)
+		return o, tooMany("values", len(items), maxPutValues)
 	}
 	content := newContent("put", command.NS, command.TS, string(command.Header), string(command.Metadata))
 	if command.Parent != nil {
 		content.id(*command.Parent)
 	}
-	o := operation{put: command}
 	for i, item := range items {
-		v, sum, err := w.channelValue(command.NS, item)
+		v, as, err := w.channelValue(command.NS, item)
 		if err != nil {
-			return operation{}, document.Inside(fmt.Sprintf("values[%d]", i), err)
+			return o, document.Inside(fmt.Sprintf("values[%d]", i), err)
 		}
-		command.Values, o.sums = append(command.Values, v), append(o.sums, sum)
-		content.value(v.Channel, v.Type, sum)
+		command.Values, o.came = append(command.Values, v), append(o.came, as)
+		content.value(v.Channel, v.Type, as.sum)
 	}
 	o.requests = []dispatch.Request{w.request(key, 0, command, content)}
 	return o, nil

@@ -21,28 +21,37 @@ func valueIn(f *document.Fields) []byte {
 	return in
 }
 
+// cameAs says of a value what its bytes come to, and whether they were put together
+// from a change, for this request alone: others are part of its body.
+type cameAs struct {
+	sum     values.Sum
+	changed bool
+}
+
 // channelValue reads the value of one channel of a checkpoint, whole or as a change.
-func (w *threadWrite) channelValue(ns string, raw []byte) (v workflow.NewValue, sum values.Sum, err error) {
+func (w *threadWrite) channelValue(ns string, raw []byte) (v workflow.NewValue, as cameAs, err error) {
 	doc, err := document.Members(raw)
 	if err != nil {
-		return v, sum, err
+		return v, as, err
 	}
 	f := &document.Fields{Doc: doc}
 	v.Channel = f.Text("channel")
 	in := valueIn(f)
 	if f.Err != nil {
-		return v, sum, f.Err
+		return v, as, f.Err
 	}
 	if doc, err = document.Members(in); err != nil {
-		return v, sum, document.InField("value", err)
+		return v, as, document.InField("value", err)
 	}
 	if values.IsChange(doc) {
-		return w.changed(ns, v, doc)
+		v, as.sum, err = w.changed(ns, v, doc)
+		as.changed = true
+		return v, as, err
 	}
 	whole, err := w.body.Value("value", in)
-	v.Type, v.Data, sum = whole.Type, whole.Raw, values.SumOf(whole.Raw)
-	w.came[sum] = v.Data
-	return v, sum, err
+	v.Type, v.Data, as.sum = whole.Type, whole.Raw, values.SumOf(whole.Raw)
+	w.came[as.sum] = values.Known{Raw: v.Data}
+	return v, as, err
 }
 
 // changed gives the whole of a value that came as a change. Where it cannot, the client
@@ -61,8 +70,9 @@ func (w *threadWrite) changed(ns string, v workflow.NewValue, doc document.Objec
 		return v, c.Sum, err
 	}
 	var right bool
-	if base != nil {
-		v.Data, right = c.Apply(base)
+	if base.Raw != nil {
+		v.Data, right = c.Apply(base.Raw)
+		v.Before = base.Pieces
 	}
 	if !right {
 		return v, c.Sum, &domain.Error{
@@ -70,33 +80,38 @@ func (w *threadWrite) changed(ns string, v workflow.NewValue, doc document.Objec
 			Fix: "send the operation again with the whole value, under a new key",
 		}
 	}
-	w.came[c.Sum] = v.Data
+	// It is not cut yet: what comes over it is cut over what it is over itself.
+	w.came[c.Sum] = values.Known{Raw: v.Data, Pieces: v.Before}
 	return v, c.Sum, nil
 }
 
 // base finds the bytes that a change is to: among those of the request, of the requests
-// before it, or where they are stored. Nil where the checkpoint has others, or none.
-func (w *threadWrite) base(ns, channel string, b values.Base) ([]byte, error) {
-	if raw, ok := w.came[b.Sum]; ok {
-		return raw, nil
+// before it, or where they are stored. None where the checkpoint has others, or none.
+func (w *threadWrite) base(ns, channel string, b values.Base) (values.Known, error) {
+	if k, ok := w.came[b.Sum]; ok {
+		return k, nil
 	}
-	if raw, ok := w.server.recent.Get(w.stream, b.Sum); ok {
-		return raw, nil
+	if k, ok := w.server.recent.Get(w.stream, b.Sum); ok {
+		return k, nil
 	}
 	if err := w.server.gate(w.call.Context()); err != nil {
-		return nil, err
+		return values.Known{}, err
 	}
 	raw, there, err := w.server.cfg.Checkpoints.Channel(w.call.Context(), w.stream, workflow.CheckpointKey{NS: ns, TS: b.Checkpoint}, channel)
 	if err != nil || !there || values.SumOf(raw) != b.Sum {
-		return nil, err
+		return values.Known{}, err
 	}
-	return raw, nil
+	return values.Known{Raw: raw}, nil
 }
 
 // remember keeps the values of the checkpoints that were taken: the next ones are said
 // as changes to them.
 func (w *threadWrite) remember(o operation) {
-	for i, sum := range o.sums {
-		w.server.recent.Add(w.stream, sum, o.put.Values[i].Data)
+	for i, as := range o.came {
+		k := values.Known{Raw: o.put.Values[i].Data}
+		if as.changed {
+			k.Pieces = o.put.Pieces(i)
+		}
+		w.server.recent.Add(w.stream, as.sum, k)
 	}
 }

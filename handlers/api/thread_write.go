@@ -25,7 +25,10 @@ func (s *Server) writeThread(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w := threadWrite{server: s, call: c, body: body, stream: stream, came: map[values.Sum][]byte{}, ref: workflow.ThreadRef{ID: thread, Incarnation: f.Integer("incarnation", 0), Writer: f.Text("writer")}}
+	w := threadWrite{
+		server: s, call: c, body: body, stream: stream, came: map[values.Sum]values.Known{}, refused: map[workflow.CheckpointKey]bool{},
+		ref: workflow.ThreadRef{ID: thread, Incarnation: f.Integer("incarnation", 0), Writer: f.Text("writer")},
+	}
 	list := document.Elements(f.Array("operations"))
 	if f.Err != nil {
 		return answer{}, f.Err
@@ -52,17 +55,19 @@ type threadWrite struct {
 	// principal stands behind every command.
 	principal  domain.Principal
 	operations []operation
+	// refused are the checkpoints of the request that were.
+	refused map[workflow.CheckpointKey]bool
 	// came are the values of the request so far, whole those of them that came as
 	// changes, in bytes.
-	came  map[values.Sum][]byte
+	came  map[values.Sum]values.Known
 	whole int64
 }
 
 // operation is one of the request, and the commands it comes to: most come to one.
 type operation struct {
 	put *workflow.PutCheckpoint
-	// sums are those of the values of a put.
-	sums     []values.Sum
+	// came are the values of a put.
+	came     []cameAs
 	requests []dispatch.Request
 	err      error
 }
@@ -77,8 +82,26 @@ func (w *threadWrite) identity() error {
 // add reads one operation. A refusal is its own.
 func (w *threadWrite) add(raw []byte) {
 	o, err := w.read(raw)
+	if o.put != nil {
+		err = w.standing(o.put, err)
+	}
 	o.err = err
 	w.operations = append(w.operations, o)
+}
+
+// standing refuses a checkpoint for the time being where its parent, earlier in the
+// request, was refused: it would be stored without what only that one sent.
+func (w *threadWrite) standing(put *workflow.PutCheckpoint, err error) error {
+	if err == nil {
+		err = put.Prepare()
+	}
+	if err == nil && put.Parent != nil && w.refused[workflow.CheckpointKey{NS: put.NS, TS: *put.Parent}] {
+		err = notNow("its parent, in the same request, was not taken")
+	}
+	if err != nil {
+		w.refused[workflow.CheckpointKey{NS: put.NS, TS: put.TS}] = true
+	}
+	return err
 }
 
 func (w *threadWrite) read(raw []byte) (operation, error) {

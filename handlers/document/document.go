@@ -147,9 +147,9 @@ func (s *scanner) members(each func(name string, value []byte) error) error {
 		if s.raw[s.at] == '}' {
 			return nil
 		}
-		var name string
 		end := stringEnd(s.raw, s.at)
-		if err := json.Unmarshal(s.raw[s.at:end], &name); err != nil {
+		name, err := text(s.raw[s.at:end])
+		if err != nil {
 			return InvalidBody("a member's name cannot be read", "send plain names", err)
 		}
 		s.at = end
@@ -165,6 +165,25 @@ func (s *scanner) members(each func(name string, value []byte) error) error {
 			return nil
 		}
 	}
+}
+
+// text is what encoding/json makes of a string. Nearly all say themselves.
+func text(raw []byte) (s string, err error) {
+	if n := len(raw) - 1; n > 0 && raw[0] == '"' && raw[n] == '"' && itself(raw[1:n]) {
+		return string(raw[1:n]), nil
+	}
+	err = json.Unmarshal(raw, &s)
+	return s, err
+}
+
+// itself says whether the inside of a string stands for itself.
+func itself(inside []byte) bool {
+	for _, c := range inside {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // skip goes past one value.

@@ -32,6 +32,19 @@ func TestDocument(t *testing.T) {
 	})
 }
 
+// TestText does the same for strings.
+func TestText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := []byte(`"` + rapid.StringOf(rapid.SampledFrom([]rune(`ab \nu0041é😀/"`+"\t\x00\x7f"))).Draw(t, "inside") + `"`)
+		var want string
+		wantErr := json.Unmarshal(raw, &want)
+		got, err := text(raw)
+		if got != want || (err == nil) != (wantErr == nil) {
+			t.Fatalf("%s is %q (%v), not %q (%v)", raw, got, err, want, wantErr)
+		}
+	})
+}
+
 // TestElements does the same for lists.
 func TestElements(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -53,8 +53,8 @@ func DecodeText(raw []byte) (string, error) {
 	if !paired(raw) {
 		return "", errors.New("has half of a surrogate pair")
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	s, err := text(raw)
+	if err != nil {
 		return "", errors.New("must be a string")
 	}
 	return s, nil
@@ -120,8 +120,8 @@ func (f *Fields) Integer(name string, least int) int {
 	if !f.Has(name) {
 		return 0
 	}
-	var n int32
-	if err := json.Unmarshal(f.Doc[name], &n); err != nil || int(n) < least {
+	n, err := strconv.ParseInt(string(f.Doc[name]), 10, 32)
+	if err != nil || int(n) < least {
 		f.Refuse(name, fmt.Sprintf("%s must be an integer from %d to %d", name, least, math.MaxInt32), "send such a number", err)
 	}
 	return int(n)

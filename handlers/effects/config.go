@@ -153,6 +153,10 @@ type Config struct {
 	// resolved here (10 s). Shorter looks up what is still being called, longer
 	// leaves people waiting after a crash.
 	TakeOver time.Duration
+	// TakeOverRun is the same for the start of a run (35 s). It MUST be longer than a call
+	// may take: who was held up before its call would make it when another instance has
+	// found nothing, has started the run, and has seen it end.
+	TakeOverRun time.Duration
 	// Poll is how often the intents are read though nothing woke us (1 s).
 	Poll time.Duration
 	// Grace is how long calls in flight may take when the partition is given up
@@ -184,7 +188,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("effects: base path %s is not absolute", c.BasePath)
 	case c.OnLost != "" && c.OnLost != OnLostFail && c.OnLost != OnLostRestart:
 		return fmt.Errorf("effects: on lost must be %s or %s, not %q", OnLostFail, OnLostRestart, c.OnLost)
-	case c.TakeOver < 0 || c.Poll < 0 || c.Grace < 0 || c.Parallel < 0:
+	case c.TakeOver < 0 || c.TakeOverRun < 0 || c.Poll < 0 || c.Grace < 0 || c.Parallel < 0:
 		return errors.New("effects: take over, poll, grace and parallel must not be negative")
 	}
 	return nil
@@ -209,6 +213,7 @@ func New(cfg Config) (*Runner, error) {
 		return nil, err
 	}
 	cfg.TakeOver = cmp.Or(cfg.TakeOver, 10*time.Second)
+	cfg.TakeOverRun = cmp.Or(cfg.TakeOverRun, callTimeout+5*time.Second)
 	cfg.Ask = cmp.Or(cfg.Ask, 15*time.Second)
 	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
 	cfg.Missing = cmp.Or(cfg.Missing, 30*time.Second)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/projections/queries/intents"
 )
 
 // runUntilCrash works the effects in an instance that dies at a point: what it
@@ -133,7 +136,7 @@ func TestTwoInstancesNeverShareAnAttempt(t *testing.T) {
 	}
 	cfg := w.config(e, plain{newSurface()})
 	other := w.config(e, plain{newSurface()})
-	cfg.TakeOver, other.TakeOver = 1<<40, 1<<40
+	cfg.TakeOverRun, other.TakeOverRun = 1<<40, 1<<40
 	w.run(cfg)
 	w.run(other)
 	for _, id := range ids {
@@ -142,4 +145,42 @@ func TestTwoInstancesNeverShareAnAttempt(t *testing.T) {
 	if workloads, calls := e.counts(); workloads != 30 || calls != 30 {
 		t.Errorf("%d workloads, %d calls", workloads, calls)
 	}
+}
+
+// TestAStartIsNotTakenOverWhileItMayBeMade: one instance is held up between its claim
+// and its call. Another, for which it is still the time of that call, leaves the attempt
+// alone: it would find nothing, start the run, and the first would start it again once
+// it has ended.
+func TestAStartIsNotTakenOverWhileItMayBeMade(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newEngine()
+	id := w.start("fake")
+	w.runUntilCrash(w.config(e, plain{newSurface()}), "effects.after_attempt")
+
+	var ahead, looks atomic.Int64
+	other := w.config(e, plain{newSurface()})
+	other.TakeOverRun, other.Intents = 0, looked{w, &looks}
+	other.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	ahead.Store(int64(30 * time.Second))
+	w.run(other)
+	for looks.Load() < 3 {
+		runtime.Gosched()
+	}
+	if _, calls := e.counts(); calls != 0 {
+		t.Errorf("the run was started %d times", calls)
+	}
+	ahead.Store(int64(time.Minute))
+	w.until(id, "started", started)
+}
+
+// looked counts how often intents were looked for.
+type looked struct {
+	*world
+
+	looks *atomic.Int64
+}
+
+func (l looked) Due(ctx context.Context, partition int32, before time.Time, after *intents.Intent, limit int) ([]intents.Intent, error) {
+	defer l.looks.Add(1)
+	return l.world.Due(ctx, partition, before, after, limit)
 }

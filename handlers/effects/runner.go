@@ -152,11 +152,19 @@ func (r *Runner) mayTry(in intents.Intent) time.Time {
 	at := in.Due
 	switch {
 	case in.Open && in.By != r.cfg.Instance && workflow.NodeOf(in.By) != r.node:
-		at = at.Add(max(r.cfg.TakeOver, patience(in)))
+		at = at.Add(max(r.takeOver(in), patience(in)))
 	case in.Open:
 		at = at.Add(patience(in))
 	}
 	return later(at, r.pausedUntil(keyOf(in)))
+}
+
+// takeOver is how old another instance's open attempt must be.
+func (r *Runner) takeOver(in intents.Intent) time.Duration {
+	if in.Kind == workflow.IntentRun {
+		return r.cfg.TakeOverRun
+	}
+	return r.cfg.TakeOver
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -399,7 +399,7 @@ func (w *world) config(e *fakeEngine, a adapter.Adapter) effects.Config {
 		Intents: w, Wake: w, Dispatch: w, States: w, Tokens: tokens{},
 		Engines: map[string]effects.Engine{"fake": e}, Adapters: adapter.Registry{"surface": a},
 		URL: "http://127.0.0.1:8080", BasePath: "/repo", Instance: uuid.NewString(),
-		TakeOver: 30 * time.Millisecond, Poll: 10 * time.Millisecond, Grace: 20 * time.Millisecond,
+		TakeOver: 30 * time.Millisecond, TakeOverRun: 30 * time.Millisecond, Poll: 10 * time.Millisecond, Grace: 20 * time.Millisecond,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -239,7 +239,7 @@ func TestInboxOverKafka(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := kafka.NewEventSubscriber(cfg, "refused-reader")
+	reader, err := kafka.NewEventSubscriber(cfg, "refused-reader", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,9 +145,11 @@ func (r *Relay) run(ctx context.Context, partition int32) (began bool, err error
 	}
 	for {
 		changed, shown := r.cfg.Visible.Changed(partition), r.cfg.Visible.Next(partition)
-		next, err := r.publish(ctx, partition, at, skip)
-		if err != nil {
-			return began, err
+		next := at
+		if at < shown { // otherwise there is nothing to be read
+			if next, err = r.publish(ctx, partition, at, skip); err != nil {
+				return began, err
+			}
 		}
 		if next > at {
 			at, skip, began = next, 0, true

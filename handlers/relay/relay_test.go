@@ -56,6 +56,38 @@ func (r *rig) rebuild() {
 	}
 }
 
+// TestWhatIsShownAloneIsReadFor: a relay that has published all that shows waits for
+// more, and asks nobody whether there is.
+func TestWhatIsShownAloneIsReadFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	reads := &vainReads{Commits: r.commits}
+	r.commits = reads
+	r.relay(r.Log)
+	r.work(nodetest.Partitions)
+	r.once()
+	reads.n.Store(0)
+	r.work(3 * nodetest.Partitions)
+	r.once()
+	if n := reads.n.Load(); n > 0 {
+		t.Errorf("nothing was found by %d reads", n)
+	}
+}
+
+// vainReads counts those that found nothing.
+type vainReads struct {
+	relay.Commits
+	n atomic.Int64
+}
+
+func (v *vainReads) From(ctx context.Context, partition int32, offset int64, limit int) ([]projections.Accepted, error) {
+	found, err := v.Commits.From(ctx, partition, offset, limit)
+	if err == nil && len(found) == 0 {
+		v.n.Add(1)
+	}
+	return found, err
+}
+
 // TestResumesInsideACommit: a crash can leave the first event of a commit on
 // the topic and not the second.
 func TestResumesInsideACommit(t *testing.T) {

@@ -30,7 +30,8 @@ type rig struct {
 	t *testing.T
 	*nodetest.Node
 	// commits are what the relay reads, stored what Postgres holds.
-	commits, stored *projections.Commits
+	commits relay.Commits
+	stored  *projections.Commits
 }
 
 func newRig(t *testing.T) *rig {

@@ -29,7 +29,8 @@ type Adapters interface {
 	Has(name string) bool
 }
 
-// Callback asks that the end of a run be told where its message came from.
+// Callback asks that the end of a run be told where its message came from: when the
+// agent says that it has finished or that it waits, and otherwise when its workload ends.
 type Callback struct {
 	core     Core
 	answers  Answers
@@ -45,14 +46,20 @@ func NewCallback(core Core, answers Answers, adapters Adapters) *Callback {
 // Name is callback.
 func (*Callback) Name() string { return "callback" }
 
-// Reacts to the end of a workload.
-func (*Callback) Reacts() []string { return []string{workflow.WorkloadFinished{}.EventType()} }
+// Reacts to the end of a workload, and to what an agent says before that.
+func (*Callback) Reacts() []string {
+	return []string{workflow.WorkloadFinished{}.EventType(), workflow.StatusChanged{}.EventType(), workflow.QuestionSaved{}.EventType()}
+}
 
 // React asks for the delivery. A workflow that did not come from a surface has
 // nowhere to deliver to, which is no error; a surface that does not exist is
 // recorded as undeliverable.
 func (c *Callback) React(ctx context.Context, e feed.Event) error {
-	w, err := c.core.ended(ctx, c.decoder, e)
+	find, answer := c.core.ended, c.answer
+	if e.Type != (workflow.WorkloadFinished{}).EventType() {
+		find, answer = c.core.concluded, c.conclusion
+	}
+	w, err := find(ctx, c.decoder, e)
 	if err != nil || w == nil || w.state.Created.CallbackContext == nil {
 		return err
 	}
@@ -60,8 +67,8 @@ func (c *Callback) React(ctx context.Context, e feed.Event) error {
 	if err != nil {
 		return stored.Transient(err)
 	}
-	command, err := c.answer(ctx, w)
-	if err != nil {
+	command, err := answer(ctx, w)
+	if err != nil || command == nil {
 		return stored.Transient(err)
 	}
 	command.Run, command.Adapter = w.end.Run, adapterOf(raw)
@@ -108,6 +115,27 @@ func (c *Callback) answer(ctx context.Context, w *ended) (*workflow.RequestDeliv
 		return failure(ErrorNoResponse, noResponseText(w)), nil
 	}
 	return &workflow.RequestDelivery{Kind: workflow.DeliverResult, Message: said.Answer}, nil
+}
+
+// conclusion is what a run comes to whose workload has not ended; nil where that cannot
+// be told yet. What the agent said before a person spoke is no answer to them: its own
+// may follow, and the end of the workload tells it.
+func (c *Callback) conclusion(ctx context.Context, w *ended) (*workflow.RequestDelivery, error) {
+	said, err := c.answers.Last(ctx, w.event.Stream)
+	if err != nil {
+		return nil, err
+	}
+	asks := w.event.Type == (workflow.QuestionSaved{}).EventType() || said.Waits
+	command := &workflow.RequestDelivery{While: w.state.Status}
+	switch {
+	case w.state.Status == workflow.StatusFinished && said.Answer != "" && !said.OldAnswer:
+		command.Kind, command.Message = workflow.DeliverResult, said.Answer
+	case w.state.Status.AwaitsHuman() && asks && !said.OldQuestion:
+		command.Kind, command.Message = workflow.DeliverQuestion, questionText(w, said.Question)
+	default:
+		return nil, nil //nolint:nilnil // the end of the workload tells
+	}
+	return command, nil
 }
 
 func failure(code, message string) *workflow.RequestDelivery {

@@ -9,8 +9,9 @@
 //     to duolog.commands.refused.
 //   - follow_up: a run ended → the messages that came meanwhile are gone on with.
 //   - status: a workload ended → so does a workflow that nobody ended.
-//   - callback: a workload ended → its answer, question or failure is to be
-//     delivered to where the message came from.
+//   - callback: an agent has finished, or waits for a person, or its workload ended →
+//     its answer, question or failure is to be delivered to where the message came
+//     from, once for a run.
 //   - hooks: a workflow's status changed → the hooks that subscribe are told.
 //
 // The id of a command derives from the event, the saga and the command's type:

@@ -23,7 +23,7 @@ func TestNothingFollowsFromAnImport(t *testing.T) {
 	bus := gochannel.NewGoChannel(gochannel.Config{BlockPublishUntilSubscriberAck: true}, watermill.NopLogger{})
 	told := make(chan string, 10)
 	router, err := saga.NewRouter(saga.RouterConfig{
-		Subscribe: func(string) (message.Subscriber, error) { return bus, nil }, Topic: "events", Logger: slog.New(slog.DiscardHandler),
+		Subscribe: func(string, func(string) bool) (message.Subscriber, error) { return bus, nil }, Topic: "events", Logger: slog.New(slog.DiscardHandler),
 	}, odd{"told", func(_ context.Context, e feed.Event) error { told <- e.Actor.System; return nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -59,8 +59,9 @@ type Core struct {
 
 // RouterConfig says where the sagas read.
 type RouterConfig struct {
-	// Subscribe reads the events as a member of a consumer group.
-	Subscribe func(group string) (message.Subscriber, error)
+	// Subscribe reads those of the events that are wanted by their type, "" where there
+	// is none, as a member of a consumer group; the others it MUST acknowledge unread.
+	Subscribe func(group string, wants func(eventType string) bool) (message.Subscriber, error)
 	Topic     string
 	Logger    *slog.Logger
 	// Tracer goes on with the traces of events; the zero value with none.
@@ -87,11 +88,11 @@ func NewRouter(cfg RouterConfig, sagas ...Saga) (*message.Router, error) {
 		return nil, err
 	}
 	for _, s := range sagas {
-		sub, err := cfg.Subscribe(Group(s))
+		sub, err := cfg.Subscribe(Group(s), wants(s))
 		if err != nil {
 			return nil, fmt.Errorf("saga %s: %w", s.Name(), err)
 		}
-		router.AddConsumerHandler(Group(s), cfg.Topic, only(s, sub), handler{s, cfg}.handle)
+		router.AddConsumerHandler(Group(s), cfg.Topic, sub, handler{s, cfg}.handle)
 	}
 	return router, nil
 }

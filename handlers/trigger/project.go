@@ -40,7 +40,9 @@ func (p *passage) project(ctx context.Context) error {
 
 // makeProject finds the project under another name, or makes it.
 func (p *passage) makeProject(ctx context.Context, basis directory.Basis) error {
+	p.cfg.Point("trigger.before_project")
 	project, err := p.cfg.Changer.EnsureProject(ctx, p.ask.Tenant, p.who(), p.root.Path, entities.Workspace)
+	p.cfg.Point("trigger.after_project")
 	if err != nil {
 		return wrapped(domain.CodeWorkspaceProject, fmt.Sprintf("project %s of %s could not be found or made", entities.Workspace, p.root.Path), err)
 	}

@@ -58,7 +58,9 @@ func (p *passage) membership(ctx context.Context) error {
 	outcome := words.Found
 	if level < entities.Developer {
 		outcome = words.Made
-		if err := p.cfg.Changer.EnsureMember(ctx, p.ask.Tenant, p.who(), p.place.Path, p.account.Login, entities.Developer); err != nil {
+		err := p.cfg.Changer.EnsureMember(ctx, p.ask.Tenant, p.who(), p.place.Path, p.account.Login, entities.Developer)
+		p.cfg.Point("trigger.after_membership")
+		if err != nil {
 			return wrapped(domain.CodeServiceAccount, fmt.Sprintf("service account %s could not be given developer access to %s", p.account.Login, p.place.Path), err)
 		}
 	}

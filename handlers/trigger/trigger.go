@@ -55,6 +55,8 @@ type Config struct {
 	// level, and that of the account that acts for them. It returns a *domain.Error for
 	// a refusal.
 	Allow func(ctx context.Context, a Access) error
+	// Point is called at named points for crash tests; nil outside them.
+	Point func(name string)
 }
 
 // Trigger decides what may start, and what may go on. It is safe for concurrent use.
@@ -68,6 +70,9 @@ func New(cfg Config) (*Trigger, error) {
 	t := &Trigger{cfg}
 	if t.cfg.Allow == nil {
 		t.cfg.Allow = t.byLevel
+	}
+	if t.cfg.Point == nil {
+		t.cfg.Point = func(string) {}
 	}
 	return t, nil
 }

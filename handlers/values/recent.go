@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/value"
 )
 
 // Recent remembers the bytes of values that came lately, so that a change to them need
@@ -15,9 +16,21 @@ import (
 type Recent struct {
 	most  int
 	mu    sync.Mutex
-	lru   *simplelru.LRU[recentKey, []byte]
+	lru   *simplelru.LRU[recentKey, Known]
 	bytes int
 }
+
+// Known is a value that came, and its pieces (value.Build) where they are known.
+type Known struct {
+	Raw    []byte
+	Pieces []value.Blob
+}
+
+// pieceWeight is what a piece takes beside its bytes, with its share of a node.
+const pieceWeight = 160
+
+// weight is what it takes of the room.
+func (k Known) weight() int { return len(k.Raw) + pieceWeight*len(k.Pieces) }
 
 type recentKey struct {
 	stream domain.StreamID
@@ -38,13 +51,15 @@ const (
 func NewRecent(most int) *Recent {
 	r := &Recent{most: most}
 	// The size is above 0: it cannot fail.
-	r.lru, _ = simplelru.NewLRU(recentCount, func(_ recentKey, raw []byte) { r.bytes -= len(raw) })
+	r.lru, _ = simplelru.NewLRU(recentCount, func(_ recentKey, k Known) { r.bytes -= k.weight() })
 	return r
 }
 
-// Add remembers bytes of a stream. They are copied.
-func (r *Recent) Add(stream domain.StreamID, sum Sum, raw []byte) {
-	if len(raw) < recentLeast || len(raw) > r.most/recentShare {
+// Add remembers a value of a stream. Where its pieces are known it is kept as it is, and
+// MUST not be changed from then on; otherwise it is copied, since it may be a small part
+// of what it was read from.
+func (r *Recent) Add(stream domain.StreamID, sum Sum, k Known) {
+	if len(k.Raw) < recentLeast || len(k.Raw) > r.most/recentShare {
 		return
 	}
 	key := recentKey{stream, sum}
@@ -53,15 +68,18 @@ func (r *Recent) Add(stream domain.StreamID, sum Sum, raw []byte) {
 	if _, there := r.lru.Get(key); there {
 		return
 	}
-	r.bytes += len(raw)
-	r.lru.Add(key, bytes.Clone(raw))
+	if k.Pieces == nil {
+		k.Raw = bytes.Clone(k.Raw)
+	}
+	r.bytes += k.weight()
+	r.lru.Add(key, k)
 	for r.bytes > r.most {
 		r.lru.RemoveOldest()
 	}
 }
 
-// Get gives bytes that are remembered. They MUST not be changed.
-func (r *Recent) Get(stream domain.StreamID, sum Sum) ([]byte, bool) {
+// Get gives a value that is remembered. It MUST not be changed.
+func (r *Recent) Get(stream domain.StreamID, sum Sum) (Known, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.lru.Get(recentKey{stream, sum})

@@ -106,7 +106,7 @@ func (c Config) checkEngine(p *problems) {
 	p.want(has || !local, "engine_program", "a tenant uses the local engine, and there is no program to run",
 		"set it to the agent's command line")
 	c.GitLab.check(p, slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return t.Uses(EngineGitLab) || t.Directory == DirectoryGitLab }))
-	oneOf(p, "engine_on_lost", c.EngineOnLost, onLostFail, onLostRetry)
+	oneOf(p, "engine_on_lost", c.EngineOnLost, OnLostFail, OnLostRetry)
 	within(p, "engine_grace", c.EngineGrace, time.Second/10, 10*time.Minute)
 }
 

@@ -63,8 +63,12 @@ const (
 	defaultListen   = "127.0.0.1:8080"
 	defaultStateDir = ".duolog"
 	engineLocal     = "local"
-	onLostFail      = "fail"
-	onLostRetry     = "retry"
+)
+
+// What happens to a workflow whose run was lost.
+const (
+	OnLostFail  = "fail"
+	OnLostRetry = "retry"
 )
 
 // Serve is what a node of a deployment runs with where nobody says otherwise.
@@ -74,7 +78,7 @@ func Serve(stateDir string) Config {
 	return Config{
 		TopicPrefix: defaultPrefix, Listen: defaultListen,
 		StateDir: dir, Keystore: filepath.Join(dir, "keystore.jsonl"),
-		EngineBasePath: ".", EngineGrace: 5 * time.Second, EngineOnLost: onLostFail,
+		EngineBasePath: ".", EngineGrace: 5 * time.Second, EngineOnLost: OnLostFail,
 		MaxBody: 16 * MiB, TenantBytes: 64 * MiB,
 		LogLevel: "info", LogFormat: "auto", LogCheck: time.Minute, ShutdownGrace: 20 * time.Second,
 	}

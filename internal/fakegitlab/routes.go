@@ -41,6 +41,9 @@ func (s *Server) handler() http.Handler {
 			s.serveGit(w, r, g)
 			return
 		}
+		if s.pipelinePage(w, r) {
+			return
+		}
 		s.answer(w, http.StatusNotFound, map[string]any{"error": "404 Not Found"})
 	})
 	return s.faulty(mux)

@@ -274,3 +274,22 @@ func TestTraceIsBounded(t *testing.T) {
 		t.Errorf("the trace has %d bytes, ends %q", len(trace), trace[max(0, len(trace)-100):])
 	}
 }
+
+// TestPipelineIsSeenAtItsAddress: where the API says that people see a pipeline, they see
+// what its jobs said, as text.
+func TestPipelineIsSeenAtItsAddress(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	c := client(t, s, devToken)
+	p := run(t, c, site(t, c), "seen", "variables: {GIT_STRATEGY: none}\nsay: {script: [echo a word]}\n")
+	pipelineDone(t, c, p.ProjectID, p.ID)
+	status, text := request(t, "GET", p.WebURL, "", "")
+	if status != 200 || !strings.Contains(text, "acme/tools/site: success") || !strings.Contains(text, "\na word\n") || strings.Contains(text, "\x1b") {
+		t.Errorf("%d\n%q", status, text)
+	}
+	for _, address := range []string{p.WebURL + "9", s.URL() + "/acme/tools/-/pipelines/1", s.URL() + "/acme/tools/site/-/pipelines/x"} {
+		if status, _ := request(t, "GET", address, "", ""); status != 404 {
+			t.Errorf("%s: %d", address, status)
+		}
+	}
+}

@@ -67,8 +67,19 @@ func Repository(tb testing.TB, dir string) string {
 // Prelude makes the program do something first.
 func (a Agent) Prelude(tb testing.TB, script string) {
 	tb.Helper()
+	a.before(tb, "\necho ", script)
+}
+
+// Pause makes the program do something once its start is noted.
+func (a Agent) Pause(tb testing.TB, script string) {
+	tb.Helper()
+	a.before(tb, "\nDEMO_AGENT_STEP_DELAY=", script)
+}
+
+func (a Agent) before(tb testing.TB, line, script string) {
+	tb.Helper()
 	file := a.Program[len(a.Program)-1]
-	text := strings.Replace(Read(tb, file), "\n", "\n"+script+"\n", 1)
+	text := strings.Replace(Read(tb, file), line, "\n"+script+line, 1)
 	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
 		tb.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/rcrowley/go-metrics"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/internal/kafka"
@@ -47,6 +48,8 @@ func TestSarama(t *testing.T) {
 		}
 		equal(t, name+" Version", s.Version, sarama.V4_0_0_0)
 		equal(t, name+" ClientID", s.ClientID, "me")
+		equal[metrics.Meter](t, name+" meters", metrics.GetOrRegisterMeter("a", s.MetricRegistry), metrics.NilMeter{})
+		equal[metrics.Counter](t, name+" counters", metrics.GetOrRegisterCounter("b", s.MetricRegistry), metrics.NilCounter{})
 		equal(t, name+" MaxOpenRequests", s.Net.MaxOpenRequests, 1)
 		equal(t, name+" DialTimeout", s.Net.DialTimeout, 3*time.Second)
 		equal(t, name+" Metadata.Full", s.Metadata.Full, false)

@@ -123,7 +123,7 @@ func commandsGoRound(ctx context.Context, t *testing.T, cfg kafka.Config) {
 	}
 	inbox, err := kafka.NewCommandSubscriber(cfg, "inbox")
 	receive(ctx, t, inbox, err, cfg.CommandsTopic())
-	saga, err := kafka.NewEventSubscriber(cfg, "saga.trigger")
+	saga, err := kafka.NewEventSubscriber(cfg, "saga.trigger", nil)
 	receive(ctx, t, saga, err, cfg.EventsTopic())
 }
 

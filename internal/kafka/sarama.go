@@ -25,6 +25,7 @@ func (c Config) saramaBase() (*sarama.Config, error) {
 	s.Version = sarama.V4_0_0_0
 	s.ClientID = c.clientID()
 	s.ChannelBufferSize = 512
+	s.MetricRegistry = unmeasured{s.MetricRegistry}
 
 	s.Net.DialTimeout = 3 * time.Second
 	s.Net.ReadTimeout = 10 * time.Second

@@ -24,6 +24,7 @@ const resubscribe = 250 * time.Millisecond
 type subscriber struct {
 	cfg    Config
 	group  string
+	wants  func(eventType string) bool
 	ctx    context.Context //nolint:containedctx // ends with Close, which Watermill's interface asks for
 	cancel context.CancelFunc
 	open   sync.WaitGroup
@@ -68,7 +69,7 @@ func (s *subscriber) session(ctx context.Context, topic string, out chan<- *mess
 	}
 	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{
 		Brokers: s.cfg.Brokers, ConsumerGroup: s.cfg.prefix() + "." + s.group, Unmarshaler: unmarshaler{},
-		OverwriteSaramaConfig: config, Tracer: &oneSession{end: cancel},
+		OverwriteSaramaConfig: config, Tracer: &oneSession{wants: s.wants, end: cancel},
 	}, wmlog.New(s.cfg.logger()))
 	if err != nil {
 		return fmt.Errorf("subscribe group %s: %w", s.group, err)
@@ -96,9 +97,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// oneSession ends a subscription when it begins its second session. Watermill
-// asks it for each.
+// oneSession ends a subscription when it begins its second session, and selects what
+// that one is handed. Watermill asks it for each.
 type oneSession struct {
+	wants func(eventType string) bool
 	begun bool
 	end   context.CancelFunc
 }
@@ -108,6 +110,9 @@ func (o *oneSession) WrapConsumerGroupHandler(h sarama.ConsumerGroupHandler) sar
 		o.end()
 	}
 	o.begun = true
+	if o.wants != nil {
+		return selecting{h, o.wants}
+	}
 	return h
 }
 

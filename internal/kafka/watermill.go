@@ -25,23 +25,24 @@ import (
 // begins at the oldest record, and an offset that is gone is an error. Its name is
 // led by the prefix of the topics: two logs on one cluster share no group.
 func NewCommandSubscriber(cfg Config, group string) (message.Subscriber, error) {
-	return newSubscriber(cfg, group)
+	return newSubscriber(cfg, group, nil)
 }
 
 // NewEventSubscriber reads the events topic for a saga, as NewCommandSubscriber
-// reads the inbox: Subscribe(ctx, cfg.EventsTopic()).
-func NewEventSubscriber(cfg Config, group string) (message.Subscriber, error) {
-	return newSubscriber(cfg, group)
+// reads the inbox: Subscribe(ctx, cfg.EventsTopic()). Of the events it hands over those
+// that are wanted by their type, "" where there is none; nil wants all.
+func NewEventSubscriber(cfg Config, group string, wants func(eventType string) bool) (message.Subscriber, error) {
+	return newSubscriber(cfg, group, wants)
 }
 
-func newSubscriber(cfg Config, group string) (message.Subscriber, error) {
+func newSubscriber(cfg Config, group string, wants func(eventType string) bool) (message.Subscriber, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if group == "" {
 		return nil, errors.New("subscribe: a consumer group is needed")
 	}
-	s := &subscriber{cfg: cfg, group: group}
+	s := &subscriber{cfg: cfg, group: group, wants: wants}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) //nolint:forbidigo // ends with Close, which Watermill's interface asks for
 	return s, nil
 }

@@ -18,30 +18,48 @@ import (
 )
 
 // check looks at everything, from outside, when the clients have ended and all
-// nodes serve.
+// nodes serve, or until it has seen enough.
 func (w *world) check() {
-	w.settled()
-	w.lastReads()
-	w.answers()
-	w.others.check()
+	var j *history.Journal
+	for _, look := range []func(){
+		w.settled, w.lastReads, w.answers, w.others.check, w.end, w.logs,
+		func() { j = w.journal(); w.admitted(j) },
+		func() { w.written(j) },
+		func() { w.forge.check(j) },
+		func() { w.published(j) },
+		func() { w.readModels(j) },
+		w.linearizable, w.rebuilt,
+	} {
+		if w.enough() {
+			return
+		}
+		look()
+	}
+}
+
+// end stops all nodes in order.
+func (w *world) end() {
 	for _, m := range w.nodes {
 		m.stop()
 	}
-	w.logs()
-	j := w.journal()
+}
+
+// admitted takes what the log alone says.
+func (w *world) admitted(j *history.Journal) {
 	w.commits, w.overtaken = j.Commits(), j.Ignored[journal.ReasonStaleParent]
 	w.add(j.Found...)
 	w.add(history.Follows(j)...)
-	w.add(history.Written(w.log.Operations(), j, w.others.commands()...)...)
-	w.published(j)
-	w.readModels(j)
-	w.rebuilt()
-	w.linearizable()
+}
+
+// written compares the log with what was asked for.
+func (w *world) written(j *history.Journal) {
+	w.add(history.Written(w.log.Operations(), j, append(w.others.commands(), w.forge.commands()...)...)...)
 }
 
 // settled waits until everything that was accepted is carried out, and nothing
 // is owed.
 func (w *world) settled() {
+	w.asking.Wait()
 	var accepted []string
 	for _, o := range w.log.Operations() {
 		if o.Outcome == history.Accepted && o.Kind == history.Write && !o.Repeat {
@@ -51,17 +69,23 @@ func (w *world) settled() {
 	w.eventually("nothing lost", w.settle, `SELECT string_agg(id, ', ') FROM unnest($1::text[]) id
 		WHERE NOT EXISTS (SELECT FROM commits WHERE command_id = id::uuid) AND NOT EXISTS (SELECT FROM joined WHERE command_id = id::uuid)`, accepted)
 	questions := w.people.questions()
-	w.eventually("every question is answered", w.settle, `SELECT string_agg(q, ', ') FROM unnest($1::text[]) q
-		WHERE NOT EXISTS (`+deliveries+`)`, questions)
+	w.eventually("every question is answered", w.settle, unanswered, questions)
+	w.forge.settled()
 	w.eventually("no stuck intent", w.settle, `SELECT string_agg(kind || ' of ' || stream, ', ') FROM intents`)
 	w.eventually("no stopped stream", time.Second, `SELECT string_agg(stream || ': ' || reason, ', ') FROM stopped`)
 }
 
 // deliveries are the answers to question q that reached their thread.
-const deliveries = `SELECT FROM messages m JOIN deliveries d ON d.stream = 'acme/workflow/' || m.workflow WHERE m.message_id = q AND d.status = 'delivered'`
+const deliveries = `SELECT FROM messages m JOIN deliveries d ON d.stream = split_part(m.stream, '/', 1) || '/workflow/' || m.workflow WHERE m.message_id = q AND d.status = 'delivered'`
+
+// unanswered are those of many that have none.
+const unanswered = `SELECT string_agg(q, ', ') FROM unnest($1::text[]) q WHERE NOT EXISTS (` + deliveries + `)`
 
 // eventually waits until the query finds nothing any more.
 func (w *world) eventually(check string, most time.Duration, sql string, args ...any) {
+	if w.enough() {
+		return
+	}
 	err := wait(w.t.Context(), most, func() error {
 		left, err := query[*string](w.t.Context(), w.url(), sql, args...)
 		if err == nil && left != nil {
@@ -104,10 +128,16 @@ func (w *world) answers() {
 		if n := w.fleet.Agent.Starts(w.t, q); n != 1 {
 			w.violated("each run is started once", "the agent was started %d times for %q", n, q)
 		}
-		n, err := query[int](w.t.Context(), w.url(), `SELECT count(*) FROM (SELECT $1::text) AS asked(q) CROSS JOIN LATERAL (`+deliveries+`) d`, q)
-		if err != nil || n != 1 {
-			w.violated("each question is answered once", "%q has %d delivered answers (%v)", q, n, err)
-		}
+		w.answeredOnce(q)
+	}
+	w.forge.answers()
+}
+
+// answeredOnce counts the answers to a question that reached its thread.
+func (w *world) answeredOnce(q string) {
+	n, err := query[int](w.t.Context(), w.url(), `SELECT count(*) FROM (SELECT $1::text) AS asked(q) CROSS JOIN LATERAL (`+deliveries+`) d`, q)
+	if err != nil || n != 1 {
+		w.violated("each question is answered once", "%q has %d delivered answers (%v)", q, n, err)
 	}
 }
 

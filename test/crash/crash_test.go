@@ -25,24 +25,26 @@ const (
 func TestRounds(t *testing.T) {
 	began := time.Now()
 	rounds, wanted := int(setting(t, "ROUNDS", 25)), int(setting(t, "OPERATIONS", 80_000))
-	w := newWorld(t, seedOf(t), "")
+	w := newWorld(t, seedOf(t), "", 2*rounds)
 	points := fleettest.Points(t, filepath.Join("..", ".."))
 	rng := w.source("faults")
-	order, others := rng.Perm(len(points)), faults()
+	plan := deal(rounds, points, rng.Perm(len(points)))
 	stop := w.load(clients)
-	for n := range rounds {
-		w.round(n+1, points[order[n%len(points)]], others[n%len(others)], rng)
+	for n, r := range plan {
+		w.round(n+1, r, rng)
 		if len(w.violations()) > 0 {
 			break
 		}
 	}
+	t.Logf("the rounds are over at %s", w.took())
 	w.calm.Store(true) // nothing fails any more: what is left to find, reads find
 	if err := wait(t.Context(), catchUp, func() error { return w.short(wanted) }); err != nil {
 		w.violated("enough was checked", "%v", err)
 	}
 	stop()
+	t.Logf("it is checked from %s on", w.took())
 	w.check()
-	r := w.report(rounds, began)
+	r := w.report(rounds, wanted, began)
 	r.write(t, points)
 	t.Logf("%d operations of %d workflows checked, %d commits, faults %v", r.Checked, r.Workflows, r.Commits, r.Faults)
 	w.tell()

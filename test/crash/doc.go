@@ -11,7 +11,8 @@
 // commands on Kafka, each twice, read what they are answered, and a hook of theirs is
 // told what became of it. In each
 // round one node is killed at a named point and something else happens to the
-// rest (faults_test.go). At the end everything is read back and compared
+// rest (faults_test.go), while a fresh group of a GitLab that nobody kills, but that
+// fails in ways of its own, has work for them (forge_test.go). At the end everything is read back and compared
 // (checks_test.go): the seed replays the plan of the faults and the requests,
 // not the scheduling of the machine.
 //

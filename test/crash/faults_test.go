@@ -30,20 +30,22 @@ func upTo(rng *rand.Rand, most time.Duration) time.Duration {
 type fault struct {
 	name string
 	do   func(w *world, ctx context.Context, m *member, rng *rand.Rand)
+	// lasts says that a node may die twice meanwhile.
+	lasts bool
 }
 
 // faults are what happens beside the kills at named points.
 func faults() []fault {
 	return []fault{
-		{"kill -9 at a random moment", (*world).kill},
-		{"postgres stopped with -m immediate", (*world).stopPostgres},
-		{"SIGSTOP for longer than the lease", (*world).pause},
-		{"SIGSTOP in the middle of a transaction", (*world).pauseInTransaction},
-		{"restart in order", (*world).restart},
-		{"kill -9 in the middle of a transaction", (*world).killInTransaction},
-		{"kill -9 while it starts", (*world).killStarting},
-		{"postgres stopped in the middle of a transaction", (*world).stopPostgresInTransaction},
-		{"kill -9 of all nodes at once", (*world).killAll},
+		{name: "kill -9 at a random moment", do: (*world).kill},
+		{name: "postgres stopped with -m immediate", do: (*world).stopPostgres},
+		{name: "SIGSTOP for longer than the lease", do: (*world).pause, lasts: true},
+		{name: "SIGSTOP in the middle of a transaction", do: (*world).pauseInTransaction, lasts: true},
+		{name: "restart in order", do: (*world).restart},
+		{name: "kill -9 in the middle of a transaction", do: (*world).killInTransaction},
+		{name: "kill -9 while it starts", do: (*world).killStarting},
+		{name: "postgres stopped in the middle of a transaction", do: (*world).stopPostgresInTransaction},
+		{name: "kill -9 of all nodes at once", do: (*world).killAll},
 	}
 }
 
@@ -215,76 +217,140 @@ func (w *world) inTransaction(ctx context.Context, m *member, during func()) err
 	return nil
 }
 
-// crashAt lets the node kill itself at the point, and brings it back, at once or
-// when others have taken over.
-func (w *world) crashAt(ctx context.Context, m *member, point string, rng *rand.Rand) {
-	if w.crash(ctx, m, point, rng); rng.IntN(2) == 0 {
-		pass(ctx, lease+2*time.Second)
+// crashAt lets the node kill itself at each of the points, and brings it back, at once
+// or, after the last of them, when others have taken over.
+func (w *world) crashAt(ctx context.Context, m *member, points []string, rng *rand.Rand) {
+	for i, point := range points {
+		if i > 0 && m.serves() != nil {
+			return
+		}
+		w.crash(ctx, m, point, nth(point, rng))
+		if late := rng.IntN(2) == 0; late && i == len(points)-1 {
+			w.ownsNothing(ctx, m)
+		}
+		m.start()
 	}
-	m.start()
 }
 
-// crash starts the node anew so that it kills itself at the point.
-func (w *world) crash(ctx context.Context, m *member, point string, rng *rand.Rand) {
-	nth := 1 + rng.IntN(3)
-	if strings.HasPrefix(point, "dispatch.") && point != "dispatch.after_ahead" || strings.HasPrefix(point, "projector.") {
-		nth = 1 + rng.IntN(200)
-	}
+// crash starts the node anew so that it kills itself at the nth hit of the point.
+func (w *world) crash(ctx context.Context, m *member, point string, nth int) {
 	w.killed(m, "kill -9 to arm a point")
-	m.start(fmt.Sprintf("%s:%d", point, nth))
-	done := w.provoke(ctx, point)
+	armed := fmt.Sprintf("%s:%d", point, nth)
+	m.start(armed)
+	done := w.provoke(ctx, m, point)
 	defer done()
 	err := wait(ctx, reach+up/4, func() error {
 		if m.Proc.Alive() {
 			return errors.New("it lives")
 		}
+		if !m.Proc.Killed() { // what it needs was away when it started
+			why := errors.New(tail(m.Proc.Err.String()))
+			pass(ctx, 500*time.Millisecond)
+			m.start(armed)
+			return why
+		}
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		w.missed(err, point)
 		m.Proc.Kill()
-	case !m.Proc.Killed(): // what it needs was away when it started
-		w.missed(errors.New(tail(m.Proc.Err.String())), point)
-	default:
-		w.kills.add(point)
+		return
 	}
+	w.kills.add(point)
+}
+
+// nth is at which of its hits of a point a node dies: later where it comes by often.
+func nth(point string, rng *rand.Rand) int {
+	n := 1 + rng.IntN(3)
+	switch area, _, _ := strings.Cut(point, "."); {
+	case area == "trigger", area == "gitlab":
+		return 1
+	case area == "dispatch" && point != "dispatch.after_ahead", area == "projector":
+		return 1 + rng.IntN(200)
+	}
+	return n
 }
 
 // provoke makes it likely that somebody comes by a point.
-func (w *world) provoke(ctx context.Context, point string) (done func()) {
+func (w *world) provoke(ctx context.Context, m *member, point string) (done func()) {
 	switch area, _, _ := strings.Cut(point, "."); {
 	case point == "dispatch.after_ahead":
 		w.large.Store(true)
 		return func() { w.large.Store(false) }
 	case area == "effects" || area == "saga" || area == "inbox":
-		for range 3 {
-			w.people.ask(ctx)
-		}
+		return w.insist(ctx, 500*time.Millisecond, w.people.ask)
+	case area == "trigger":
+		w.forge.busyAt(ctx, m)
+	case area == "gitlab":
+		return w.insist(ctx, time.Second, w.forge.write)
 	}
 	return func() {}
 }
 
-// round kills one node at a point and lets something else happen to another.
-func (w *world) round(n int, point string, f fault, rng *rand.Rand) {
+// insist asks again and again until it is told that it is enough: the node that shall come
+// by may not have begun.
+func (w *world) insist(ctx context.Context, every time.Duration, ask func(context.Context)) (enough func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	w.asking.Go(func() {
+		for n := 0; n < mostKept && ctx.Err() == nil; n++ {
+			ask(context.WithoutCancel(ctx))
+			pass(ctx, every)
+		}
+	})
+	return cancel
+}
+
+// mostKept bounds what one point may cost that nobody comes by.
+const mostKept = 24
+
+// turn is what happens in a round: one node is killed at points, and something else
+// befalls another.
+type turn struct {
+	points []string
+	other  fault
+}
+
+// deal gives each round a point, and two where there is time for them, in the order
+// given, so that each point has its turn in few rounds.
+func deal(rounds int, points []string, order []int) []turn {
+	others := faults()
+	var plan []turn
+	next := 0
+	for n := range rounds {
+		r := turn{other: others[n%len(others)]}
+		for range map[bool]int{true: 2, false: 1}[r.other.lasts] {
+			r.points = append(r.points, points[order[next%len(order)]])
+			next++
+		}
+		plan = append(plan, r)
+	}
+	return plan
+}
+
+// round kills one node at its points and lets something else happen to another, while
+// GitLab is in some trouble.
+func (w *world) round(n int, r turn, rng *rand.Rand) {
 	ctx := w.t.Context()
 	victim := rng.IntN(len(w.nodes))
 	other := (victim + 1 + rng.IntN(len(w.nodes)-1)) % len(w.nodes)
-	w.t.Logf("round %d: %s of %s; %s (%s); %d operations so far", n, point, w.nodes[victim].Name, f.name, w.nodes[other].Name, w.log.Len())
-	if f.name == "kill -9 of all nodes at once" {
-		f.do(w, ctx, nil, rng) // it would take the armed node as well
+	w.t.Logf("round %d at %s: %v of %s; %s (%s); %d operations so far", n, w.took(), r.points, w.nodes[victim].Name, r.other.name, w.nodes[other].Name, w.log.Len())
+	w.forge.fail(n)
+	w.forge.busy(ctx)
+	if r.other.name == "kill -9 of all nodes at once" {
+		r.other.do(w, ctx, nil, rng) // it would take the armed node as well
 		w.healthy()
-		w.crashAt(ctx, w.nodes[victim], point, rng)
+		w.crashAt(ctx, w.nodes[victim], r.points, rng)
 	} else {
 		ended := make(chan struct{})
 		mine := rand.New(rand.NewPCG(rng.Uint64(), 0))
 		go func() {
 			defer close(ended)
-			f.do(w, ctx, w.nodes[other], mine)
+			r.other.do(w, ctx, w.nodes[other], mine)
 		}()
-		w.crashAt(ctx, w.nodes[victim], point, rng)
+		w.crashAt(ctx, w.nodes[victim], r.points, rng)
 		<-ended
 	}
+	w.forge.recover()
 	w.healthy()
 }
 

@@ -19,8 +19,10 @@ import (
 
 // report is what a run came to.
 type report struct {
-	Seed    uint64  `json:"seed"`
-	Rounds  int     `json:"rounds"`
+	Seed   uint64 `json:"seed"`
+	Rounds int    `json:"rounds"`
+	// Wanted is how many operations there were to be at least.
+	Wanted  int     `json:"wanted"`
 	Seconds float64 `json:"seconds"`
 	Brokers string  `json:"brokers"`
 	// Faults counts kills by named point, and everything else that was done.
@@ -35,16 +37,20 @@ type report struct {
 	Workflows int `json:"workflows"`
 	Questions int `json:"questions"`
 	// Commands are those that producers put on the topic.
-	Commands   int                 `json:"commands"`
+	Commands int `json:"commands"`
+	// Orders are what was asked for in the groups of GitLab, Pipelines those that it made.
+	Orders     int                 `json:"orders"`
+	Pipelines  int                 `json:"pipelines"`
 	Commits    int                 `json:"commits"`
 	Overtaken  int                 `json:"overtaken"`
 	Violations []history.Violation `json:"violations"`
 }
 
-func (w *world) report(rounds int, began time.Time) report {
+func (w *world) report(rounds, wanted int, began time.Time) report {
 	r := report{
-		Seed: w.seed, Rounds: rounds, Seconds: time.Since(began).Round(time.Second).Seconds(), Brokers: cmp.Or(os.Getenv("DUOLOG_TEST_KAFKA_NAME"), "kfake"),
+		Seed: w.seed, Rounds: rounds, Wanted: wanted, Seconds: time.Since(began).Round(time.Second).Seconds(), Brokers: cmp.Or(os.Getenv("DUOLOG_TEST_KAFKA_NAME"), "kfake"),
 		Faults: w.kills.all(), Operations: map[string]int{}, Workflows: len(w.active.every()), Questions: len(w.people.questions()), Commands: len(w.others.all()),
+		Orders: len(w.forge.orders()), Pipelines: w.forge.pipelines,
 		Violations: w.violations(),
 	}
 	if os.Getenv("DUOLOG_TEST_KAFKA") != "" && r.Brokers == "kfake" {
@@ -82,9 +88,9 @@ func (r report) write(tb testing.TB, points []string) {
 
 func (r report) page(points []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The last crash run\n\nWritten by `make test/crash ROUNDS=%d SEED=%d` on %s.\n\n", r.Rounds, r.Seed, r.Brokers)
-	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commands on the topic | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
-	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commands, r.Commits, r.Overtaken, r.Retried, r.Open,
+	fmt.Fprintf(&b, "# The last crash run\n\nWritten by `make test/crash ROUNDS=%d OPERATIONS=%d SEED=%d` on %s.\n\n", r.Rounds, r.Wanted, r.Seed, r.Brokers)
+	fmt.Fprintf(&b, "| rounds | operations checked | workflows | questions | commands on the topic | orders in GitLab | pipelines | commits | overtaken commits | sent more than once | never answered | violations | time |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | **%d** | %s |\n\n", r.Rounds, r.Checked, r.Workflows, r.Questions, r.Commands, r.Orders, r.Pipelines, r.Commits, r.Overtaken, r.Retried, r.Open,
 		len(r.Violations), time.Duration(r.Seconds)*time.Second)
 	b.WriteString("| operation | checked |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(r.Operations)) {

@@ -39,6 +39,9 @@ type world struct {
 	active *pool
 	people *people
 	others *producers
+	forge  *forge
+	// asking are those that ask beside the rounds.
+	asking sync.WaitGroup
 	hook   *hearer
 	// large makes clients save checkpoints that pass the headers of a commit,
 	// later makes more of them prefer not to wait, calm makes them read more.
@@ -47,6 +50,8 @@ type world struct {
 	// attempt that a crash left open is looked up after ten seconds, several
 	// times if need be.
 	settle time.Duration
+	// enough says that nothing more need be looked for.
+	enough func() bool
 	kills  *tally
 
 	// commits and overtaken are what the log had in the end.
@@ -64,14 +69,15 @@ type member struct {
 }
 
 // newWorld makes the log by two that begin at once, and starts all nodes at
-// once on the empty database.
-func newWorld(t *testing.T, seed uint64, bug string) *world {
+// once on the empty database. GitLab has so many groups.
+func newWorld(t *testing.T, seed uint64, bug string, groups int) *world {
 	t.Helper()
 	f := fleettest.NewFleetOn(t, 100*time.Millisecond, os.Getenv("DUOLOG_TEST_KAFKA"))
-	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally(), settle: 90 * time.Second}
+	w := &world{t: t, seed: seed, began: time.Now(), fleet: f, bug: bug, log: &history.Log{}, kills: newTally(), settle: 90 * time.Second, enough: func() bool { return false }}
 	w.active, w.people, w.others = newPool(w), &people{w: w}, &producers{w: w, made: map[string]bool{}}
 	w.hook = newHearer(t, f.Dir)
 	f.Config = fleettest.Write(t, w.hook.hooked(fleettest.Read(t, f.Config)), f.Dir, "hooked.yaml")
+	w.forge = newForge(w, groups)
 	w.initTwice()
 	var addresses []string
 	for _, name := range []string{"a", "b", "c"} {
@@ -130,6 +136,9 @@ func (w *world) violations() []history.Violation {
 
 // now is the one clock of the history.
 func (w *world) now() int64 { return int64(time.Since(w.began)) }
+
+// took is how long the world has been there, for messages.
+func (w *world) took() time.Duration { return time.Since(w.began).Round(time.Second) }
 
 // wait tries until there is no error, and says what the last one was. It does
 // not end the test: what does not come is a violation.

@@ -42,6 +42,7 @@ var stops = []string{"effects.before_attempt", "effects.after_attempt", "effects
 // point there is.
 var elsewhere = []string{
 	"dispatch.after_ahead", "inbox.before_publish", "inbox.after_publish", "inbox.after_answer", "inbox.after_refused", "lease.before_take", "lease.after_take",
+	"trigger.before_project", "trigger.after_project", "trigger.after_membership", "gitlab.before_create", "gitlab.after_create", "gitlab.after_clean",
 }
 
 // TestCrashTableIsComplete finds the points in the code.
@@ -165,6 +166,7 @@ func (d *dev) startTwice() {
 // that the read models are those of the log.
 func (d *dev) once(w fleettest.WorkflowView, claims int, events ...string) {
 	d.tb.Helper()
+	d.settled()
 	l := d.timeline(w.UUID.String())
 	for _, name := range events {
 		if n := l.Count(name); n != 1 {
@@ -177,16 +179,16 @@ func (d *dev) once(w fleettest.WorkflowView, claims int, events ...string) {
 	if n := len(d.runs()) - claims; n != 1 {
 		d.tb.Errorf("%d runs were claimed", n)
 	}
-	d.settled()
 	d.clean()
 }
 
-// settled waits until nothing is owed.
+// settled waits until nothing is owed and no run is under way: an answer comes before
+// the program of the agent has ended.
 func (d *dev) settled() {
 	d.tb.Helper()
 	fleettest.Eventually(d.tb, 15*time.Second, func() error {
-		if n := fleettest.Query[int](d.tb, d.connection().Database, "SELECT count(*) FROM intents"); n != 0 {
-			return fmt.Errorf("%d intents are left", n)
+		if n := fleettest.Query[int](d.tb, d.connection().Database, "SELECT (SELECT count(*) FROM intents) + (SELECT count(*) FROM workflows WHERE active)"); n != 0 {
+			return fmt.Errorf("%d intents and runs are left", n)
 		}
 		return nil
 	})

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,72 +9,32 @@ import (
 	"testing"
 	"time"
 
-	gl "gitlab.com/gitlab-org/api/client-go/v2"
-
 	"github.com/duolog/duolog/internal/fakegitlab"
+	"github.com/duolog/duolog/internal/fakegitlab/fault"
 	"github.com/duolog/duolog/internal/fleettest"
 )
 
-const (
-	ciProject = "acme/duo-workspace"
-	ciToken   = "glpat-engine-0123456789"
-	ciSecret  = "a-secret-of-the-hook"
-)
+const ciProject = "acme/duo-workspace"
 
-// forge is a GitLab whose runner runs the agents of a fleet.
-type forge struct {
-	*fakegitlab.Server
+// forge is a GitLab that has the workspace of a fleet's tenant, whose agents are its
+// jobs.
+type forge struct{ *fleettest.GitLab }
 
-	client *gl.Client
-}
-
-func newForge(t *testing.T, f *fleettest.Fleet) *forge {
+// newForge starts it, and lets it run the agents of the tenant.
+func newForge(t *testing.T, f *fleettest.Fleet, c fleettest.GitLabConfig) forge {
 	t.Helper()
-	s, err := fakegitlab.Start(fakegitlab.Config{
-		StateDir: t.TempDir(), Runners: 2, Now: time.Now, Grace: time.Second, HookBackoff: 50 * time.Millisecond, HookRetries: 8,
-		Seed: fakegitlab.Seed{
-			Users:    []fakegitlab.SeedUser{{Username: "engine", Token: ciToken, Admin: true}},
-			Groups:   []fakegitlab.SeedGroup{{Path: "acme", Members: map[string]int{"engine": 50}}},
-			Projects: []fakegitlab.SeedProject{{Path: ciProject, Files: map[string]string{"README.md": "# Agents\n"}}},
-		},
-	})
-	fleettest.OK(t, err)
-	t.Cleanup(s.Close)
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	out := &forge{Server: s}
-	out.client, err = gl.NewClient(ciToken, gl.WithBaseURL(s.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
-	fleettest.OK(t, err)
-	fleettest.Write(t, ciToken+"\n", f.Dir, "gitlab-token")
-	fleettest.Write(t, ciSecret+"\n", f.Dir, "gitlab-hook")
-	config, err := os.ReadFile(f.Config)
-	fleettest.OK(t, err)
-	script, err := json.Marshal(strings.Join(f.Agent.Program, " "))
-	fleettest.OK(t, err)
-	text := strings.Replace(string(config), "    service_account:", "    engine: gitlab\n    service_account:", 1) + fmt.Sprintf(
-		"gitlab_url: %s\ngitlab_token_file: %s\ngitlab_hook_secret_file: %s\ngitlab_script: [%s]\n",
-		s.URL(), filepath.Join(f.Dir, "gitlab-token"), filepath.Join(f.Dir, "gitlab-hook"), script)
-	fleettest.OK(t, os.WriteFile(f.Config, []byte(text), 0o600))
-	return out
-}
-
-// fails makes the next call of that kind fail.
-func (f *forge) fails(t *testing.T, rule string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL()+"/_fake/faults", strings.NewReader(rule))
-	fleettest.OK(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
-	fleettest.OK(t, err)
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode >= 300 {
-		t.Fatalf("no fault: %s", answer.Status)
+	c.Runners, c.Seed = 2, fakegitlab.Seed{
+		Groups:   []fakegitlab.SeedGroup{{Path: "acme"}},
+		Projects: []fakegitlab.SeedProject{{Path: ciProject, Files: map[string]string{"README.md": "# Agents\n"}}},
 	}
+	g := f.NewGitLab(c)
+	f.Config = fleettest.Write(t, strings.Replace(fleettest.Read(t, f.Config), "    service_account:", "    engine: gitlab\n    service_account:", 1), f.Config)
+	return forge{g}
 }
 
-func (f *forge) pipelines(t *testing.T) int {
+func (f forge) pipelines(t *testing.T) int {
 	t.Helper()
-	list, _, err := f.client.Pipelines.ListProjectPipelines(ciProject, nil)
+	list, _, err := f.Client.Pipelines.ListProjectPipelines(ciProject, nil)
 	fleettest.OK(t, err)
 	return len(list)
 }
@@ -84,21 +43,21 @@ func (f *forge) pipelines(t *testing.T) int {
 // comes of it.
 func (f *forge) retryOver(t *testing.T) {
 	t.Helper()
-	list, _, err := f.client.Pipelines.ListProjectPipelines(ciProject, nil)
+	list, _, err := f.Client.Pipelines.ListProjectPipelines(ciProject, nil)
 	fleettest.OK(t, err)
-	jobs, _, err := f.client.Jobs.ListPipelineJobs(ciProject, list[0].ID, nil)
+	jobs, _, err := f.Client.Jobs.ListPipelineJobs(ciProject, list[0].ID, nil)
 	fleettest.OK(t, err)
 	fleettest.Eventually(t, 30*time.Second, func() error {
-		variables, _, err := f.client.ProjectVariables.ListVariables(ciProject, nil)
+		variables, _, err := f.Client.ProjectVariables.ListVariables(ciProject, nil)
 		if err == nil && len(variables) > 0 {
 			err = fmt.Errorf("the end of the run was not seen")
 		}
 		return err
 	})
-	again, _, err := f.client.Jobs.RetryJob(ciProject, jobs[0].ID, nil)
+	again, _, err := f.Client.Jobs.RetryJob(ciProject, jobs[0].ID, nil)
 	fleettest.OK(t, err)
 	fleettest.Eventually(t, 30*time.Second, func() error {
-		job, _, err := f.client.Jobs.GetJob(ciProject, again.ID)
+		job, _, err := f.Client.Jobs.GetJob(ciProject, again.ID)
 		if err == nil && job.Status != "failed" {
 			err = fmt.Errorf("the job is %s", job.Status)
 		}
@@ -112,15 +71,15 @@ func TestE2RunsOfGitLab(t *testing.T) {
 	t.Parallel()
 	f := fleettest.NewFleet(t, 0)
 	n := f.Node("a", "")
-	g := newForge(t, f)
+	g := newForge(t, f, fleettest.GitLabConfig{})
 	n.Start()
 	f.Answered(t, f.Ask(n.Base, "what changed, asked of CI?"))
-	if hooks, _, err := g.client.Projects.ListProjectHooks(ciProject, nil); err != nil || len(hooks) != 1 || hooks[0].URL != n.Base+"/v1/gitlab/hooks" {
+	if hooks, _, err := g.Client.Projects.ListProjectHooks(ciProject, nil); err != nil || len(hooks) != 1 || hooks[0].URL != n.Base+"/v1/gitlab/hooks" {
 		t.Errorf("the project has the hooks %+v, %v", hooks, err)
 	}
 
 	g.retryOver(t)
-	g.fails(t, `{"method":"POST","path":"*/repository/commits","kind":"timeout_after_success","times":1}`)
+	g.Fails(t, fault.Rule{Method: http.MethodPost, Path: "*/repository/commits", Kind: fault.TimeoutAfterSuccess, Times: 1})
 	f.Answered(t, f.Ask(n.Base, "what changed, though an answer got lost?"))
 	n.Proc.Kill()
 
@@ -142,7 +101,7 @@ func TestE2RunsOfGitLab(t *testing.T) {
 		t.Errorf("there are %d pipelines for %d runs", made, want)
 	}
 	fleettest.Eventually(t, 40*time.Second, func() error {
-		branches, _, err := g.client.Branches.ListBranches(ciProject, nil)
+		branches, _, err := g.Client.Branches.ListBranches(ciProject, nil)
 		if err == nil && len(branches) != 1 {
 			err = fmt.Errorf("%d branches are left", len(branches))
 		}
@@ -154,5 +113,50 @@ func TestE2RunsOfGitLab(t *testing.T) {
 			t.Errorf("doctor does not say %q:\n%s%s", want, r.Out, r.Err)
 		}
 	}
+	f.Clean()
+}
+
+// TestAnswerBeforeTheJobEnds: without a hook the end of a job is seen when it is looked
+// for. What the agent has to say does not wait for that, and is said once; no other run
+// begins before.
+func TestAnswerBeforeTheJobEnds(t *testing.T) {
+	t.Parallel()
+	f := fleettest.NewFleet(t, 0)
+	n := f.Node("a", "")
+	gate := filepath.Join(f.Dir, "gate")
+	newForge(t, f, fleettest.GitLabConfig{NoHooks: true, Script: []string{
+		"cd " + f.Repository, strings.Join(f.Agent.Program, " "), "until test -e " + gate + "; do sleep 0.1; done",
+	}})
+	n.Start()
+	happened := func(goal, name string, want int) {
+		t.Helper()
+		if l := n.Timeline(n.Of(goal).UUID.String()); l.Count(name) != want {
+			t.Errorf("%s happened %d times, not %d: %s", name, l.Count(name), want, l.Types())
+		}
+	}
+	const goal, unclear = "what changed, asked of CI?", "ask me which file"
+	f.Answered(t, f.Ask(n.Base, goal))
+	happened(goal, "workload_finished", 0)
+	fleettest.Write(t, "", gate)
+	n.Awaits(n.Of(goal).UUID.String(), "workload_finished")
+	happened(goal, "delivery_requested", 1)
+
+	fleettest.OK(t, os.Remove(gate))
+	inThread := func(text string) *fleettest.Process {
+		return fleettest.Launch(t, f.Dir, []string{"DUOLOG_URL=" + n.Base, "DUOLOG_TOKEN=" + f.Token}, fleettest.Duolog(t), "ask", "--thread", "q", text)
+	}
+	asked := inThread(unclear)
+	if asked.Await(t, 60*time.Second); strings.Count(asked.Out.String(), "✓ delivered") != 1 || !strings.Contains(asked.Out.String(), "Which file") {
+		t.Fatalf("it asked:\n%s%s", asked.Out.String(), asked.Err.String())
+	}
+	reply := inThread("README.md, please")
+	reply.Said(t, "a run is under way")
+	happened(unclear, "run_requested", 1)
+	fleettest.Write(t, "", gate)
+	if code := reply.Await(t, 60*time.Second); code != 0 || strings.Count(reply.Out.String(), "✓ delivered") != 1 || !strings.Contains(reply.Out.String(), "README.md has") {
+		t.Errorf("the reply: exit code %d\n%s%s", code, reply.Out.String(), reply.Err.String())
+	}
+	happened(unclear, "run_requested", 2)
+	happened(unclear, "delivery_requested", 2)
 	f.Clean()
 }

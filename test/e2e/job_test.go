@@ -49,6 +49,7 @@ func TestMainJob(t *testing.T) {
 // whatHappened looks at the timeline.
 func (d *dev) whatHappened(w fleettest.WorkflowView) {
 	d.tb.Helper()
+	d.settled()
 	l := d.timeline(w.UUID.String())
 	for _, name := range []string{"created", "run_requested", "run_attempted", "run_started", "workload_finished", "delivery_requested", "delivery_attempted", "delivered"} {
 		if n := l.Count(name); n != 1 {
@@ -154,6 +155,7 @@ func (d *dev) secondMessage(t *testing.T) {
 	if !strings.Contains(again, "Mia") || strings.Count(again, "✓ delivered") != 1 {
 		t.Errorf("the second message of a thread is answered with:\n%s", again)
 	}
+	d.settled()
 }
 
 // TestMessageToARunningAgent: what comes while a run is under way is acknowledged, and

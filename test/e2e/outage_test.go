@@ -54,6 +54,7 @@ func TestOutages(t *testing.T) {
 			if code := asked.Await(t, 40*time.Second); code != 0 || strings.Count(asked.Out.String(), "✓ delivered") != 1 {
 				t.Fatalf("ask: exit code %d\n%s%s\n%s", code, asked.Out.String(), asked.Err.String(), n.Proc.Err.String())
 			}
+			n.Awaits(id, "workload_finished")
 			l := n.Timeline(id)
 			for _, name := range []string{"created", "run_started", "workload_finished", "delivered"} {
 				if c := l.Count(name); c != 1 {

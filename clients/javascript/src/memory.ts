@@ -1,4 +1,5 @@
 import { changeFrom, type Known, smallest } from "./change.js";
+import { DuologError, refused } from "./errors.js";
 import { Lru } from "./lru.js";
 import type { Sent } from "./operations.js";
 
@@ -10,8 +11,8 @@ export class Memory {
   readonly #values: Lru<Known>;
   /** The parents of checkpoints; null where they have none. */
   readonly #parents = new Lru<string | null>(checkpoints);
-  /** Checkpoints that were refused because their thread was deleted. */
-  readonly #lost = new Lru<true>(checkpoints);
+  /** Checkpoints that nothing may stand on, and why they were not stored. */
+  readonly #lost = new Lru<unknown>(checkpoints);
 
   /** Remembers values of so many bytes. */
   constructor(bytes: number) {
@@ -47,15 +48,26 @@ export class Memory {
     this.#parents.set(key(thread, ns, id), parent);
   }
 
-  lose(thread: string, ns: string, id: string): void {
-    this.#lost.set(key(thread, ns, id), true);
+  /** A checkpoint was not stored, and what stands on it must not be. */
+  lose(thread: string, ns: string, id: string, why: unknown): void {
+    this.#lost.set(key(thread, ns, id), why);
   }
 
-  isLost(thread: string, ns: string, id: string): boolean {
-    return this.#lost.get(key(thread, ns, id)) === true;
+  /** A checkpoint that is there after all. */
+  found(thread: string, ns: string, id: string): void {
+    this.#lost.delete(key(thread, ns, id));
+  }
+
+  /** Why nothing may stand on a checkpoint; undefined where something may. */
+  lost(thread: string, ns: string, id: string | null): unknown {
+    const why = id === null ? undefined : this.#lost.get(key(thread, ns, id));
+    if (!(why instanceof DuologError)) return why;
+    const message = `checkpoint ${id}, on which this stands, was not stored: ${why.message}`;
+    return refused({ code: why.code, message, fix: "read the thread again and begin from what is there" }, 0, { cause: why });
   }
 }
 
-function key(...parts: string[]): string {
+/** One text for what several name. */
+export function key(...parts: string[]): string {
   return JSON.stringify(parts);
 }

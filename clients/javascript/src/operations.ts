@@ -12,9 +12,14 @@ export interface Operation {
   encode(tail: Tail): string;
   /** Makes it another operation that sends whole what it sent as changes. False where it sent none. */
   sendWhole(): boolean;
+  /** Why it must not be sent, as far as is known by now; undefined where nothing is. */
+  refusal(): unknown;
   /** Called once it is refused for good, or its outcome is unknown. */
   failed(error: unknown): void;
 }
+
+/** What a saver knows of an operation while that is under way. */
+export type Fate = Pick<Operation, "refusal" | "failed">;
 
 /** A channel's value with what of it is sent. */
 export interface Sent {
@@ -38,12 +43,17 @@ export interface PutFields {
 export class Put implements Operation {
   key = randomUUID() as string;
   readonly size: number;
-  readonly #fields: PutFields;
+  /** Bytes of its values, sent or not. */
+  readonly held: number;
+  readonly refusal: () => unknown;
   readonly failed: (error: unknown) => void;
+  readonly #fields: PutFields;
 
-  constructor(fields: PutFields, failed: (error: unknown) => void) {
+  constructor(fields: PutFields, { refusal, failed }: Fate) {
     this.#fields = fields;
+    this.refusal = refusal;
     this.failed = failed;
+    this.held = fields.values.reduce((sum, { known }) => sum + known.bytes.length, 0);
     this.size = fields.values.reduce((sum, sent) => sum + sentSize(sent), fields.header.length + fields.metadata.length);
   }
 
@@ -98,10 +108,12 @@ export interface WritesFields {
 export class Writes implements Operation {
   readonly key = randomUUID() as string;
   readonly size: number;
+  readonly refusal: () => unknown;
   readonly #fields: WritesFields;
 
-  constructor(fields: WritesFields) {
+  constructor(fields: WritesFields, refusal: () => unknown) {
     this.#fields = fields;
+    this.refusal = refusal;
     this.size = fields.writes.reduce((sum, write) => sum + write.bytes.length, 0);
   }
 

@@ -12,14 +12,18 @@ import {
 } from "@langchain/langgraph-checkpoint";
 import { type Dumped, dumpAll, dumpMetadata, headerOf, indexOf } from "./dumping.js";
 import { ThreadDeletedError } from "./errors.js";
-import { Memory } from "./memory.js";
+import { key, Memory } from "./memory.js";
 import { Put, Writes } from "./operations.js";
 import { type DeltaHistory, Reader } from "./reader.js";
 import { Serializer } from "./serializer.js";
 import { checkpointId, namespace, needed, threadOf } from "./target.js";
 import { Transport } from "./transport.js";
+import { UnderWay } from "./underway.js";
 import { nextVersion } from "./version.js";
 import { Writer } from "./writer.js";
+
+/** Bytes of a put above which nothing vouches for it: a server refuses some of them, where all small ones are stored. */
+const mostVouchedFor = 64 << 10;
 
 /** How a saver reaches its server and what it does when that is away. Everything but the token has a default. */
 export interface DuologSaverOptions {
@@ -57,13 +61,15 @@ export interface Retention {
  * Keeps the checkpoints of LangGraph threads in Duolog.
  *
  * Methods throw DuologError: see its subclasses for what can be refused. A write resolves once it is durable and every
- * reader sees it. Writes of one thread that are under way together travel together, in order.
+ * reader sees it; a put also once writes that stand on it are under way, which then resolve or fail for both. Writes of one
+ * thread that are under way together travel together, in order.
  */
 export class DuologSaver extends BaseCheckpointSaver {
   readonly #transport: Transport;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #memory: Memory;
+  readonly #underWay = new UnderWay();
 
   constructor(baseUrl: string, options: DuologSaverOptions) {
     super(options.serde ?? new Serializer());
@@ -85,17 +91,22 @@ export class DuologSaver extends BaseCheckpointSaver {
     if (config.configurable?.["thread_id"] == null) return undefined;
     const thread = threadOf(config, "get a checkpoint");
     const ns = namespace(config) ?? "";
+    await this.#underWay.settled(thread);
     const { tuple, incarnation, values } = await this.#reader.get(thread, ns, checkpointId(config));
     // Where there is nothing, a run begins the thread anew, whichever life of it was seen before.
     this.#writer.seen(thread, tuple === undefined && ns === "" ? undefined : incarnation);
     for (const [channel, known] of values) this.#memory.remember(thread, ns, channel, known);
-    if (tuple !== undefined) this.#memory.descends(thread, ns, tuple.checkpoint.id, checkpointId(tuple.parentConfig) ?? null);
+    if (tuple !== undefined) {
+      this.#memory.descends(thread, ns, tuple.checkpoint.id, checkpointId(tuple.parentConfig) ?? null);
+      this.#memory.found(thread, ns, tuple.checkpoint.id);
+    }
     return tuple;
   }
 
   /** Checkpoints, newest first. Without a thread: those of all threads that the token may see. */
-  override list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
-    return this.#reader.list(config, options);
+  override async *list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
+    await this.#underWay.settled();
+    yield* this.#reader.list(config, options);
   }
 
   override async put(
@@ -113,16 +124,22 @@ export class DuologSaver extends BaseCheckpointSaver {
     const texts = { ...headerOf(checkpoint), ...dumpMetadata(metadata) };
     const dumped = dumpAll(this.serde, channels.map((channel) => checkpoint.channel_values[channel]));
     const parent = stated === id ? this.#parentOf(thread, ns, id) : stated;
+    const place = key(thread, ns, id);
     const operation = (values: Dumped[], parent: string | null) => {
       const sent = values.map(([type, bytes], i) => this.#memory.sent(thread, ns, channels[i]!, { checkpointId: id, type, bytes }));
       this.#memory.descends(thread, ns, id, parent);
-      return new Put({ ns, id, parent, ...texts, values: sent }, (error) => {
-        this.#memory.forget(thread, ns, sent);
-        if (error instanceof ThreadDeletedError) this.#memory.lose(thread, ns, id);
+      return new Put({ ns, id, parent, ...texts, values: sent }, {
+        refusal: () => this.#memory.lost(thread, ns, parent),
+        failed: (error) => {
+          this.#memory.forget(thread, ns, sent);
+          if (error instanceof ThreadDeletedError || this.#underWay.isVouchedFor(place)) this.#memory.lose(thread, ns, id, error);
+        },
       });
     };
-    const ready = !(dumped instanceof Promise) && !(parent instanceof Promise);
-    await this.#writer.write(thread, ready ? operation(dumped, parent) : Promise.all([dumped, parent]).then((both) => operation(...both)));
+    const both = dumped instanceof Promise || parent instanceof Promise ? Promise.all([dumped, parent]) : undefined;
+    const ready = both?.then((both) => operation(...both)) ?? operation(dumped as Dumped[], parent as string | null);
+    const bytes = ready instanceof Promise || ready.size > mostVouchedFor ? Infinity : ready.held;
+    await this.#underWay.put(place, thread, bytes, this.#writer.write(thread, ready));
     return { configurable: { thread_id: config.configurable?.["thread_id"] as string, checkpoint_ns: ns, checkpoint_id: id } };
   }
 
@@ -134,9 +151,10 @@ export class DuologSaver extends BaseCheckpointSaver {
     const dumped = dumpAll(this.serde, writes.map(([, value]) => value));
     const operation = (values: Dumped[]) => {
       const all = values.map(([type, bytes], i) => ({ idx: indexOf(writes[i]![0], i), channel: writes[i]![0], type, bytes }));
-      return new Writes({ ns, id, taskId, writes: all });
+      return new Writes({ ns, id, taskId, writes: all }, () => this.#memory.lost(thread, ns, id));
     };
-    await this.#writer.write(thread, dumped instanceof Promise ? dumped.then(operation) : operation(dumped));
+    const ready = dumped instanceof Promise ? dumped.then(operation) : operation(dumped);
+    await this.#underWay.writes(key(thread, ns, id), this.#writer.write(thread, ready));
   }
 
   /** Deletes a thread. Writes of runs that began before are refused from then on; a new run begins the thread anew. */
@@ -149,6 +167,7 @@ export class DuologSaver extends BaseCheckpointSaver {
   /** Deletes the checkpoints of runs, by metadata.run_id, in all threads. Returns how many the answered request removed. */
   async deleteForRuns(runIds: readonly string[]): Promise<number> {
     if (runIds.length === 0) return 0;
+    await this.#underWay.settled();
     const { json } = await this.#transport.ask<{ removed: number }>("delete_runs", { run_ids: runIds }, randomUUID());
     return json.removed;
   }
@@ -163,6 +182,7 @@ export class DuologSaver extends BaseCheckpointSaver {
   /** Keeps of each namespace of the threads only the newest checkpoint and what it stands on, or nothing. */
   async prune(threadIds: readonly string[], strategy: PruneStrategy = "keep_latest"): Promise<number> {
     if (threadIds.length === 0) return 0;
+    await this.#underWay.settled();
     const { json } = await this.#transport.ask<{ removed: number }>("prune", { thread_ids: threadIds, strategy }, randomUUID());
     if (strategy === "delete") for (const thread of threadIds) this.#writer.seen(thread, undefined);
     return json.removed;
@@ -173,7 +193,8 @@ export class DuologSaver extends BaseCheckpointSaver {
     await this.#transport.ask("retention", { thread_id: threadId, ttl_seconds: ttlSeconds, strategy }, randomUUID());
   }
 
-  override getDeltaChannelHistory(options: { config: RunnableConfig; channels: string[] }): Promise<Record<string, DeltaHistory>> {
+  override async getDeltaChannelHistory(options: { config: RunnableConfig; channels: string[] }): Promise<Record<string, DeltaHistory>> {
+    await this.#underWay.settled();
     return this.#reader.history(options.config, options.channels);
   }
 
@@ -195,10 +216,9 @@ export class DuologSaver extends BaseCheckpointSaver {
     return this.#reader.get(thread, ns, id).then(({ tuple }) => checkpointId(tuple?.parentConfig) ?? null);
   }
 
-  /** Refuses what stands on a checkpoint that its thread's deletion came before. */
+  /** Refuses what stands on a checkpoint that was not stored. */
   #refuseLost(thread: string, ns: string, id: string | null): void {
-    if (id === null || !this.#memory.isLost(thread, ns, id)) return;
-    const message = `checkpoint ${id} was not stored: its thread was deleted before`;
-    throw new ThreadDeletedError({ code: "thread_deleted", message, fix: "read the thread again and begin from what is there" });
+    const refusal = this.#memory.lost(thread, ns, id);
+    if (refusal !== undefined) throw refusal;
   }
 }

@@ -6,7 +6,7 @@ import { Pieces } from "./pieces.js";
 type Json = Record<string, unknown>;
 
 const mark = Buffer.from('"lc"');
-/** Lists with fewer items are serialized as a whole. */
+/** Lists with fewer items, or none that are objects, are serialized as a whole. */
 const fewest = 8;
 
 /**
@@ -45,7 +45,7 @@ export class Serializer implements SerializerProtocol {
 }
 
 function isLong(value: unknown): value is unknown[] {
-  return Array.isArray(value) && value.length >= fewest && !("toJSON" in value);
+  return Array.isArray(value) && value.length >= fewest && typeof value[0] === "object" && value[0] !== null && !("toJSON" in value);
 }
 
 function write(value: unknown): string {

@@ -99,8 +99,8 @@ export class Writer {
   /** Has every operation of a batch resolved or rejected in the end. */
   async #deliver(thread: string, batch: Waiting[]): Promise<void> {
     const deadline = this.#transport.deadline();
-    let open = batch;
-    for (let attempt = 0; open.length > 0; attempt++) {
+    let open = batch.filter(mayBeSent);
+    for (let attempt = 0; open.length > 0; attempt++, open = open.filter(mayBeSent)) {
       try {
         const { results, incarnation } = await this.#send(thread, open, deadline);
         this.seen(thread, incarnation);
@@ -148,6 +148,13 @@ async function nextBatch(lane: Item[]): Promise<Waiting[]> {
     lane.shift();
   }
   return batch;
+}
+
+/** Whether an operation may go out; what stands on something that failed meanwhile fails here. */
+function mayBeSent(waiting: Waiting): boolean {
+  const refusal = waiting.operation.refusal();
+  if (refusal !== undefined) fail(waiting, refusal);
+  return refusal === undefined;
 }
 
 /** Ends the wait for an operation by its result; true where it has to be sent again. */

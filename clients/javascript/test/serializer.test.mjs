@@ -103,3 +103,29 @@ test("a list is serialized as it is now, whatever was changed in its items", asy
     }
   }
 });
+
+test("lists that begin alike share what they have in common, and nothing else", async (t) => {
+  const { serde } = (await rig(t)).saver;
+  const all = Array.from({ length: 30 }, (_, n) => new HumanMessage({ id: `${n}`, content: `text ${n}` }));
+  const sparse = [...all];
+  delete sparse[5];
+  const lists = [
+    all.slice(0, 20),
+    all,
+    all.slice(0, 12),
+    all.with(3, new HumanMessage("another branch")),
+    all.toSpliced(4, 1),
+    [...all, 1, "x", null],
+    [...all, 1, "x", null, all[1]],
+    [all[0], ...Array(12).fill(7)],
+    sparse,
+    Object.assign([...all], { toJSON: () => "mine" }),
+    Array.from({ length: 40 }, (_, n) => n / 3),
+    [null, ...all],
+  ];
+  for (const list of [...lists, ...lists.toReversed()]) {
+    const [, bytes] = await serde.dumpsTyped(list);
+    const [, stockBytes] = await stock.dumpsTyped(list);
+    assert.equal(Buffer.from(bytes).toString(), Buffer.from(stockBytes).toString());
+  }
+});

@@ -7,6 +7,7 @@ import (
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -32,6 +33,10 @@ func (e *Engine) createBranch(ctx context.Context, r engine.Run, file []byte) er
 		return err
 	}
 	if _, found := e.branch(ctx, r); found == nil {
+		if planted.Bug("start_not_looked_up") {
+			_, _ = e.cfg.Client.Branches.DeleteBranch(r.Project, branchOf(r), gl.WithContext(ctx))
+			return e.createBranch(ctx, r, file)
+		}
 		return nil // an earlier try created it
 	}
 	if fresh {

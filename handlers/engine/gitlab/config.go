@@ -28,8 +28,10 @@ type Config struct {
 	// Composite makes the tokens by which jobs act in GitLab itself; nil leaves it to
 	// the run's own token, which GitLab does not know.
 	Composite *Composite
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Point is called at named points for crash tests; nil outside them.
+	Point  func(name string)
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -41,6 +43,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Tags) == 0 {
 		c.Tags = []string{"gitlab--duo"}
+	}
+	if c.Point == nil {
+		c.Point = func(string) {}
 	}
 	c.Timeout, c.Pending = cmp.Or(c.Timeout, 2*time.Hour), cmp.Or(c.Pending, 10*time.Minute)
 	return c, nil

@@ -62,7 +62,9 @@ func (e *Engine) Ended(ctx context.Context, r engine.Run) (*engine.Finished, err
 	if err != nil || end == nil {
 		return nil, err
 	}
-	return end, e.clean(ctx, r)
+	err = e.clean(ctx, r)
+	e.cfg.Point("gitlab.after_clean")
+	return end, err
 }
 
 // withoutPipeline tells a pipeline that is about to be made from one that never

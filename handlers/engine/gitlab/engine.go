@@ -12,6 +12,7 @@ import (
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/planted"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -66,7 +67,10 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 	if err := e.putTokens(ctx, r, s.Env[tokenName], acting); err != nil {
 		return engine.Workload{}, e.withdrawn(ctx, r, refused("store the run's tokens in "+r.Project, err))
 	}
-	if err := e.createBranch(ctx, r, file); err != nil {
+	e.cfg.Point("gitlab.before_create")
+	err = e.createBranch(ctx, r, file)
+	e.cfg.Point("gitlab.after_create")
+	if err != nil {
 		return engine.Workload{}, e.withdrawn(ctx, r, refused("create the run's branch in "+r.Project, err))
 	}
 	e.cfg.Logger.InfoContext(ctx, "run started", slog.String("run_id", r.ID.String()), slog.String("project", r.Project))
@@ -94,7 +98,7 @@ func onBranch(r engine.Run) engine.Workload {
 
 // Lookup says whether GitLab has the run.
 func (e *Engine) Lookup(ctx context.Context, r engine.Run) (engine.State, engine.Workload, error) {
-	if r.Project == "" {
+	if r.Project == "" || planted.Bug("start_not_looked_up") {
 		return engine.StateUnknown, engine.Workload{}, nil
 	}
 	p, err := e.pipeline(ctx, r)
@@ -160,7 +164,7 @@ func (e *Engine) branch(ctx context.Context, r engine.Run) (*gl.Branch, error) {
 }
 
 func workloadOf(r engine.Run, p *gl.PipelineInfo) engine.Workload {
-	return engine.Workload{ID: fmt.Sprintf("pipeline %d of %s", p.ID, r.Project), Detail: p.WebURL}
+	return engine.Workload{ID: fmt.Sprintf(workloadFormat, p.ID, r.Project), Detail: p.WebURL}
 }
 
 // refused makes a refusal of what GitLab will not do however often it is asked. Of

@@ -59,7 +59,7 @@ func newRig(t *testing.T, runners int, script ...string) *rig {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	r := &rig{t: t, url: s.URL()}
-	r.client, err = gl.NewClient(botToken, gl.WithBaseURL(s.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithCustomRetryMax(0))
+	r.client, err = gl.NewClient(botToken, gl.WithBaseURL(s.URL()), gl.WithHTTPClient(&http.Client{Transport: transport}), gl.WithInterceptor(gitlab.NoPages), gl.WithCustomRetryMax(0))
 	if err != nil {
 		t.Fatal(err)
 	}

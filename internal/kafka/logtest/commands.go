@@ -125,7 +125,7 @@ func refused(f *fixture) {
 	}
 	f.must(strict.Close())
 
-	sub, err := kafka.NewEventSubscriber(f.cfg, f.cfg.Prefix+"-refused")
+	sub, err := kafka.NewEventSubscriber(f.cfg, f.cfg.Prefix+"-refused", nil)
 	f.must(err)
 	defer func() { f.must(sub.Close()) }()
 	messages, err := sub.Subscribe(f.ctx, f.cfg.RefusedTopic())

@@ -1,7 +1,6 @@
 package answer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +40,9 @@ type Said struct {
 	Question string
 	// Waits says that a task was interrupted and that nobody has answered it yet.
 	Waits bool
+	// OldAnswer and OldQuestion say that a person has spoken since: what the agent says to
+	// that is not here yet.
+	OldAnswer, OldQuestion bool
 }
 
 // Queries reads answers. It is safe for concurrent use.
@@ -155,8 +157,18 @@ func (q *Queries) fromWrites(ctx context.Context, stream domain.StreamID) (Said,
 
 // or fills in what was said before.
 func (s Said) or(before Said) Said {
-	s.Answer, s.Question = cmp.Or(s.Answer, before.Answer), cmp.Or(s.Question, before.Question)
+	if s.Answer == "" {
+		s.Answer, s.OldAnswer = before.Answer, s.OldAnswer || before.OldAnswer
+	}
+	if s.Question == "" {
+		s.Question, s.OldQuestion = before.Question, s.OldQuestion || before.OldQuestion
+	}
 	return s
+}
+
+// asked notes, on the way back from the end, that a person spoke.
+func (s *Said) asked() {
+	s.OldAnswer, s.OldQuestion = s.OldAnswer || s.Answer == "", s.OldQuestion || s.Question == ""
 }
 
 func clip(text string) string {

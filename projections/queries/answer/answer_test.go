@@ -34,7 +34,15 @@ func TestParse(t *testing.T) {
 			`[{"message_type":"agent","content":"I would run rm"},{"message_type":"request","content":"May I run rm?"}]`,
 			answer.Said{Answer: "I would run rm", Question: "May I run rm?"},
 		},
-		"blank text is none": {`[{"message_type":"agent","content":" \n"},{"message_type":"user","content":"hi"}]`, answer.Said{}},
+		"blank text is none": {`[{"message_type":"agent","content":" \n"},{"message_type":"user","content":"hi"}]`, answer.Said{OldAnswer: true, OldQuestion: true}},
+		"a person spoke since": {
+			`[{"message_type":"agent","content":"Which one?"},{"message_type":"user","content":"that"}]`,
+			answer.Said{Answer: "Which one?", Question: "Which one?", OldAnswer: true, OldQuestion: true},
+		},
+		"it asks anew": {
+			`[{"message_type":"agent","content":"done"},{"message_type":"user","content":"more"},{"message_type":"request","content":"May I?"}]`,
+			answer.Said{Answer: "done", Question: "May I?", OldAnswer: true},
+		},
 		"what is no entry is skipped": {
 			`[{"message_type":"agent","content":"ok"},7,{"message_type":"agent","content":[{"type":"text"}]},{"message_type":3}]`,
 			answer.Said{Answer: "ok", Question: "ok"},

@@ -25,6 +25,9 @@ func Parse(raw []byte) Said {
 		if json.Unmarshal(log[i], &e) != nil {
 			continue
 		}
+		if e.Type == "user" {
+			out.asked()
+		}
 		text, isAgent := e.text(), e.Type == "agent"
 		if out.Question == "" && (isAgent || e.Type == "request") {
 			out.Question = text

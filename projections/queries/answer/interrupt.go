@@ -24,7 +24,7 @@ func (n newest) interrupted(said Said) Said {
 		if w.Channel != workflow.InterruptChannel || w.Number < max(answered[w.Task], answered[noTask]) {
 			continue
 		}
-		said.Waits = true
+		said.Waits, said.OldQuestion = true, false
 		if asked := question(w); asked != "" && n.channel != chatLog {
 			said.Question = asked
 		}

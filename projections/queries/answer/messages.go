@@ -39,8 +39,11 @@ func ParseMessages(raw []byte) Said {
 	}
 	var out Said
 	for i := len(list) - 1; i >= 0 && (out.Answer == "" || out.Question == ""); i-- {
-		m, ok := readMessage(list[i])
-		if !ok {
+		m, by := readMessage(list[i])
+		if by == person {
+			out.asked()
+		}
+		if by != agent {
 			continue
 		}
 		text := m.text()
@@ -54,12 +57,21 @@ func ParseMessages(raw []byte) Said {
 	return out
 }
 
-// readMessage reads a message of the agent's own.
-func readMessage(raw []byte) (message, bool) {
+// speaker is whose message it is.
+type speaker int
+
+const (
+	other speaker = iota
+	agent
+	person
+)
+
+// readMessage reads a message, and whose it is.
+func readMessage(raw []byte) (message, speaker) {
 	var object made
 	var m message
 	if json.Unmarshal(raw, &object) != nil {
-		return m, false
+		return m, other
 	}
 	inner := raw
 	if len(object.Kwargs) > 0 {
@@ -68,12 +80,20 @@ func readMessage(raw []byte) (message, bool) {
 		inner = object.Data
 	}
 	if json.Unmarshal(inner, &m) != nil {
-		return m, false
+		return m, other
 	}
-	return m, m.Role == "assistant" || isAgents(m.Type) || isAgents(typeOf(raw))
+	switch kind := typeOf(raw); {
+	case m.Role == "assistant" || isAgents(m.Type) || isAgents(kind):
+		return m, agent
+	case m.Role == "user" || isPersons(m.Type) || isPersons(kind):
+		return m, person
+	}
+	return m, other
 }
 
 func isAgents(kind string) bool { return kind == "ai" || strings.HasPrefix(kind, "AIMessage") }
+
+func isPersons(kind string) bool { return kind == "human" || strings.HasPrefix(kind, "HumanMessage") }
 
 // typeOf is what a message says it is outside of what it was made of: the name of its
 // class, or its type.

@@ -34,6 +34,7 @@ func TestParseMessages(t *testing.T) {
 			answer.Said{Answer: "ab", Question: "ab"},
 		},
 		"a snapshot":       {`{"class":"langgraph.checkpoint.serde.types._DeltaSnapshot","value":[{"type":"ai","content":"x","id":"1"}]}`, answer.Said{Answer: "x", Question: "x"}},
+		"a person spoke":   {`[{"type":"ai","content":"x"},{"lc":1,"id":["HumanMessage"],"kwargs":{"content":"and?"}},{"type":"ai","content":"y","tool_calls":[{}]}]`, answer.Said{Answer: "x", Question: "y", OldAnswer: true}},
 		"one":              {call, answer.Said{Question: "I look."}},
 		"plain ones":       {`[{"role":"assistant","content":"x"},{"role":"user","content":"y"},{"type":"ai","data":{"content":"z"}},7,null,"text"]`, answer.Said{Answer: "z", Question: "z"}},
 		"calls elsewhere":  {`[{"type":"ai","content":"x","additional_kwargs":{"tool_calls":[{}]}}]`, answer.Said{Question: "x"}},
@@ -163,9 +164,10 @@ func TestAnswerOfADeltaChannel(t *testing.T) {
 	a.put(workflow.NewValue{Channel: "messages", Type: "json", Data: []byte(`{"class":"langgraph.checkpoint.serde.types._DeltaSnapshot","value":[{"type":"ai","content":"first"}]}`)})
 	a.write("t1", 0, "messages", "json", []byte(`[{"type":"human","content":"and?"}]`))
 	a.put()
-	a.says("the seed says it", answer.Said{Answer: "first", Question: "first"})
+	before := answer.Said{Answer: "first", Question: "first", OldAnswer: true, OldQuestion: true}
+	a.says("the seed says it", before)
 	a.write("t2", 0, "messages", "json", []byte(`{"type":"ai","content":"last"}`))
-	a.says("a write that is not applied yet", answer.Said{Answer: "first", Question: "first"})
+	a.says("a write that is not applied yet", before)
 	a.put()
 	a.says("a write says it", answer.Said{Answer: "last", Question: "last"})
 }

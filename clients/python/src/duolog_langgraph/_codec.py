@@ -55,6 +55,13 @@ class Value:
         self.data = data
         self.change = change
 
+    @property
+    def new(self) -> int:
+        """How many of its bytes are sent."""
+        if self.change is None:
+            return len(self.data)
+        return sum(len(part) for part in self.change.parts if isinstance(part, bytes))
+
 
 class Writer:
     """Collects the text of the line and the bytes that follow it."""

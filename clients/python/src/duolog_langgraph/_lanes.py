@@ -20,6 +20,7 @@ from ._http import Request
 from ._memory import Memory
 from ._operation import Operation
 from ._retry import Patience, Steps, arun, exchange, run
+from ._underway import Place, Put, UnderWay
 from .errors import (
     DuologError,
     IncompatibleServerError,
@@ -129,7 +130,7 @@ class Committer:
     def _commit(self, batch: Sequence[Call]) -> Steps[None]:
         patience = Patience(self._retry_for)
         pending = list(batch)
-        while pending:
+        while pending := [call for call in pending if self._may_be_sent(call)]:
             request = Request("v1/threads/write", _body([call.operation for call in pending]), VALUES)
             try:
                 answer = yield from exchange(request, patience)
@@ -145,6 +146,13 @@ class Committer:
                 if pause is None:
                     raise held
                 yield pause
+
+    def _may_be_sent(self, call: Call) -> bool:
+        """Whether an operation may go out; what stands on something that failed meanwhile fails here."""
+        refusal = self._memory.lost(call.operation.thread_id, call.operation.on)
+        if refusal is not None:
+            call.settle(refusal)
+        return refusal is None
 
     def _settle(self, pending: Sequence[Call], answer: Reader) -> tuple[list[Call], DuologError | None]:
         """Gives the calls that are to be sent again, and why, where that is to wait."""
@@ -171,7 +179,7 @@ class Committer:
                 again.append(call)
                 continue
             if isinstance(error, ThreadDeletedError):
-                self._memory.lose(call.operation.thread_id, call.operation.checkpoint_id)
+                self._memory.lose(call.operation.thread_id, call.operation.checkpoint_id, error)
             call.settle(error)
         return again, held
 
@@ -242,18 +250,46 @@ class ThreadLanes:
 class LoopLanes:
     """The lanes of the callers in one event loop."""
 
-    def __init__(self, committer: Committer, connections: Connections) -> None:
+    def __init__(self, committer: Committer, connections: Connections, memory: Memory) -> None:
         self._committer = committer
         self._connections = connections
+        self._memory = memory
         self._queues: dict[str, deque[Call]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way = UnderWay()
 
     async def submit(self, operation: Operation) -> None:
-        """Returns when the server has the operation; raises what became of it otherwise."""
+        """Returns when the server has the operation, or when writes vouch for its put; raises what became of it otherwise."""
         call = Call(operation)
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
-        call.wake = lambda: _resolve(settled, call)
+        place = (operation.thread_id, operation.ns, operation.checkpoint_id)
+        if operation.puts:
+            put = Put(operation.thread_id, operation.size, loop.create_future(), lambda: _resolve(settled, call))
+            call.wake = lambda: self._ended(call, place, put, settled)
+            self._enqueue(loop, call)
+            self.under_way.begin(place, put, operation.new)
+            await settled
+        else:
+            call.wake = lambda: _resolve(settled, call)
+            self._enqueue(loop, call)
+            await self.under_way.writes(place, settled)
+
+    def _ended(self, call: Call, place: Place, put: Put, settled: asyncio.Future[None]) -> None:
+        """A put came to its end."""
+        if call.error is None:
+            put.ended.set_result(None)
+        else:
+            if put.vouched:
+                self._memory.lose(call.operation.thread_id, call.operation.checkpoint_id, call.error)
+            put.ended.set_exception(call.error)
+            put.ended.exception()  # who vouched for it hears of it, if there is anyone
+        if not put.vouched:
+            _resolve(settled, call)
+        self.under_way.end(place, put)
+
+    def _enqueue(self, loop: asyncio.AbstractEventLoop, call: Call) -> None:
+        operation = call.operation
         queue = self._queues.get(operation.thread_id)
         if queue is not None:
             queue.append(call)
@@ -262,7 +298,6 @@ class LoopLanes:
             task = loop.create_task(self._drain(operation.thread_id, queue))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        await settled
 
     async def _drain(self, thread_id: str, queue: deque[Call]) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ._change import difference
 from ._codec import Change
+from .errors import DuologError
 
 Key = tuple[str, str, str]
 """Thread, namespace, channel."""
@@ -34,7 +35,7 @@ class Memory:
         self._values: OrderedDict[Key, _Known] = OrderedDict()
         self._bytes = 0
         self._incarnations: OrderedDict[str, int] = OrderedDict()
-        self._lost: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._lost: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
 
     def change(self, key: Key, type_: str, data: bytes) -> Change | None:
         """How the bytes follow from those that the server has, or None where all of them are to be sent."""
@@ -78,16 +79,31 @@ class Memory:
             if len(self._incarnations) > _MOST_THREADS:
                 self._incarnations.popitem(last=False)
 
-    def lose(self, thread_id: str, checkpoint_id: str) -> None:
-        """The checkpoint was refused because its thread was deleted: nothing may stand on it."""
+    def lose(self, thread_id: str, checkpoint_id: str, why: BaseException) -> None:
+        """The checkpoint was not stored, and nothing may stand on it."""
         with self._lock:
-            self._lost[thread_id, checkpoint_id] = None
+            self._lost[thread_id, checkpoint_id] = why
             if len(self._lost) > _MOST_THREADS:
                 self._lost.popitem(last=False)
 
-    def lost(self, thread_id: str, checkpoint_id: str | None) -> bool:
-        """Whether a checkpoint was refused so."""
-        return bool(self._lost) and (thread_id, checkpoint_id) in self._lost
+    def found(self, thread_id: str, checkpoint_id: str) -> None:
+        """The checkpoint is there after all."""
+        if self._lost:
+            with self._lock:
+                self._lost.pop((thread_id, checkpoint_id), None)
+
+    def lost(self, thread_id: str, checkpoint_id: str | None) -> BaseException | None:
+        """Why nothing may stand on a checkpoint, if so."""
+        why = self._lost.get((thread_id, checkpoint_id)) if self._lost and checkpoint_id else None
+        if not isinstance(why, DuologError):
+            return why
+        refusal = type(why)(
+            why.code,
+            f"checkpoint {checkpoint_id}, on which this stands, was not stored: {why.message}",
+            fix="read the thread again and begin from what is there",
+        )
+        refusal.__cause__ = why
+        return refusal
 
     def forget(self, thread_id: str) -> None:
         """The thread was deleted, pruned or filled by others."""

@@ -17,7 +17,9 @@ MOST_VALUE = 32 << 20
 class Operation:
     """What is to be stored, with the key under which it is stored once however often it is sent."""
 
-    __slots__ = ("_head", "checkpoint_id", "incarnation", "key", "keys", "size", "thread_id", "values", "writer")
+    __slots__ = (
+        "_head", "checkpoint_id", "incarnation", "key", "keys", "ns", "on", "puts", "size", "thread_id", "values", "writer",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -27,10 +29,17 @@ class Operation:
         values: Sequence[Value],
         keys: Sequence[tuple[str, str, str]] = (),
         *,
+        ns: str,
+        on: str | None,
+        puts: bool,
         writer: str,
         incarnation: int | None,
     ) -> None:
-        """`keys` are the places of the values in the memory, where they have one."""
+        """It puts a checkpoint on its parent, or writes on one. `keys` are the places of the values in the memory, where
+        they have one."""
+        self.ns = ns
+        self.on = on
+        self.puts = puts
         self.thread_id = thread_id
         self.checkpoint_id = checkpoint_id
         self._head = head
@@ -41,6 +50,11 @@ class Operation:
         self.key = str(uuid.uuid4())
         self.size = len(head) + sum(len(value.data) for value in values)
         """About the bytes that the server has in hand for it, be they sent or put together there."""
+
+    @property
+    def new(self) -> int:
+        """About the bytes that are sent for it."""
+        return len(self._head) + sum(value.new for value in self.values)
 
     def write(self, out: Writer) -> None:
         """Writes the operation as an entry of a request."""
@@ -93,7 +107,16 @@ def put(
         values.append(Value(lead, type_, data, memory.change(key, type_, data)))
         keys.append(key)
     return Operation(
-        thread_id, checkpoint_id, head, values, keys, writer=writer, incarnation=memory.incarnation(thread_id)
+        thread_id,
+        checkpoint_id,
+        head,
+        values,
+        keys,
+        ns=ns,
+        on=parent or None,
+        puts=True,
+        writer=writer,
+        incarnation=memory.incarnation(thread_id),
     )
 
 
@@ -117,7 +140,17 @@ def writes(
     for index, channel, type_, data in encoded:
         _fits(data, f"writes.{channel}")
         values.append(Value(f'{{"idx":{index},"channel":{to_json(channel, "channel")},"value":', type_, data))
-    return Operation(thread_id, checkpoint_id, head, values, writer=writer, incarnation=memory.incarnation(thread_id))
+    return Operation(
+        thread_id,
+        checkpoint_id,
+        head,
+        values,
+        ns=ns,
+        on=checkpoint_id,
+        puts=False,
+        writer=writer,
+        incarnation=memory.incarnation(thread_id),
+    )
 
 
 def _fits(data: bytes, field: str) -> None:

@@ -34,7 +34,6 @@ from ._messages import MessageLists
 from ._operation import Operation, checkpoint_of, thread_of
 from ._retry import Patience, Steps, T, arun, exchange, run
 from ._tuples import history_of, tuple_of
-from .errors import ThreadDeletedError
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import DeltaChannelHistory
@@ -102,8 +101,14 @@ class _Client:
         loop = asyncio.get_running_loop()
         lanes = self._loops.get(loop)
         if lanes is None:
-            lanes = self._loops[loop] = LoopLanes(self._committer, self.connections)
+            lanes = self._loops[loop] = LoopLanes(self._committer, self.connections, self.memory)
         await lanes.submit(op)
+
+    async def settled(self, thread_id: str | None = None) -> None:
+        """Returns when the server has what this event loop was let go for, of a thread or of all."""
+        lanes = self._loops.get(asyncio.get_running_loop())
+        if lanes is not None:
+            await lanes.under_way.settled(thread_id)
 
     def ask(self, name: str, body: Mapping[str, Any], *, change: bool = False) -> Steps[Reader]:
         """Asks an endpoint; a change carries a key, so that a repeat is the same change."""
@@ -132,7 +137,7 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As get_tuple."""
-        return await self._arun(self._get_tuple(config))
+        return await self._arun(self._get_tuple(config), thread_of(config))
 
     def _get_tuple(self, config: RunnableConfig) -> Steps[CheckpointTuple | None]:
         thread_id = thread_of(config)
@@ -147,6 +152,7 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
                 self._client.memory.saw(thread_id, None)
             return None
         self._client.memory.saw(thread_id, answer.document.get("incarnation"))
+        self._client.memory.found(thread_id, found["checkpoint_id"])
         return tuple_of(found, answer, self.serde, self._client.memory)
 
     # -- many checkpoints ----------------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """As get_delta_channel_history."""
-        return await self._arun(self._history(config, channels)) if channels else {}
+        return await self._arun(self._history(config, channels), thread_of(config)) if channels else {}
 
     def _history(self, config: RunnableConfig, channels: Sequence[str]) -> Steps[Mapping[str, DeltaChannelHistory]]:
         configurable = config["configurable"]
@@ -240,7 +246,7 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """As put."""
+        """As put; returns also when writes that stand on the checkpoint are under way, which return or fail for both."""
         op, stored = self._put(config, checkpoint, metadata, new_versions)
         await self._client.asubmit(op)
         return stored
@@ -310,13 +316,10 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
         return str(run_id) if run_id and not client.fixed_writer else client.writer
 
     def _refuse_late(self, thread_id: str, checkpoint_id: str | None) -> None:
-        """Refuses what stands on a checkpoint that was refused because its thread was deleted."""
-        if self._client.memory.lost(thread_id, checkpoint_id):
-            raise ThreadDeletedError(
-                "thread_deleted",
-                f"checkpoint {checkpoint_id} was not stored since its thread was deleted",
-                fix="read the thread again and begin from what is there",
-            )
+        """Refuses what stands on a checkpoint that was not stored."""
+        refusal = self._client.memory.lost(thread_id, checkpoint_id)
+        if refusal is not None:
+            raise refusal
 
     # -- administration ------------------------------------------------------------------------------------------------
 
@@ -409,7 +412,9 @@ class BaseDuologSaver(BaseCheckpointSaver[str]):
     def _run(self, steps: Steps[T]) -> T:
         return run(steps, self._client.connections)
 
-    async def _arun(self, steps: Steps[T]) -> T:
+    async def _arun(self, steps: Steps[T], thread_id: str | None = None) -> T:
+        """In this event loop, after what it was let go for before: in the thread, or in all."""
+        await self._client.settled(thread_id)
         return await arun(steps, self._client.connections)
 
 
