@@ -23,7 +23,16 @@ type accessExplainCmd struct {
 	Project string `arg:"" help:"The project or group, by its whole path."`
 	Action  string `help:"What they want: start, resume, steer, stop, fork or redeliver." default:"start" placeholder:"ACTION"`
 	Scope   string `help:"The scope of their token." default:"write" placeholder:"SCOPE"`
-	At      string `help:"What was decided last until then: a time, or how long ago, such as 24h. Left out, what holds now." placeholder:"TIME"`
+	At      string `help:"As of then: a time, how long ago, such as 24h, or a position of the log. Left out, what holds now." placeholder:"MOMENT"`
+}
+
+// explainedView is a decision that was worked out, and those that were recorded.
+type explainedView struct {
+	decisionView
+
+	From     string         `json:"from"`
+	Note     string         `json:"note"`
+	Recorded []decisionView `json:"recorded"`
 }
 
 // decisionView is a decision as the API shows it.
@@ -52,22 +61,37 @@ type decisionView struct {
 func (c accessExplainCmd) Run(ctx context.Context, a app) error {
 	q := url.Values{"user": {c.User}, "flow": {c.Flow}, "project": {c.Project}, "action": {c.Action}, "scope": {c.Scope}}
 	if c.At != "" {
-		at, err := moment(c.At, a.now())
-		if err != nil {
-			return problem{"--at " + c.At + " is no time", "write 2026-11-21T10:00:00Z, 2026-11-21, or how long ago, such as 90m or 24h"}
+		q.Set("at", c.At)
+		if at, err := moment(c.At, a.now()); err == nil {
+			q.Set("at", at.UTC().Format(time.RFC3339Nano))
 		}
-		q.Set("at", at.UTC().Format(time.RFC3339Nano))
 	}
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	var d decisionView
+	var d explainedView
 	if printed, err := api.show(ctx, a, "/v1/access/explain?"+q.Encode(), c.JSON, "the decision", &d); printed || err != nil {
 		return err
 	}
 	_, err = fmt.Fprint(a.out, d.text(a.painter()))
 	return err
+}
+
+func (d explainedView) text(paint painter) string {
+	var b strings.Builder
+	b.WriteString(d.decisionView.text(paint))
+	if d.Note != "" {
+		fmt.Fprintf(&b, "  note: %s\n", d.Note)
+	}
+	if d.From == "record" || len(d.Recorded) == 0 {
+		return b.String()
+	}
+	b.WriteString("recorded until then\n")
+	for _, r := range d.Recorded {
+		fmt.Fprintf(&b, "  %s  %-15s  workflow %s\n", r.DecidedAt.Local().Format(time.DateTime), map[bool]string{true: "allowed", false: "denied by " + r.Rule}[r.Allowed], r.Workflow)
+	}
+	return b.String()
 }
 
 func (d decisionView) text(paint painter) string {

@@ -22,7 +22,8 @@ func (n *node) wireAPI() error {
 	c.Flows, c.FlowsOf = n.trigger, n.directory.flowsOf
 	c.Log, c.Stopping, c.Dispatch, c.Inbox = n.log.Genesis().Log, n.stopping, n.guard(), n.inbox
 	c.Auth, c.Tokens, c.RunTokens = n.cfg.callers, identity.Book{Keys: n.cfg.keys}, n.cfg.callers.Runs
-	c.Permissions = n.asker()
+	c.Permissions, c.PermissionsAt = n.directory.asker(n.directory), n.directory.askerAt
+	c.OwnsAccount = n.directory.ownsAccount
 	c.Tenants, c.Ready, c.Gate, c.Changes = n.cfg.tenants, n.ready, n.visible, n.visible
 	c.Directories = n.directory
 	c.Metrics, c.Observe, c.Refused, c.Tracer = n.metrics.handler(), n.metrics.request, n.metrics.refused, n.tracer()

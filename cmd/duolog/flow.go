@@ -19,8 +19,12 @@ type flowCmd struct {
 
 // flowView is the part of a flow that the tools show.
 type flowView struct {
-	Reference   string   `json:"reference"`
-	Enabled     bool     `json:"enabled"`
+	Reference string `json:"reference"`
+	Enabled   bool   `json:"enabled"`
+	Off       *struct {
+		Message string `json:"message"`
+		Fix     string `json:"fix"`
+	} `json:"off"`
 	Description string   `json:"description"`
 	Maturity    string   `json:"maturity"`
 	Plan        string   `json:"plan"`
@@ -95,9 +99,9 @@ func (c flowShowCmd) Run(ctx context.Context, a app) error {
 }
 
 func printFlow(a app, f flowView) error {
-	enabled := "no: add it to the tenant's flows"
-	if f.Enabled {
-		enabled = "yes"
+	enabled, fix := "yes", ""
+	if f.Off != nil {
+		enabled, fix = "no: "+f.Off.Message, f.Off.Fix
 	}
 	tools := strings.Join(f.Tools.Names, ", ")
 	if f.Tools.ReadOnly {
@@ -107,6 +111,7 @@ func printFlow(a app, f flowView) error {
 		{"flow", f.Reference},
 		{"does", f.Description},
 		{"enabled", enabled},
+		{"fix", fix},
 		{"maturity", strings.TrimSpace(f.Maturity + "   " + f.Plan)},
 		{"checkout", f.Coding},
 		{"pre-approved", strings.Trim(fmt.Sprint(f.PreApproved), "[]")},

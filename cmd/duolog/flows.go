@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"github.com/duolog/duolog/domain"
-	"github.com/duolog/duolog/domain/directory"
-	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/handlers/effects"
 	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/internal/config"
@@ -32,28 +29,15 @@ func (d directories) flag(ctx context.Context, name domain.Tenant, flag, path st
 	return on, err
 }
 
-// flowsOf resolves the flows of a tenant for a project or namespace: those that its root
-// has on, as a trigger takes them.
+// flowsOf resolves the flows of a tenant for a project or namespace, as its root has them
+// on.
 func (d directories) flowsOf(ctx context.Context, name domain.Tenant, path string) (flows.Tenant, error) {
-	found, err := d.tenants.find(name)
+	says, _, err := d.tenants.says(name, path)
 	if err != nil {
 		return flows.Tenant{}, err
 	}
-	settings, _, err := d.Flows(ctx, name, path)
-	if err != nil {
-		return flows.Tenant{}, err
-	}
-	policy := flow.Policy{Where: found.Namespace.Path, Default: found.Flow}
-	if found.Directory == config.DirectoryDuolog {
-		policy.Where = directory.Root(path)
-	}
-	if settings.FoundationalAllowed {
-		policy.Enabled = slices.DeleteFunc(slices.Clone(settings.Enabled), func(reference string) bool {
-			_, listed := d.tenants.catalog.Find(reference)
-			return !listed && !found.Allows(reference)
-		})
-	}
-	return d.resolver().Of(name, policy), nil
+	here, _, err := d.resolver().At(ctx, d, name, says)
+	return here, err
 }
 
 // model is what a run of a tenant gets whose workflow has no model of its own.

@@ -1,62 +1,59 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"slices"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
-	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/domain/directory"
+	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/handlers/api"
 	source "github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/permission"
+	"github.com/duolog/duolog/internal/config"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // guard is the way of every command that somebody has to be allowed.
 func (n *node) guard() permission.Guard {
-	return permission.Guard{Next: n.dispatch, States: n.snapshots, Asker: n.asker(), Now: n.cfg.now}
+	return permission.Guard{Next: n.dispatch, States: n.snapshots, Asker: n.directory.asker(n.directory), Now: n.cfg.now}
 }
 
-// asker knows who may do what.
-func (n *node) asker() permission.Asker {
-	return permission.Asker{Directory: n.directory, Places: places{n.cfg.tenants, n.directory}}
+// asker knows who may do what, as a directory says it.
+func (d directories) asker(ask source.Directory) permission.Asker {
+	return permission.Asker{Directory: ask, Places: permission.Here{Switches: ask, Flows: d.resolver(), Says: d.tenants.says}}
 }
 
-// places knows what holds for a flow where it is to run: the directory says whose account
-// acts and what is on, the configuration what is denied.
-type places struct {
-	tenants   tenants
-	directory source.Directory
+// askerAt knows who might do what as of a moment; false for a directory that keeps no past.
+func (d directories) askerAt(name domain.Tenant, at cut.At) (api.Permissions, bool) {
+	if d.of(name) != aDirectory(d.stored) {
+		return nil, false
+	}
+	return d.asker(d.stored.At(at)), true
 }
 
-// Place is what holds for a flow in a project or group. Without a flow it is the one that
-// the tenant starts where nobody says otherwise.
-func (p places) Place(ctx context.Context, name domain.Tenant, path, flow string) (permission.Place, error) {
-	found, err := p.tenants.find(name)
+// ownsAccount asks Duolog's own directory. Of no other is it told here who owns what.
+func (d directories) ownsAccount(ctx context.Context, name domain.Tenant, owner, login string) (bool, error) {
+	if d.of(name) != aDirectory(d.stored) {
+		return false, nil
+	}
+	return d.stored.OwnsAccount(ctx, name, owner, login)
+}
+
+// says is what the configuration says of a tenant's flows for a path, and what it denies.
+// Whose directory is the configuration, or GitLab, has its flows switched on there for the
+// tenant's own group.
+func (t tenants) says(name domain.Tenant, path string) (flow.Policy, []access.Action, error) {
+	found, err := t.find(name)
 	if err != nil {
-		return permission.Place{}, err
+		return flow.Policy{}, nil, err
 	}
-	if flow == "" {
-		flow = found.Flow.Definition
+	where := found.Namespace.Path
+	if found.Directory == config.DirectoryDuolog {
+		where = directory.Root(cmp.Or(path, where))
 	}
-	if path == "" {
-		path = found.Namespace.Path
-	}
-	out := permission.Place{Denied: found.Deny, Flow: access.Flow{Reference: flow}}
-	settings, _, err := p.directory.Flows(ctx, name, path)
-	if domain.CodeOf(err) == domain.CodeNotFound {
-		return out, nil
-	}
-	if err != nil {
-		return out, err
-	}
-	// A flag may have chosen another definition than that of the reference that is on.
-	reference := p.tenants.catalog.ReferenceOf(workflow.Flow{Definition: flow})
-	_, foundational := p.tenants.catalog.Find(reference)
-	out.Flow.Enabled = (settings.FoundationalAllowed || !foundational) && (slices.Contains(settings.Enabled, reference) || slices.Contains(settings.Enabled, flow))
-	account, _, err := p.directory.ServiceAccount(ctx, name, path, reference)
-	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
-		return out, err
-	}
-	out.ServiceAccount = account.Login
-	return out, nil
+	return flow.Policy{
+		Default: found.Flow, Own: found.Flows, Plans: found.Gates.Plans, Maturities: found.Gates.Maturities, Where: where,
+	}, found.Deny, nil
 }

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
-	"github.com/duolog/duolog/handlers/permission"
 	"github.com/duolog/duolog/handlers/trigger"
 	"github.com/duolog/duolog/internal/config"
 	"github.com/duolog/duolog/internal/identity"
@@ -141,7 +141,8 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 		return nil, nil, err
 	}
 	c.Directories = own
-	c.Permissions = permission.Asker{Directory: own, Places: places{known, own}}
+	c.Permissions, c.PermissionsAt = own.asker(own), own.askerAt
+	c.OwnsAccount = own.ownsAccount
 	c.Flows, c.FlowsOf = p, own.flowsOf
 	c.ReadOnly = "the read models until " + p.until
 	c.Metrics, c.Logger, c.Now, c.NewID, c.URL, c.Schemas = http.NotFoundHandler(), logger, a.now, newID, url, schemas.Public
@@ -178,12 +179,14 @@ func (p past) DoAll(_ context.Context, rs []dispatch.Request) []dispatch.Answer 
 func (p past) Publish(context.Context, dispatch.Envelope) error { return p.readOnly() }
 
 // TriggerFlow refuses what would start.
-func (p past) TriggerFlow(context.Context, trigger.Ask) (*workflow.Start, error) {
-	return nil, p.readOnly()
+func (p past) TriggerFlow(context.Context, trigger.Ask) (*workflow.Start, *access.Facts, error) {
+	return nil, nil, p.readOnly()
 }
 
 // MayResume refuses what would go on.
-func (p past) MayResume(context.Context, domain.StreamID, string) error { return p.readOnly() }
+func (p past) MayResume(context.Context, domain.StreamID, string) (*access.Facts, error) {
+	return nil, p.readOnly()
+}
 
 // ready says whether the database answers.
 func (p past) ready(ctx context.Context) error {

@@ -40,10 +40,8 @@ type need struct {
 
 func (a Action) need() (need, bool) {
 	switch a {
-	case Start, Fork:
+	case Start, Resume, Steer, Fork:
 		return need{human: directory.Developer, account: directory.Developer, scope: ScopeWrite, flow: true}, true
-	case Resume, Steer:
-		return need{human: directory.Developer, account: directory.Developer, scope: ScopeWrite}, true
 	case Stop, Redeliver:
 		return need{human: directory.Developer, starter: true, scope: ScopeWrite}, true
 	}

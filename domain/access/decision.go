@@ -18,12 +18,16 @@ type Member struct {
 	// Admin passes every check of the level.
 	Admin   bool
 	Blocked bool
+	// Given says that what they lack of the level they get with what is decided about.
+	Given bool
 }
 
 // Flow is what is known of a flow at a place.
 type Flow struct {
 	Reference string
 	Enabled   bool
+	// Off says why it is not enabled, and what is done about that; nil where nobody says.
+	Off *domain.Error
 	// Tools are those that its definition gives it; nil is any.
 	Tools []string
 }
@@ -130,6 +134,8 @@ func (f Facts) flow(n need) Part {
 		tools = "the tools " + strings.Join(f.Flow.Tools, ", ")
 	}
 	switch {
+	case n.flow && !f.Flow.Enabled && f.Flow.Off != nil:
+		return Part{RuleFlow, false, f.Flow.Off.Message}
 	case n.flow && !f.Flow.Enabled:
 		return Part{RuleFlow, false, fmt.Sprintf("the %s flow is not enabled for %s", f.Flow.Reference, f.Path)}
 	case f.Flow.Reference == "":
@@ -150,7 +156,7 @@ func (f Facts) scope(n need) Part {
 }
 
 func (m Member) has(level directory.Level) bool {
-	return m.Login != "" && !m.Blocked && (m.Admin || m.Level >= level)
+	return m.Login != "" && !m.Blocked && (m.Admin || m.Given || m.Level >= level)
 }
 
 func (m Member) says(path string, need directory.Level) string {
@@ -161,6 +167,8 @@ func (m Member) says(path string, need directory.Level) string {
 		return m.Login + " is blocked"
 	case m.Admin:
 		return m.Login + " is an administrator"
+	case m.Given && m.Level < need:
+		return fmt.Sprintf("%s has level %d in %s, and is given %d", m.Login, m.Level, path, need)
 	}
 	return fmt.Sprintf("%s has level %d in %s, %d is needed", m.Login, m.Level, path, need)
 }

@@ -4,31 +4,34 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
 // maxReference bounds what somebody may ask for as a flow, in bytes.
 const maxReference = 256
 
-// Policy is what a tenant says of flows.
+// Policy is what holds for flows at a place: what the tenant says, and what its root
+// group does.
 type Policy struct {
-	// Where is the namespace that says it, for refusals.
-	Where string
 	// Default is what runs where no flow is named. With more than a definition it is
 	// what that definition resolves to, whatever the catalog and the flags say.
 	Default workflow.Flow
-	// Enabled are the references that may be started. One that the catalog does not have
-	// is a flow of the tenant's own.
-	Enabled []string
-}
+	// Own are the references of the tenant's own flows, which may stand beside those of
+	// the catalog.
+	Own []string
+	// Plans and Maturities are gates beside the access level: what the group's plan and
+	// the flow's maturity must be one of. Empty lets everything pass.
+	Plans, Maturities []string
 
-// Enables says whether a flow may be started.
-func (p Policy) Enables(reference string) bool {
-	return reference != "" && slices.Contains(p.Enabled, reference)
+	// Where is the root group, Settings what it says, and Source where that was asked:
+	// config, directory or gitlab.
+	Where    string
+	Settings directory.FlowSettings
+	Source   string
 }
 
 // pins says whether the tenant itself says what its flow resolves to.
@@ -78,23 +81,16 @@ func (c Catalog) Again(p Policy, recorded workflow.Flow, inline json.RawMessage,
 	return out, err
 }
 
-// check refuses what the tenant has not enabled, with the fix that helps.
+// check refuses what may not be started here, and what is no name of a flow.
 func (c Catalog) check(p Policy, reference string) error {
-	if p.Enables(reference) {
+	off := c.On(p, reference)
+	if off == nil {
 		return nil
 	}
 	if err := domain.CheckText("workflow_definition", reference, maxReference); err != nil {
 		return err
 	}
-	e := &domain.Error{
-		Code: domain.CodeFlowNotEnabled, Field: "workflow_definition",
-		Message: fmt.Sprintf("the %s flow is not enabled in %s", reference, p.Where), Fix: "add it to the tenant's flows, or ask for one of them",
-	}
-	if _, known := c.Find(reference); !known {
-		e.Message += ": the catalog has none of that name"
-		e.Fix = "ask for one of " + strings.Join(p.Enabled, ", ")
-	}
-	return e
+	return off
 }
 
 // fits says whether a version that is pinned is among those that were asked for.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -14,9 +15,10 @@ import (
 // pinned says itself what its flow resolves to.
 func pinned() flow.Policy {
 	return flow.Policy{
-		Where:   "acme",
 		Default: workflow.Flow{Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "1.0.0"},
-		Enabled: []string{"developer/v1", "fix_pipeline/v1", "house/v1", "ai_catalog_agent"},
+		Own:     []string{"house/v1", "ai_catalog_agent"},
+		Where:   "acme", Source: "config",
+		Settings: directory.FlowSettings{FoundationalAllowed: true, Enabled: []string{"developer/v1", "fix_pipeline/v1", "house/v1", "ai_catalog_agent"}},
 	}
 }
 
@@ -25,7 +27,7 @@ func TestWhatATenantSays(t *testing.T) {
 	open := pinned()
 	open.Default = workflow.Flow{Definition: "developer/v1"}
 	own := pinned()
-	own.Default, own.Enabled = workflow.Flow{Definition: "house/v2", Version: "1.4.0"}, []string{"house/v2"}
+	own.Default, own.Own, own.Settings.Enabled = workflow.Flow{Definition: "house/v2", Version: "1.4.0"}, []string{"house/v2"}, []string{"house/v2"}
 	all := on("duo_developer_next_unstable", "fix_pipeline_next")
 	for name, c := range map[string]struct {
 		policy flow.Policy
@@ -60,7 +62,7 @@ func TestWhatATenantSays(t *testing.T) {
 		field  string
 		fix    string
 	}{
-		"not enabled":                {pinned(), flow.Ask{Reference: "code_review/v1"}, domain.CodeFlowNotEnabled, "workflow_definition", "add it"},
+		"not enabled":                {pinned(), flow.Ask{Reference: "code_review/v1"}, domain.CodeFlowNotEnabled, "workflow_definition", "add code_review/v1 to"},
 		"not in the catalog":         {pinned(), flow.Ask{Reference: "nobody/v1"}, domain.CodeFlowNotEnabled, "workflow_definition", "house/v1"},
 		"a configuration not so":     {pinned(), flow.Ask{Reference: "other", Inline: &flow.Inline{SchemaVersion: "v1"}}, domain.CodeFlowNotEnabled, "workflow_definition", "ai_catalog_agent"},
 		"no text":                    {pinned(), flow.Ask{Reference: "a\x00"}, domain.CodeInvalidField, "workflow_definition", ""},

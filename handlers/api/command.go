@@ -100,15 +100,11 @@ func (s *Server) nowOrLater(c *call, r dispatch.Request) (result dispatch.Result
 
 // changed carries out a command of the caller about a workflow, and reads the workflow
 // as it is then; out is as nowOrLater has it.
-func (s *Server) changed(c *call, stream domain.StreamID, command workflow.Command, body []byte) (w workflows.Workflow, out answer, err error) {
-	r, err := s.agentRequest(c, stream, command, body)
-	if err != nil {
-		return w, answer{}, err
-	}
+func (s *Server) changed(c *call, r dispatch.Request) (w workflows.Workflow, out answer, err error) {
 	if _, out, err = s.nowOrLater(c, r); err != nil || out.status != 0 {
 		return w, out, err
 	}
-	w, err = s.find(c, stream.ID, cut.At{})
+	w, err = s.find(c, r.Stream.ID, cut.At{})
 	return w, answer{}, err
 }
 

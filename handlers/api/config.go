@@ -17,6 +17,7 @@ import (
 	"github.com/duolog/duolog/handlers/entry"
 	"github.com/duolog/duolog/handlers/flows"
 	"github.com/duolog/duolog/handlers/tracing"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // Dispatcher carries out commands. Do returns when the effect is visible to
@@ -59,8 +60,13 @@ type Config struct {
 	Auth      entry.Authenticator
 	Tokens    Tokens
 	RunTokens RunTokens
-	// Permissions explains who may do what.
-	Permissions Permissions
+	// Permissions explains who may do what, PermissionsAt who might as of a moment: false
+	// where a tenant's directory keeps no past. Nil is so for all.
+	Permissions   Permissions
+	PermissionsAt func(tenant domain.Tenant, at cut.At) (Permissions, bool)
+	// OwnsAccount says whether somebody owns a service account, and so administers its
+	// tokens; nil is nobody.
+	OwnsAccount func(ctx context.Context, tenant domain.Tenant, owner, login string) (bool, error)
 	Tenants     entry.Tenants
 	// Directories is who is who for each tenant, wherever that is kept.
 	Directories directory.Directory

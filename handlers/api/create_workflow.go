@@ -31,7 +31,7 @@ func (s *Server) createWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if start, err = s.cfg.Flows.TriggerFlow(c.Context(), ask); err != nil {
+	if start, r.Asked, err = s.cfg.Flows.TriggerFlow(c.Context(), ask); err != nil {
 		return s.startedBefore(c, r, err)
 	}
 	r.Workflow, r.Principal = start, c.who.Principal(start.ServiceAccount)

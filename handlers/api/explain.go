@@ -3,22 +3,26 @@ package api
 import (
 	"cmp"
 	"context"
-	"time"
+	"fmt"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
-	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/permission"
+	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/decisions"
 )
 
-// Permissions gathers what a decision rests on now.
+// Permissions gathers what a decision rests on.
 type Permissions interface {
 	Facts(ctx context.Context, q permission.Question) (access.Facts, error)
 }
 
+// maxRecorded is how many recorded decisions are shown beside what is worked out.
+const maxRecorded = 10
+
 // explainAccess answers GET /v1/access/explain: what each part says, and which one
-// counts; now, or what was decided last until a time.
+// counts, worked out from the directory as it is or was; and what was recorded until
+// then. A directory that keeps no past has only that.
 func (s *Server) explainAccess(c *call) (answer, error) {
 	q, at, err := s.explained(c)
 	if err != nil {
@@ -27,32 +31,71 @@ func (s *Server) explainAccess(c *call) (answer, error) {
 	if err := c.ownOrAdmin(q.User); err != nil {
 		return answer{}, err
 	}
-	if at.IsZero() {
-		facts, err := s.cfg.Permissions.Facts(c.Context(), q)
-		if err != nil {
-			return answer{}, err
-		}
-		o := decisionOf(access.Decide(facts))
-		o.rawOrNull("decided_at", nil)
-		o.uuidOrNull("workflow", nil)
-		return ok(o.end()), nil
-	}
 	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
 	}
-	d, err := s.cfg.Decisions.Last(c.Context(), q.Tenant, decisions.About{Login: q.User, Action: q.Action, Path: q.Path, Flow: q.Flow}, at)
+	recorded, err := s.cfg.Decisions.At(at).Latest(c.Context(), q.Tenant, decisions.About{Login: q.User, Action: q.Action, Path: q.Path, Flow: q.Flow}, maxRecorded)
 	if err != nil {
 		return answer{}, err
 	}
-	o := decisionOf(d.Decision)
-	o.time("decided_at", d.At)
-	o.uuidOrNull("workflow", &d.Stream.ID)
+	o, err := s.workedOut(c.Context(), q, at, recorded)
+	if err != nil {
+		return answer{}, err
+	}
+	items := make([][]byte, len(recorded))
+	for i, d := range recorded {
+		one := recordedOf(d)
+		items[i] = one.end()
+	}
+	o.raw("recorded", list(items))
 	return ok(o.end()), nil
 }
 
-func (s *Server) explained(c *call) (q permission.Question, at time.Time, err error) {
-	var texts [6]string
-	for i, name := range []string{"user", "flow", "project", "action", "scope", "at"} {
+// workedOut is the decision by what the directory says, or else the one that was recorded
+// last, and which of the two it is. It returns not_found where there is neither.
+func (s *Server) workedOut(ctx context.Context, q permission.Question, at cut.At, recorded []decisions.Decision) (o object, err error) {
+	ask, known, note := s.cfg.Permissions, true, ""
+	if at.Set() {
+		ask, known = s.cfg.PermissionsAt(q.Tenant, at)
+		note = "the catalog, and what the configuration says of flows, gates and denied actions, are those of now"
+	}
+	if known {
+		facts, err := ask.Facts(ctx, q)
+		if err != nil {
+			return o, err
+		}
+		// A start gives the account the access that it needs.
+		facts.Account.Given = q.Action == access.Start || q.Action == access.Fork
+		o = decisionOf(access.Decide(facts))
+		o.rawOrNull("decided_at", nil)
+		o.uuidOrNull("workflow", nil)
+		o.text("from", "directory")
+		o.textOrNull("note", note)
+		return o, nil
+	}
+	const only = "the tenant's directory keeps no past: only decisions that were recorded are known"
+	if len(recorded) == 0 {
+		return o, &domain.Error{
+			Code: domain.CodeNotFound, Message: fmt.Sprintf("nothing was decided about %s of %s with %s in %s until then, and %s", q.Action, q.User, q.Flow, q.Path, only),
+			Fix: "leave at out for what holds now",
+		}
+	}
+	o = recordedOf(recorded[0])
+	o.text("from", "record")
+	o.text("note", only)
+	return o, nil
+}
+
+func recordedOf(d decisions.Decision) object {
+	o := decisionOf(d.Decision)
+	o.time("decided_at", d.At)
+	o.uuidOrNull("workflow", &d.Stream.ID)
+	return o
+}
+
+func (s *Server) explained(c *call) (q permission.Question, at cut.At, err error) {
+	var texts [5]string
+	for i, name := range []string{"user", "flow", "project", "action", "scope"} {
 		if texts[i], err = c.query(name); err != nil {
 			return q, at, err
 		}
@@ -70,13 +113,8 @@ func (s *Server) explained(c *call) (q permission.Question, at time.Time, err er
 	if err := cmp.Or(q.Action.Check("action"), q.Scope.Check()); err != nil {
 		return q, at, err
 	}
-	if texts[5] == "" {
-		return q, at, nil
-	}
-	if at, err = time.Parse(time.RFC3339Nano, texts[5]); err != nil {
-		return q, at, document.InvalidField("at", "at must be a time such as 2026-11-27T10:00:00Z", "send one, or leave it out for what holds now", err)
-	}
-	return q, at, nil
+	at, err = s.at(c)
+	return q, at, err
 }
 
 func decisionOf(d access.Decision) object {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/duolog/duolog/domain"
@@ -18,7 +19,7 @@ func (s *Server) listFlows(c *call) (answer, error) {
 	}
 	catalog, policy := tenant.Catalog(), tenant.Policy()
 	references := catalog.References()
-	for _, own := range policy.Enabled {
+	for _, own := range policy.Own {
 		if !slices.Contains(references, own) {
 			references = append(references, own)
 		}
@@ -26,7 +27,7 @@ func (s *Server) listFlows(c *call) (answer, error) {
 	items := make([][]byte, len(references))
 	for i, reference := range references {
 		f, known := catalog.Find(reference)
-		items[i] = flowSummary(reference, f, known, policy).end()
+		items[i] = flowSummary(reference, f, known, tenant).end()
 	}
 	return ok(list(items)), nil
 }
@@ -37,12 +38,12 @@ func (s *Server) getFlow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	reference, policy := c.PathValue("reference"), tenant.Policy()
+	reference := c.PathValue("reference")
 	f, known := tenant.Catalog().Find(reference)
-	if !known && !policy.Enables(reference) {
+	if !known && !slices.Contains(tenant.Policy().Own, reference) {
 		return answer{}, &domain.Error{Code: domain.CodeNotFound, Message: "there is no such flow", Fix: "see GET /v1/flows, or duolog flow list, for those there are"}
 	}
-	o := flowSummary(reference, f, known, policy)
+	o := flowSummary(reference, f, known, tenant)
 	o.value("agent_privileges", orEmpty(f.Privileges))
 	o.value("pre_approved_agent_privileges", orEmpty(f.PreApproved))
 	o.value("tools", f.Tools)
@@ -131,10 +132,19 @@ func (s *Server) visible(c *call, field, ref string) (string, error) {
 	return found.Path, err
 }
 
-func flowSummary(reference string, f flow.Flow, known bool, p flow.Policy) *object {
+func flowSummary(reference string, f flow.Flow, known bool, here flows.Tenant) *object {
 	var o object
 	o.text("reference", reference)
-	o.bool("enabled", p.Enables(reference))
+	off, isOff := errors.AsType[*domain.Error](here.On(reference))
+	o.bool("enabled", !isOff)
+	if isOff {
+		var why object
+		why.text("message", off.Message)
+		why.text("fix", off.Fix)
+		o.raw("off", why.end())
+	} else {
+		o.rawOrNull("off", nil)
+	}
 	o.bool("in_catalog", known)
 	o.textOrNull("description", f.Description)
 	o.textOrNull("maturity", f.Maturity)

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/document"
@@ -31,11 +32,11 @@ func (s *Server) forkWorkflow(c *call) (answer, error) {
 	if out, done, err := s.carriedOut(c, r); done || err != nil {
 		return out, err
 	}
-	fork, err := s.forkOf(c, source, doc, r)
+	fork, facts, err := s.forkOf(c, source, doc, r)
 	if err != nil {
 		return answer{}, err
 	}
-	r.Workflow, r.Principal = fork, c.who.Principal(fork.Start.ServiceAccount)
+	r.Workflow, r.Principal, r.Asked = fork, c.who.Principal(fork.Start.ServiceAccount), facts
 	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err
@@ -60,44 +61,51 @@ func (s *Server) forkRequest(c *call, source domain.StreamID, body []byte) (disp
 	return r, nil
 }
 
-// forkOf reads what the fork begins with and pins it.
-func (s *Server) forkOf(c *call, source domain.StreamID, doc document.Object, r dispatch.Request) (*workflow.Fork, error) {
+// forkOf reads what the fork begins with and pins it. The facts are what a trigger asked
+// of who may; nil where none was asked for.
+func (s *Server) forkOf(c *call, source domain.StreamID, doc document.Object, r dispatch.Request) (*workflow.Fork, *access.Facts, error) {
 	f := &document.Fields{Doc: doc}
 	ref := entry.CheckpointRef(f)
 	if f.Err != nil {
-		return nil, f.Err
+		return nil, nil, f.Err
 	}
 	if err := s.gate(c.Context()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	point, err := s.cfg.Forks.Point(c.Context(), source, ref)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fork, ask, err := entry.Fork(f, c.who, source.ID, point)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var facts *access.Facts
 	if ask != nil {
-		start, err := s.cfg.Flows.TriggerFlow(c.Context(), *ask)
+		start, asked, err := s.cfg.Flows.TriggerFlow(c.Context(), *ask)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		fork.Start = *start
+		fork.Start, facts = *start, asked
 	}
 	// What every state would refuse leaves no pin.
 	if err := entry.RefusedAnyway(dispatch.Request{Stream: r.Stream, Workflow: fork, CommandID: r.CommandID}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return fork, facts, s.pin(c, source, fork, point, r)
+}
+
+// pin keeps what a fork stands on in its source, and notes where that is said.
+func (s *Server) pin(c *call, source domain.StreamID, fork *workflow.Fork, point forks.Point, r dispatch.Request) error {
 	at, err := s.do(c, dispatch.Request{
 		Stream: source, Principal: c.who.Principal(""), CommandID: uuid.NewSHA1(r.CommandID, []byte("pin")), Fresh: r.Fresh,
 		Workflow: &workflow.PinCheckpoint{Fork: r.Stream.ID, CheckpointPin: pinOf(point.Step), With: pinsOf(point.With)},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	fork.Forked.Origin.Position = at.Position.String()
-	return fork, nil
+	return nil
 }
 
 // pinsOf are checkpoints as they were read.
@@ -129,8 +137,10 @@ func (s *Server) branchWorkflow(c *call) (answer, error) {
 	if err := s.gate(c.Context()); err != nil {
 		return answer{}, err
 	}
+	var facts *access.Facts
 	if command.Run {
-		if err := s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
+		var err error
+		if facts, err = s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
 			return answer{}, err
 		}
 	}
@@ -144,6 +154,7 @@ func (s *Server) branchWorkflow(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	r.Asked = facts
 	result, err := s.do(c, r)
 	if err != nil {
 		return answer{}, err

@@ -21,7 +21,11 @@ func (s *Server) resumeWorkflow(c *call) (answer, error) {
 	if f.Err != nil {
 		return answer{}, f.Err
 	}
-	w, out, err := s.changed(c, stream, command, body)
+	r, err := s.agentRequest(c, stream, command, body)
+	if err != nil {
+		return answer{}, err
+	}
+	w, out, err := s.changed(c, r)
 	if err != nil || out.status != 0 {
 		return out, err
 	}

@@ -356,8 +356,15 @@ func defaultFlow(name domain.Tenant) workflow.Flow {
 	return workflow.Flow{Definition: "developer/v1", ConfigID: "developer", SchemaVersion: "v1", Version: "2.0.0"}
 }
 
+// flowPolicy is what a tenant says of flows.
+func flowPolicy(name domain.Tenant) flow.Policy {
+	return flow.Policy{Default: defaultFlow(name), Own: enabled()}
+}
+
 func flowsOf(_ context.Context, name domain.Tenant, _ string) (flows.Tenant, error) {
-	return resolver().Of(name, flow.Policy{Where: string(name), Default: defaultFlow(name), Enabled: enabled()}), nil
+	says := flowPolicy(name)
+	says.Where, says.Settings = string(name), entities.FlowSettings{FoundationalAllowed: true, Enabled: enabled()}
+	return resolver().Of(name, says), nil
 }
 
 func (tenants) Tenant(_ context.Context, name domain.Tenant) (entry.Tenant, error) {
@@ -394,7 +401,7 @@ func triggersOn(tb testing.TB, d changeable, states stored.Source) *trigger.Trig
 		Directory: d, Changer: d, States: states,
 		Flows: resolver(),
 		Policy: func(name domain.Tenant) (trigger.Policy, bool) {
-			return trigger.Policy{Flow: defaultFlow(name), Own: enabled()}, true
+			return trigger.Policy{Policy: flowPolicy(name)}, true
 		},
 		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
 			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, nil

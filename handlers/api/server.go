@@ -25,6 +25,7 @@ import (
 	"github.com/duolog/duolog/handlers/feed"
 	"github.com/duolog/duolog/handlers/quota"
 	"github.com/duolog/duolog/handlers/values"
+	"github.com/duolog/duolog/projections/queries/cut"
 )
 
 // Server answers the API. It is an http.Handler and safe for concurrent use.
@@ -56,6 +57,12 @@ func New(cfg Config) (*Server, error) {
 	cfg.Limits = cfg.Limits.withDefaults()
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, time.Duration) {}
+	}
+	if cfg.PermissionsAt == nil {
+		cfg.PermissionsAt = func(domain.Tenant, cut.At) (Permissions, bool) { return nil, false }
+	}
+	if cfg.OwnsAccount == nil {
+		cfg.OwnsAccount = func(context.Context, domain.Tenant, string, string) (bool, error) { return false, nil }
 	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), rules: Rules(), recent: values.NewRecent(recentBytes), followers: newFollowers(cfg.Limits.TenantStreams), bodies: quota.New(quota.Bounds{Bytes: cfg.Limits.TenantBytes, Rate: cfg.Limits.TenantRate, Refused: cfg.Refused})}
 	s.directory = admin.New(cfg.Directory, cfg.Dispatch, cfg.NewID)

@@ -74,7 +74,7 @@ func (s *Server) newToken(c *call, doc document.Object) (entry.Token, error) {
 	if err := c.who.Scope.Require(t.Scope); err != nil {
 		return t, err
 	}
-	if err := c.ownOrAdmin(t.User); err != nil {
+	if err := s.mayManage(c, t.User); err != nil {
 		return t, err
 	}
 	var err error
@@ -96,6 +96,20 @@ func expiryOf(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+// mayManage refuses what is done with the tokens of another, unless by an administrator,
+// or by an owner of the service account that it is.
+func (s *Server) mayManage(c *call, login string) error {
+	refused := c.ownOrAdmin(login)
+	if refused == nil || login == allUsers {
+		return refused
+	}
+	owns, err := s.cfg.OwnsAccount(c.Context(), c.who.Tenant, c.who.User, login)
+	if err == nil && !owns {
+		err = refused
+	}
+	return err
+}
+
 // ownOrAdmin refuses what is done with the tokens of another person.
 func (c *call) ownOrAdmin(user string) error {
 	if user == c.who.User {
@@ -107,15 +121,15 @@ func (c *call) ownOrAdmin(user string) error {
 // allUsers is what asks for everybody's tokens.
 const allUsers = "*"
 
-// listTokens answers GET /v1/tokens: the caller's own, or another's for an
-// administrator.
+// listTokens answers GET /v1/tokens: the caller's own, a service account's for
+// its owner, or another's for an administrator.
 func (s *Server) listTokens(c *call) (answer, error) {
 	user, err := c.query("user")
 	if err != nil {
 		return answer{}, err
 	}
 	user = cmp.Or(user, c.who.User)
-	if err := c.ownOrAdmin(user); err != nil {
+	if err := s.mayManage(c, user); err != nil {
 		return answer{}, err
 	}
 	tokens, err := s.cfg.Tokens.List(c.Context(), c.who.Tenant)
@@ -143,8 +157,14 @@ func (s *Server) revokeToken(c *call) (answer, error) {
 		return answer{}, err
 	}
 	i := slices.IndexFunc(tokens, func(t entry.Token) bool { return t.ID == id })
-	if i < 0 || c.ownOrAdmin(tokens[i].User) != nil {
-		return answer{}, notFound("token", "list yours; one that stands in the configuration is taken out there")
+	gone := notFound("token", "list yours; one that stands in the configuration is taken out there")
+	if i < 0 {
+		return answer{}, gone
+	}
+	if err := s.mayManage(c, tokens[i].User); domain.CodeOf(err) == domain.CodeScope {
+		return answer{}, gone
+	} else if err != nil {
+		return answer{}, err
 	}
 	if err := s.cfg.Tokens.Revoke(c.Context(), id); err != nil {
 		return answer{}, err

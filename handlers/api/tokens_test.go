@@ -11,6 +11,8 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/api"
+	owndirectory "github.com/duolog/duolog/handlers/directory/stored"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/internal/identity"
 	"github.com/duolog/duolog/internal/keystore"
@@ -21,6 +23,44 @@ type madeToken struct {
 	Name, User, Scope, Token string
 	Revoked                  bool
 	ExpiresAt                *time.Time `json:"expires_at"`
+}
+
+// TestTokensOfServiceAccounts: an owner of a root group administers the tokens of its
+// service accounts, with no more than their own token has; not those of its members, nor
+// of an account whose login is somebody's, or stands in a group of others as well.
+func TestTokensOfServiceAccounts(t *testing.T) {
+	r := newRig(t)
+	own := r.cfg.Directories.(*owndirectory.Directory) //nolint:forcetypeassert // it is that of the rig
+	nobody := r
+	r = r.with(func(c *api.Config) { c.OwnsAccount = own.OwnsAccount })
+	r.send("you@acme", "POST", dirPath+"/apply", `{"users":[{"login":"you","admin":true},{"login":"noor"},{"login":"mia"}],"namespaces":[
+		{"path":"acme","members":{"noor":"owner","mia":"maintainer"},"service_accounts":[{"login":"duo-developer","flow":"developer/v1"},{"login":"shared","flow":"code_review/v1"}]},
+		{"path":"beta","members":{"mia":"owner"},"service_accounts":[{"login":"shared","flow":"code_review/v1"},{"login":"duo-beta","flow":"developer/v1"}]}]}`).want(http.StatusOK)
+	tokenOf := func(user string, scope access.Scope) string {
+		s, err := r.who.Keys.Add(t.Context(), keystore.Token{Kind: keystore.KindUser, Tenant: "acme", User: user, Scope: scope})
+		must(t, err)
+		return s.Reveal()
+	}
+	noor, mia := tokenOf("noor", ""), tokenOf("mia", "")
+	var made madeToken
+	r.send(noor, "POST", "/v1/tokens", `{"user":"duo-developer","name":"nightly"}`).want(http.StatusCreated).into(&made)
+	if made.User != "duo-developer" || made.ExpiresAt == nil {
+		t.Errorf("made %+v", made)
+	}
+	if body := string(r.send(noor, "GET", "/v1/tokens?user=duo-developer", nil).want(http.StatusOK).body); !strings.Contains(body, made.ID.String()) || strings.Contains(body, made.Token) {
+		t.Errorf("its owner sees %s", body)
+	}
+	r.send(noor, "POST", "/v1/tokens", `{"user":"duo-developer","scope":"admin"}`).refused(403, domain.CodeScope, "")
+	r.send(noor, "GET", "/v1/tokens?user=*", nil).refused(403, domain.CodeScope, "")
+	for _, user := range []string{"mia", "you", "shared", "duo-beta", "nobody"} {
+		r.send(noor, "POST", "/v1/tokens", `{"user":"`+user+`"}`).refused(403, domain.CodeScope, "")
+		r.send(noor, "GET", "/v1/tokens?user="+user, nil).refused(403, domain.CodeScope, "")
+	}
+	r.send(mia, "POST", "/v1/tokens", `{"user":"duo-developer"}`).refused(403, domain.CodeScope, "") // maintains it
+	r.send(mia, "DELETE", "/v1/tokens/"+made.ID.String(), nil).refused(404, domain.CodeNotFound, "")
+	nobody.send(noor, "GET", "/v1/tokens?user=duo-developer", nil).refused(403, domain.CodeScope, "") // a directory that does not say
+	r.send(noor, "DELETE", "/v1/tokens/"+made.ID.String(), nil).want(http.StatusOK)
+	r.send(made.Token, "GET", base, nil).refused(401, domain.CodeTokenRevoked, "")
 }
 
 // TestTokens: people make, see and end tokens of their own, with no more than they have;

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	"github.com/duolog/duolog/handlers/trigger"
@@ -15,8 +16,13 @@ import (
 // shut refuses everything, as a directory would that has changed.
 type shut struct{ err error }
 
-func (s shut) TriggerFlow(context.Context, trigger.Ask) (*workflow.Start, error) { return nil, s.err }
-func (s shut) MayResume(context.Context, domain.StreamID, string) error          { return s.err }
+func (s shut) TriggerFlow(context.Context, trigger.Ask) (*workflow.Start, *access.Facts, error) {
+	return nil, nil, s.err
+}
+
+func (s shut) MayResume(context.Context, domain.StreamID, string) (*access.Facts, error) {
+	return nil, s.err
+}
 
 // TestTriggersOverTheAPI: what is refused has the status of its reason, and what was
 // done before under a key stays done.

@@ -15,12 +15,16 @@ func (s *Server) updateStatus(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	r, err := s.agentRequest(c, stream, command, body)
+	if err != nil {
+		return answer{}, err
+	}
 	if command.Run && c.who.Run == nil {
-		if err := s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
+		if r.Asked, err = s.cfg.Flows.MayResume(c.Context(), stream, c.who.User); err != nil {
 			return answer{}, err
 		}
 	}
-	w, out, err := s.changed(c, stream, command, body)
+	w, out, err := s.changed(c, r)
 	if err != nil || out.status != 0 {
 		return out, err
 	}

@@ -32,6 +32,9 @@ type Request struct {
 	Principal domain.Principal
 	// Scope is that of the token it came with; empty is all of a member.
 	Scope access.Scope
+	// Asked is what a directory was asked on the way here of who may do this; nil for
+	// nothing. Nothing is decided by it here: a guard takes it instead of asking again.
+	Asked *access.Facts
 	// Access is what is known of who may do this, for a command that somebody has to be
 	// allowed: the decision is taken with it and stands in the same commit. Nil asks
 	// nobody.

@@ -96,11 +96,13 @@ func startWorkflow(ctx context.Context, c Commands, a ask) (dispatch.Request, er
 	if _, told := a.doc["source"]; !told {
 		ask.Start.Trigger.Source = sourceCommand
 	}
-	start, err := c.Flows.TriggerFlow(ctx, ask)
+	start, facts, err := c.Flows.TriggerFlow(ctx, ask)
 	if err != nil {
 		return dispatch.Request{}, err
 	}
-	return StartRequest(a.who, start, a.key, uuid.New), nil
+	r := StartRequest(a.who, start, a.key, uuid.New)
+	r.Asked = facts
+	return r, nil
 }
 
 // without is an older version of a command, which passes over what it does not know.
@@ -131,10 +133,11 @@ func change(event workflow.StatusEvent) reading {
 		}
 		f := &document.Fields{Doc: a.doc}
 		command := &workflow.UpdateStatus{Event: event, Reason: f.Text("reason"), Run: event != workflow.EventStop}
+		r := dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}
 		if command.Run && f.Err == nil {
-			f.Err = c.Flows.MayResume(ctx, stream, a.who.User)
+			r.Asked, f.Err = c.Flows.MayResume(ctx, stream, a.who.User)
 		}
-		return dispatch.Request{Stream: stream, Workflow: command, Principal: a.who.Principal("")}, f.Err
+		return r, f.Err
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -22,9 +23,11 @@ import (
 type Flows interface {
 	// TriggerFlow takes the steps of a trigger and returns the command that starts the
 	// workflow.
-	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, error)
-	// MayResume refuses somebody who may not have a workflow go on.
-	MayResume(ctx context.Context, stream domain.StreamID, user string) error
+	// The facts go with its request: who may was asked once.
+	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, *access.Facts, error)
+	// MayResume refuses somebody who may not have a workflow go on. The facts go with the
+	// request.
+	MayResume(ctx context.Context, stream domain.StreamID, user string) (*access.Facts, error)
 }
 
 // The ways that requests come, beside messages.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 
 	"github.com/duolog/duolog/domain"
+	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/handlers/directory"
 )
 
 // Flags says whether a flag is on for a project or namespace, by its path. An error means
@@ -22,6 +24,22 @@ type Resolver struct {
 
 // Of is the resolver of one tenant.
 func (r Resolver) Of(tenant domain.Tenant, p flow.Policy) Tenant { return Tenant{r, tenant, p} }
+
+// Switches says what the root group of a path says of flows, as directory.Directory does.
+type Switches interface {
+	Flows(ctx context.Context, tenant domain.Tenant, path string) (entities.FlowSettings, directory.Basis, error)
+}
+
+// At is the resolver of a tenant at a place: what the tenant says, with what the root
+// group there says now. It is the one gatherer of what decides whether a flow is on.
+func (r Resolver) At(ctx context.Context, ask Switches, tenant domain.Tenant, says flow.Policy) (Tenant, directory.Basis, error) {
+	settings, basis, err := ask.Flows(ctx, tenant, says.Where)
+	if err != nil {
+		return Tenant{}, basis, fmt.Errorf("find the flows of %s: %w", says.Where, err)
+	}
+	says.Settings, says.Source = settings, basis.Source
+	return r.Of(tenant, says), basis, nil
+}
 
 // Tenant resolves the flows of one tenant.
 type Tenant struct {
@@ -63,8 +81,15 @@ func (t Tenant) Again(recorded workflow.Flow, inline json.RawMessage, constraint
 	return t.all.Catalog.Again(t.policy, recorded, inline, constraint)
 }
 
+// On is nil for a flow that may be started here, and otherwise flow_not_enabled: what is in
+// its way, and who can put that right.
+func (t Tenant) On(reference string) error { return t.all.Catalog.On(t.policy, reference) }
+
+// StillOn is On for what was started before, whatever became of the catalog since.
+func (t Tenant) StillOn(reference string) error { return t.all.Catalog.StillOn(t.policy, reference) }
+
 // Catalog is what there is, for whoever looks around.
 func (t Tenant) Catalog() flow.Catalog { return t.all.Catalog }
 
-// Policy is what the tenant says of it.
+// Policy is what the tenant and its group say of it.
 func (t Tenant) Policy() flow.Policy { return t.policy }

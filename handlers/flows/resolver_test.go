@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/flows"
@@ -31,7 +32,7 @@ func TestF8(t *testing.T) {
 		}
 		return path == "acme/site", nil
 	}}
-	tenant := r.Of("acme", flow.Policy{Default: workflow.Flow{Definition: "developer/v1"}, Enabled: []string{"developer/v1", "code_review/v1"}})
+	tenant := r.Of("acme", flow.Policy{Default: workflow.Flow{Definition: "developer/v1"}, Settings: directory.FlowSettings{FoundationalAllowed: true, Enabled: []string{"developer/v1", "code_review/v1"}}})
 	for path, want := range map[string]string{"acme/site": "developer_unstable", "acme": "developer"} {
 		if got, _, err := tenant.Resolve(t.Context(), path, flow.Ask{}); got.ConfigID != want || err != nil {
 			t.Errorf("in %s it is %+v, %v", path, got, err)

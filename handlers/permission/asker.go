@@ -16,31 +16,36 @@ import (
 type Directory interface {
 	User(ctx context.Context, tenant domain.Tenant, login string) (directory.User, source.Basis, error)
 	Level(ctx context.Context, tenant domain.Tenant, login, path string) (directory.Level, source.Basis, error)
+	ServiceAccount(ctx context.Context, tenant domain.Tenant, path, flow string) (directory.User, source.Basis, error)
 }
 
 // Place is what holds for a flow in a project or group.
 type Place struct {
-	// ServiceAccount acts for people there; empty where nobody does.
-	ServiceAccount string
-	Flow           access.Flow
+	Flow access.Flow
 	// Denied are the actions that nobody may have there.
 	Denied []access.Action
 }
 
 // Places tells it.
 type Places interface {
-	Place(ctx context.Context, tenant domain.Tenant, path, flow string) (Place, error)
+	Place(ctx context.Context, q Question) (Place, error)
 }
 
 // Question is who wants to do what where.
 type Question struct {
 	Tenant domain.Tenant
 	User   string
-	// Account is who acts for the user; empty is whoever does so there.
+	Action access.Action
+	Path   string
+	// Flow is the reference of the flow; empty is the one that the tenant starts where
+	// nobody says otherwise.
+	Flow string
+	// Account is who acts for the user; empty is whoever does so there, but for what is
+	// Recorded.
 	Account string
-	Action  access.Action
-	Path    string
-	Flow    string
+	// Recorded says that it is about a workflow that is there: what it was started with
+	// holds. Elsewhere says that no engine here runs it, so that its flow is not ours.
+	Recorded, Elsewhere bool
 	// Starter says that the user started what it is about.
 	Starter bool
 	Scope   access.Scope
@@ -55,7 +60,7 @@ type Asker struct {
 // Facts are what is known now. An error means that it could not be told: nobody is let
 // through then.
 func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
-	place, err := a.Places.Place(ctx, q.Tenant, q.Path, q.Flow)
+	place, err := a.Places.Place(ctx, q)
 	if err != nil {
 		return access.Facts{}, err
 	}
@@ -63,12 +68,24 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
 		return f, err
 	}
-	account := q.Account
-	if account == "" {
-		account = place.ServiceAccount
+	account, err := a.account(ctx, q, f.Flow.Reference)
+	if err != nil {
+		return f, err
 	}
 	f.Account, err = a.member(ctx, q, account, &f.Basis)
 	return f, err
+}
+
+// account is the login that acts for the user; empty where nobody does.
+func (a Asker) account(ctx context.Context, q Question, flow string) (string, error) {
+	if q.Account != "" || q.Recorded {
+		return q.Account, nil
+	}
+	account, _, err := a.Directory.ServiceAccount(ctx, q.Tenant, q.Path, flow)
+	if absent(err) {
+		return "", nil
+	}
+	return account.Login, err
 }
 
 // member is what is known of a login. One that nobody knows is no member anywhere.
@@ -84,13 +101,13 @@ func (a Asker) member(ctx context.Context, q Question, login string, basis *[]ac
 	case err != nil:
 		return m, err
 	}
-	note(basis, of)
+	Note(basis, of)
 	m.Admin, m.Blocked = user.Admin, user.Blocked
 	level, of, err := a.Directory.Level(ctx, q.Tenant, login, q.Path)
 	if err != nil && !absent(err) {
 		return m, err
 	}
-	note(basis, of)
+	Note(basis, of)
 	m.Level = level
 	return m, nil
 }
@@ -98,8 +115,8 @@ func (a Asker) member(ctx context.Context, q Question, login string, basis *[]ac
 // absent says that there is no such login, or no such place.
 func absent(err error) bool { return domain.CodeOf(err) == domain.CodeNotFound }
 
-// note adds a basis, each source once: facts are as old as the oldest of them.
-func note(list *[]access.Basis, of source.Basis) {
+// Note adds a basis, each source once: facts are as old as the oldest of them.
+func Note(list *[]access.Basis, of source.Basis) {
 	b := access.Basis{Source: of.Source, Position: of.Position, At: of.At.UTC().Truncate(time.Microsecond)}
 	i := slices.IndexFunc(*list, func(have access.Basis) bool { return have.Source == b.Source && have.Position == b.Position })
 	switch {

@@ -31,8 +31,12 @@ func (c cached) Level(context.Context, domain.Tenant, string, string) (directory
 	return directory.Developer, source.Basis{Source: "gitlab", At: asked}, c.err
 }
 
-func (cached) Place(_ context.Context, _ domain.Tenant, _, flow string) (permission.Place, error) {
-	return permission.Place{ServiceAccount: "duo-developer", Flow: access.Flow{Reference: flow, Enabled: true}}, nil
+func (c cached) ServiceAccount(context.Context, domain.Tenant, string, string) (directory.User, source.Basis, error) {
+	return directory.User{Login: "duo-developer"}, source.Basis{Source: "gitlab", At: asked}, c.err
+}
+
+func (cached) Place(_ context.Context, q permission.Question) (permission.Place, error) {
+	return permission.Place{Flow: access.Flow{Reference: q.Flow, Enabled: true}}, nil
 }
 
 // TestFactsAreAsOldAsTheOldest: each source is named once, with the age of its oldest

@@ -45,14 +45,14 @@ func (g Guard) Do(ctx context.Context, r dispatch.Request) (dispatch.Result, err
 	if q.Action == "" {
 		return g.Next.Do(ctx, r)
 	}
-	facts, err := g.Asker.Facts(ctx, q)
+	facts, err := g.facts(ctx, r, q)
 	if err != nil {
 		return dispatch.Result{}, err
 	}
 	decision := access.Decide(facts)
 	if refusal := decision.Refusal(); refusal != nil {
 		if there {
-			g.deny(ctx, r, decision)
+			g.Deny(ctx, r.Stream, r.Principal, decision)
 		}
 		return dispatch.Result{}, refusal
 	}
@@ -60,19 +60,34 @@ func (g Guard) Do(ctx context.Context, r dispatch.Request) (dispatch.Result, err
 	return g.Next.Do(ctx, r)
 }
 
+// facts are those that came with the request, where a directory was asked just this for
+// it; otherwise it is asked now. What the request says itself is never taken from them.
+func (g Guard) facts(ctx context.Context, r dispatch.Request, q Question) (access.Facts, error) {
+	if r.Asked == nil || !q.answeredBy(*r.Asked) {
+		return g.Asker.Facts(ctx, q)
+	}
+	f := *r.Asked
+	f.Action, f.Starter, f.Scope = q.Action, q.Starter, q.Scope
+	return f, nil
+}
+
+// answeredBy says whether facts are about the same people, place and flow.
+func (q Question) answeredBy(f access.Facts) bool {
+	return f.Human.Login == q.User && f.Account.Login == q.Account && f.Path == q.Path && f.Flow.Reference == q.Flow
+}
+
 // DoAll hands on: what threads are written is the tenant's policy alone.
 func (g Guard) DoAll(ctx context.Context, rs []dispatch.Request) []dispatch.Answer {
 	return g.Next.DoAll(ctx, rs)
 }
 
-// deny records a denial: once a minute for each person, action and rule, however often
-// they try. One that cannot be recorded is a denial all the same.
-func (g Guard) deny(ctx context.Context, r dispatch.Request, d access.Decision) {
+// Deny records a denial of something that is there: once a minute for each person, action
+// and rule, however often they try. One that cannot be recorded is a denial all the same.
+func (g Guard) Deny(ctx context.Context, stream domain.StreamID, who domain.Principal, d access.Decision) {
 	minute := g.Now().UTC().Truncate(time.Minute).Format(time.RFC3339)
 	name := fmt.Sprintf("denied\x00%s\x00%s\x00%s\x00%s", d.User, d.Action, d.Rule, minute)
 	_, _ = g.Next.Do(ctx, dispatch.Request{
-		Stream: r.Stream, Workflow: &workflow.DenyAccess{Decision: d}, Principal: r.Principal,
-		CommandID: uuid.NewSHA1(r.Stream.ID, []byte(name)),
+		Stream: stream, Workflow: &workflow.DenyAccess{Decision: d}, Principal: who, CommandID: uuid.NewSHA1(stream.ID, []byte(name)),
 	})
 }
 
@@ -90,13 +105,13 @@ func (g Guard) question(ctx context.Context, r dispatch.Request) (q Question, th
 	switch c := r.Workflow.(type) {
 	case *workflow.Start:
 		q.Action = access.Start
-		return q.of(c.Project, c.Namespace, c.Flow, c.ServiceAccount), false, nil
+		return q.of(c), false, nil
 	case *workflow.Fork:
 		if c.Start.Flow.Definition == "" {
 			return q, false, nil // a repeat: it is not decided, it was
 		}
 		q.Action = access.Fork
-		return q.of(c.Start.Project, c.Start.Namespace, c.Start.Flow, c.Start.ServiceAccount), false, nil
+		return q.of(&c.Start), false, nil
 	}
 	action := actionOf(r.Workflow)
 	if action == "" {
@@ -106,23 +121,34 @@ func (g Guard) question(ctx context.Context, r dispatch.Request) (q Question, th
 	if err != nil {
 		return q, false, stored.Transient(err)
 	}
-	created := snap.Workflow.Created
-	if created == nil {
+	if snap.Workflow.Created == nil {
 		return q, false, nil // the command is refused: it is not there
 	}
-	q.Action, q.Starter = action, snap.Workflow.Owner.User == p.User && p.User != ""
-	return q.of(created.Project, created.Namespace, created.Flow, created.Principal.ServiceAccount), true, nil
+	about := About(r.Stream.Tenant, snap.Workflow, p.User, action)
+	about.Scope = r.Scope
+	return about, true, nil
 }
 
-// of says where it is and whose account acts.
-func (q Question) of(project, namespace *workflow.Container, flow workflow.Flow, account string) Question {
-	switch {
-	case project != nil:
-		q.Path = project.Path
-	case namespace != nil:
-		q.Path = namespace.Path
+// of says where a start is, whose account acts, and what was asked for.
+func (q Question) of(c *workflow.Start) Question {
+	q.Path, q.Flow, q.Account = c.Path(), c.Flow.Definition, c.ServiceAccount
+	if c.Triggered != nil && c.Triggered.Routing != nil {
+		q.Flow = c.Triggered.Routing.Flow
 	}
-	q.Flow, q.Account = flow.Definition, account
+	return q
+}
+
+// About is what somebody wants to do with a workflow that is there.
+func About(tenant domain.Tenant, s workflow.State, user string, action access.Action) Question {
+	c := s.Created
+	q := Question{
+		Tenant: tenant, User: user, Action: action, Flow: c.Flow.Definition, Account: c.Principal.ServiceAccount,
+		Path:     (&workflow.Start{Project: c.Project, Namespace: c.Namespace}).Path(),
+		Recorded: true, Elsewhere: c.Engine == workflow.EngineNone, Starter: user != "" && s.Owner.User == user,
+	}
+	if s.Routing != nil {
+		q.Flow = s.Routing.Flow
+	}
 	return q
 }
 
@@ -130,7 +156,7 @@ func (q Question) of(project, namespace *workflow.Container, flow workflow.Flow,
 // to be allowed beyond what their token says.
 func actionOf(command workflow.Command) access.Action {
 	switch c := command.(type) {
-	case *workflow.RequestRun:
+	case *workflow.RequestRun, *workflow.Decide:
 		return access.Resume
 	case *workflow.QueueMail, *workflow.ReceiveMessage:
 		return access.Steer

@@ -66,7 +66,8 @@ func (f *FollowUp) React(ctx context.Context, e feed.Event) error {
 // denied asks again whether the author of a message may have the workflow go on, and
 // refuses it where they may not.
 func (f *FollowUp) denied(ctx context.Context, e feed.Event, w workflow.FollowUp) (bool, error) {
-	err := stored.Transient(f.flows.MaySteer(ctx, e.Stream, w.Author))
+	_, err := f.flows.MaySteer(ctx, e.Stream, w.Author)
+	err = stored.Transient(err)
 	refusal, ok := asRefusal(err)
 	if !ok || stored.Later(err) {
 		return false, err

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/workflow"
@@ -149,6 +150,8 @@ type order struct {
 	event     feed.Event
 	stream    domain.StreamID
 	principal domain.Principal
+	// asked is what was asked of who may have it; nil where nobody was.
+	asked *access.Facts
 }
 
 // tell carries out a workflow's command. A refusal is returned for the saga to
@@ -163,7 +166,7 @@ func (c Core) tellConversation(ctx context.Context, o order, command conversatio
 }
 
 func (c Core) send(ctx context.Context, o order, req dispatch.Request) (parked bool, err error) {
-	req.Stream, req.Principal = o.stream, o.principal
+	req.Stream, req.Principal, req.Asked = o.stream, o.principal, o.asked
 	_, err = inbox.Insist(ctx, c.Dispatch, req)
 	if code := domain.CodeOf(err); err == nil || code != domain.CodeStreamStopped && code != domain.CodeInternal {
 		return false, err

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -43,7 +44,9 @@ type world struct {
 	restarts bool
 	// refuses is why nothing may start, shuts why nobody may have anything go on.
 	refuses, shuts error
-	followUp       workflow.FollowUpPolicy
+	// asked is what was asked of who may.
+	asked    access.Facts
+	followUp workflow.FollowUpPolicy
 }
 
 func newWorld() *world {
@@ -85,17 +88,20 @@ func (w *world) Last(context.Context, domain.StreamID) (answer.Said, error) { re
 func (w *world) Has(name string) bool                                       { return w.adapters[name] }
 
 // TriggerFlow lets everything start that the test does not refuse.
-func (w *world) TriggerFlow(_ context.Context, a trigger.Ask) (*workflow.Start, error) {
+func (w *world) TriggerFlow(_ context.Context, a trigger.Ask) (*workflow.Start, *access.Facts, error) {
 	if w.refuses != nil {
-		return nil, w.refuses
+		return nil, nil, w.refuses
 	}
 	start := a.Start
 	start.Flow, start.Engine, start.ServiceAccount = workflow.Flow{Definition: a.Message.Asked}, "local", "duo-developer"
-	return &start, nil
+	return &start, &w.asked, nil
 }
 
-func (w *world) MaySteer(context.Context, domain.StreamID, string) error { return w.shuts }
-func (w *world) FollowUp(domain.Tenant) workflow.FollowUpPolicy          { return w.followUp }
+func (w *world) MaySteer(context.Context, domain.StreamID, string) (*access.Facts, error) {
+	return &w.asked, w.shuts
+}
+
+func (w *world) FollowUp(domain.Tenant) workflow.FollowUpPolicy { return w.followUp }
 
 func (w *world) Command(_ context.Context, _ string, r dispatch.Request, _ error) error {
 	w.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/routing"
@@ -24,10 +25,11 @@ import (
 type Flows interface {
 	// TriggerFlow takes the steps of a trigger and returns the command that starts the
 	// workflow.
-	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, error)
+	// The facts go with its request: who may was asked once.
+	TriggerFlow(ctx context.Context, a trigger.Ask) (*workflow.Start, *access.Facts, error)
 	// MaySteer refuses a message to a workflow that lives, from somebody who may not
-	// have it go on.
-	MaySteer(ctx context.Context, stream domain.StreamID, user string) error
+	// have it go on. The facts go with the message.
+	MaySteer(ctx context.Context, stream domain.StreamID, user string) (*access.Facts, error)
 	// FollowUp is what becomes of a message while a run is under way.
 	FollowUp(tenant domain.Tenant) workflow.FollowUpPolicy
 }
@@ -143,9 +145,11 @@ func (t *Trigger) start(ctx context.Context, m *received) error {
 	if err != nil {
 		return err
 	}
-	command, err := t.flows.TriggerFlow(ctx, ask)
+	command, facts, err := t.flows.TriggerFlow(ctx, ask)
 	if err = stored.Transient(err); err == nil {
-		_, err = t.core.tell(ctx, t.workflow(m, command.ServiceAccount), command)
+		o := t.workflow(m, command.ServiceAccount)
+		o.asked = facts
+		_, err = t.core.tell(ctx, o, command)
 		if domain.CodeOf(err) == domain.CodeConflict {
 			return nil // the workflow is there: that is what was asked for
 		}
@@ -187,8 +191,9 @@ func askOf(m *received) (trigger.Ask, error) {
 // or that was refused and never began, is followed by a new one.
 func (t *Trigger) carryOn(ctx context.Context, m *received) error {
 	o := t.workflow(m, "")
-	err := stored.Transient(t.flows.MaySteer(ctx, o.stream, m.message.Author))
-	if err == nil {
+	facts, err := t.flows.MaySteer(ctx, o.stream, m.message.Author)
+	if err = stored.Transient(err); err == nil {
+		o.asked = facts
 		_, err = t.core.tell(ctx, o, &workflow.ReceiveMessage{
 			Conversation: m.event.Stream.ID, MessageID: m.message.ID, Author: m.message.Author, Text: m.text,
 			Policy: t.flows.FollowUp(m.event.Stream.Tenant),

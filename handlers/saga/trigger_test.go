@@ -49,6 +49,9 @@ func TestMessageStartsAWorkflow(t *testing.T) {
 		got.Principal != (domain.Principal{User: "mia", ServiceAccount: "duo-developer", System: "trigger"}) {
 		t.Errorf("sent to %s as %+v", got.Stream, got.Principal)
 	}
+	if got.Asked != &w.asked {
+		t.Error("what was asked of who may does not go with it")
+	}
 	conversationID := e.Stream.ID
 	want := &workflow.Start{
 		Goal: strings.TrimSpace(long), Flow: workflow.Flow{Definition: "fix_pipeline/v1"}, Engine: "local", ServiceAccount: "duo-developer",

@@ -39,14 +39,13 @@ func (p *passage) execute(ctx context.Context) error {
 // stays as it was recorded. It returns the privileges that the flow needs no approval for.
 func (p *passage) pin(ctx context.Context) ([]int, error) {
 	reference, ask := p.record.Routing.Flow, p.ask.Flow
-	tenant := p.cfg.Flows.Of(p.ask.Tenant, flow.Policy{Where: p.root.Path, Default: p.policy.Flow, Enabled: p.enabled})
 	var resolved flow.Resolved
 	var err error
 	if p.ask.Again != nil {
-		resolved, err = tenant.Again(p.start.Flow, p.start.FlowConfig, ask.Constraint)
+		resolved, err = p.here.Again(p.start.Flow, p.start.FlowConfig, ask.Constraint)
 	} else {
 		ask.Reference = reference
-		resolved, _, err = tenant.Resolve(ctx, p.place.Path, ask)
+		resolved, _, err = p.here.Resolve(ctx, p.place.Path, ask)
 	}
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func (p *passage) project(ctx context.Context) error {
 		return p.asked(ctx)
 	}
 	path := p.root.Path + "/" + entities.Workspace
-	there, basis, err := p.cfg.Directory.Container(ctx, p.ask.Tenant, path)
+	there, basis, err := p.container(ctx, path)
 	isThere := err == nil
 	switch {
 	case isThere:
@@ -27,7 +27,7 @@ func (p *passage) project(ctx context.Context) error {
 	default:
 		return fmt.Errorf("find project %s: %w", path, err)
 	}
-	if err := p.allow(ctx, ""); err != nil {
+	if err := p.allow(ctx); err != nil {
 		return err
 	}
 	if isThere {
@@ -64,7 +64,7 @@ const sourceConfig = "config"
 
 // asked is a place that the caller names: it is there.
 func (p *passage) asked(ctx context.Context) error {
-	if err := p.allow(ctx, ""); err != nil {
+	if err := p.allow(ctx); err != nil {
 		return err
 	}
 	if p.place.Project {

@@ -2,8 +2,6 @@ package trigger
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/trigger"
@@ -46,32 +44,4 @@ func ExecuteFailed(err error) error {
 // missing says whether what was asked for is not there.
 func missing(err error) bool {
 	return domain.CodeOf(err) == domain.CodeNotFound || domain.CodeOf(err) == domain.CodeGone
-}
-
-// maxOwners is how many of those who can help are named.
-const maxOwners = 3
-
-// owners names who can change a group.
-func owners(logins []string) string {
-	switch n := len(logins); {
-	case n == 0:
-		return "an owner of the group"
-	case n > maxOwners:
-		return fmt.Sprintf("an owner of the group (%s and %d more)", strings.Join(logins[:maxOwners], ", "), n-maxOwners)
-	}
-	return "an owner of the group (" + strings.Join(logins, ", ") + ")"
-}
-
-// byHand is what is done about something, as people do it where the answer came from:
-// a command of ours, the configuration, or GitLab.
-type byHand struct{ command, config, gitlab string }
-
-func (h byHand) at(source string) string {
-	switch source {
-	case "config":
-		return h.config
-	case "gitlab":
-		return h.gitlab
-	}
-	return h.command
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/placement"
@@ -15,28 +16,29 @@ import (
 	"github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/flows"
+	"github.com/duolog/duolog/handlers/permission"
 )
 
 // DefaultFlow is what is started where neither a rule nor a tenant says otherwise.
 const DefaultFlow = "developer/v1"
+
+// entryFork is the entry of a fork: whoever may start may not have to be allowed that.
+const entryFork = "fork"
 
 // maxReference bounds the name of a flow, in bytes.
 const maxReference = 255
 
 // Policy is what a tenant says of its triggers.
 type Policy struct {
-	// Flow is what is started where no rule says otherwise, with what the tenant itself
-	// pins of it; empty is DefaultFlow.
-	Flow workflow.Flow
-	// Own are the flows that may stand beside those of the catalog.
-	Own []string
+	// Policy is what it says of flows. Its Default is started where no rule says
+	// otherwise; empty is DefaultFlow.
+	flow.Policy
+	// Denied are the actions that nobody may have in the tenant.
+	Denied []access.Action
 	// Rules choose the flow of a message.
 	Rules []routing.Rule
 	// FollowUp says what becomes of a message while a run is under way.
 	FollowUp workflow.FollowUpPolicy
-	// Plans and Maturities are gates beside the access level: what the group's plan and
-	// the flow's maturity must be one of. Empty lets everything pass.
-	Plans, Maturities []string
 }
 
 // Config is what a Trigger is made of.
@@ -51,30 +53,41 @@ type Config struct {
 	Flows flows.Resolver
 	// Engine chooses where a start runs. It returns a *domain.Error where nothing runs it.
 	Engine func(ctx context.Context, tenant domain.Tenant, start *workflow.Start) (placement.Decision, error)
-	// Allow decides whether somebody may do something; nil asks the directory for their
-	// level, and that of the account that acts for them. It returns a *domain.Error for
-	// a refusal.
-	Allow func(ctx context.Context, a Access) error
+	// Denied is told that somebody may not have a workflow go on, for its record; nil to
+	// leave it out.
+	Denied func(ctx context.Context, stream domain.StreamID, who domain.Principal, d access.Decision)
 	// Point is called at named points for crash tests; nil outside them.
 	Point func(name string)
 }
 
 // Trigger decides what may start, and what may go on. It is safe for concurrent use.
-type Trigger struct{ cfg Config }
+type Trigger struct {
+	cfg   Config
+	asker permission.Asker
+}
 
 // New makes a Trigger.
 func New(cfg Config) (*Trigger, error) {
 	if cfg.Directory == nil || cfg.Changer == nil || cfg.States == nil || cfg.Policy == nil || cfg.Engine == nil {
 		return nil, errors.New("trigger: directory, changer, states, policy and engine are needed")
 	}
-	t := &Trigger{cfg}
-	if t.cfg.Allow == nil {
-		t.cfg.Allow = t.byLevel
+	if cfg.Denied == nil {
+		cfg.Denied = func(context.Context, domain.StreamID, domain.Principal, access.Decision) {}
 	}
-	if t.cfg.Point == nil {
-		t.cfg.Point = func(string) {}
+	if cfg.Point == nil {
+		cfg.Point = func(string) {}
 	}
-	return t, nil
+	return &Trigger{cfg, permission.Asker{Directory: cfg.Directory, Places: permission.Here{Switches: cfg.Directory, Flows: cfg.Flows, Says: cfg.says}}}, nil
+}
+
+// says is what a tenant says of flows for a path.
+func (c Config) says(tenant domain.Tenant, path string) (flow.Policy, []access.Action, error) {
+	policy, ok := c.Policy(tenant)
+	if !ok {
+		return flow.Policy{}, nil, noTenant(tenant)
+	}
+	policy.Where = cmp.Or(policy.Where, entities.Root(path))
+	return policy.Policy, policy.Denied, nil
 }
 
 // Named is a group or project that a caller names by its path or its number, and the
@@ -109,15 +122,19 @@ type Ask struct {
 }
 
 // TriggerFlow takes the steps of one request, and returns the command that starts the
-// workflow. Whoever has carried that out has triggered it. A request that no state
-// would take is refused before the first step.
-func (t *Trigger) TriggerFlow(ctx context.Context, a Ask) (*workflow.Start, error) {
-	p := &passage{Trigger: t, ask: a, start: a.Start, record: words.Record{Entry: a.Entry}}
+// workflow. Whoever has carried that out has triggered it. The facts are what it asked of
+// who may, and go with the request of the command: nobody asks that again. A request that
+// no state would take is refused before the first step.
+func (t *Trigger) TriggerFlow(ctx context.Context, a Ask) (*workflow.Start, *access.Facts, error) {
+	p := &passage{Trigger: t, ask: a, start: a.Start, record: words.Record{Entry: a.Entry}, facts: access.Facts{Action: access.Start}}
+	if a.Entry == entryFork {
+		p.facts.Action = access.Fork
+	}
 	if p.start.Privileges == nil {
 		p.start.Privileges = flow.Granted()
 	}
 	if err := cmp.Or(p.start.Validate(), domain.CheckText("workflow_definition", a.Message.Asked, maxReference)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, s := range []struct {
 		name words.Step
@@ -132,12 +149,12 @@ func (t *Trigger) TriggerFlow(ctx context.Context, a Ask) (*workflow.Start, erro
 	} {
 		p.step = s.name
 		if err := s.take(ctx); err != nil {
-			return nil, p.stopped(err)
+			return nil, nil, p.stopped(err)
 		}
 	}
 	record := p.record.Clean()
 	p.start.Triggered = &record
-	return &p.start, nil
+	return &p.start, &p.facts, nil
 }
 
 // passage is one request on its way through the steps.
@@ -157,8 +174,21 @@ type passage struct {
 	root    entities.Container
 	place   entities.Container
 	account entities.User
-	// enabled are the flows that the group has on.
-	enabled []string
+	// here are the flows of the group.
+	here flows.Tenant
+	// facts are what is known of who may; levelIn is where the level of the user was
+	// asked, empty before it was.
+	facts   access.Facts
+	levelIn string
+	// found are the groups and projects that were asked for.
+	found []found
+}
+
+// found is a group or project, and what the answer rests on.
+type found struct {
+	entities.Container
+
+	basis directory.Basis
 }
 
 // took records the step that is under way.

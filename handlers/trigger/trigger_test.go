@@ -22,7 +22,7 @@ import (
 func TestT2(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	start, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
+	start, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestT2(t *testing.T) {
 		t.Errorf("%+v", start)
 	}
 	// Twice is once: one project, one membership.
-	if start, err = w.trigger(t).TriggerFlow(t.Context(), asks("mia")); err != nil || start.Triggered.Steps[2].Outcome != words.Found || start.Triggered.Steps[4].Outcome != words.Found {
+	if start, _, err = w.trigger(t).TriggerFlow(t.Context(), asks("mia")); err != nil || start.Triggered.Steps[2].Outcome != words.Found || start.Triggered.Steps[4].Outcome != words.Found {
 		t.Errorf("%+v, %v", start, err)
 	}
 	if len(w.changes()) != 2 {
@@ -125,7 +125,7 @@ func TestT3(t *testing.T) {
 			t.Parallel()
 			w, a := newWorld(), asks("mia")
 			c.spoil(w, &a)
-			start, err := w.trigger(t).TriggerFlow(t.Context(), a)
+			start, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 			refusal, ok := errors.AsType[*domain.Error](err)
 			if !ok || start != nil {
 				t.Fatalf("%v", err)
@@ -149,11 +149,11 @@ func TestADirectoryThatIsAwayRefusesNothing(t *testing.T) {
 		for name, err := range map[string]error{"away": errors.New("connection refused"), "says not now": &domain.Error{Code: domain.CodeNotNow, Message: "429"}} {
 			w := newWorld()
 			w.away[question] = err
-			if _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia")); domain.CodeOf(err) != domain.CodeNotNow || trigger.RecordOf(err) != nil {
+			if _, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia")); domain.CodeOf(err) != domain.CodeNotNow || trigger.RecordOf(err) != nil {
 				t.Errorf("%s %s: %v", question, name, err)
 			}
 			delete(w.away, question)
-			if _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia")); err != nil {
+			if _, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia")); err != nil {
 				t.Errorf("%s, tried again: %v", question, err)
 			}
 			if n := len(w.containers); n != 6 {
@@ -172,7 +172,7 @@ func TestT4(t *testing.T) {
 		for _, adapter := range []string{"slack", "gitlab", ""} {
 			a := asks("mia")
 			a.Message.Adapter, a.Message.Asked = adapter, flow
-			if start, err := w.trigger(t).TriggerFlow(t.Context(), a); err != nil || start.ServiceAccount != account {
+			if start, _, err := w.trigger(t).TriggerFlow(t.Context(), a); err != nil || start.ServiceAccount != account {
 				t.Errorf("%s from %q: %+v, %v", flow, adapter, start, err)
 			}
 		}
@@ -187,7 +187,7 @@ func TestT5(t *testing.T) {
 	for _, entry := range []string{"message", "api", "command", "fork"} {
 		a := asks("mia")
 		a.Entry = entry
-		start, err := w.trigger(t).TriggerFlow(t.Context(), a)
+		start, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func TestT6(t *testing.T) {
 		a := asks("mia")
 		a.Message.Asked, a.Start.Privileges, a.Start.PreApproved = c.flow, c.ask, c.pre
 		w.asked = nil
-		start, err := w.trigger(t).TriggerFlow(t.Context(), a)
+		start, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 		if c.refused != "" {
 			if e, ok := errors.AsType[*domain.Error](err); !ok || e.Field != c.refused || len(w.asked) > 0 {
 				t.Errorf("%s: %v, after %v", name, err, w.asked)
@@ -242,11 +242,11 @@ func TestT6b(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.policy.Plans, w.policy.Maturities = []string{"premium"}, []string{"stable"}
-	if _, err := w.trigger(t).TriggerFlow(t.Context(), asks("root")); err != nil {
+	if _, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("root")); err != nil {
 		t.Error(err)
 	}
 	w.settings.Plan = "free"
-	if _, err := w.trigger(t).TriggerFlow(t.Context(), asks("root")); domain.CodeOf(err) != domain.CodeFlowNotEnabled {
+	if _, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("root")); domain.CodeOf(err) != domain.CodeFlowNotEnabled {
 		t.Errorf("%v", err)
 	}
 }
@@ -256,14 +256,14 @@ func TestT6b(t *testing.T) {
 func TestT7(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	start, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
+	start, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
 	if err != nil || string(start.CallbackContext) != `{"adapter":"console", "n":1.0}` {
 		t.Errorf("%s, %v", start.CallbackContext, err)
 	}
 	for context, code := range map[string]domain.Code{`[1]`: domain.CodeInvalidField, `{"a":"` + strings.Repeat("x", 16<<10) + `"}`: domain.CodeTooLarge} {
 		w, a := newWorld(), asks("mia")
 		a.Start.CallbackContext = []byte(context)
-		_, err := w.trigger(t).TriggerFlow(t.Context(), a)
+		_, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 		if e, ok := errors.AsType[*domain.Error](err); !ok || e.Code != code || e.Field != "messaging_callback_context" || len(w.asked) > 0 {
 			t.Errorf("%v, after %v", err, w.asked)
 		}
@@ -276,7 +276,7 @@ func TestT8(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.members["acme"]["duo-developer"] = entities.Developer
-	start, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
+	start, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("mia"))
 	if err != nil || start.Triggered.Steps[4].Outcome != words.Found {
 		t.Fatalf("%+v, %v", start, err)
 	}
@@ -285,7 +285,7 @@ func TestT8(t *testing.T) {
 	}
 	// A direct member of the project alone may work there too.
 	w.members["acme/duo-workspace"] = map[string]entities.Level{"kim": entities.Developer}
-	if _, err := w.trigger(t).TriggerFlow(t.Context(), asks("kim")); err != nil {
+	if _, _, err := w.trigger(t).TriggerFlow(t.Context(), asks("kim")); err != nil {
 		t.Error(err)
 	}
 }
@@ -308,14 +308,14 @@ func TestE7(t *testing.T) {
 	} {
 		a := asks("mia")
 		a.Message = c.message
-		start, err := w.trigger(t).TriggerFlow(t.Context(), a)
+		start, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 		if err != nil || start.Flow.Definition != c.want.Flow || *start.Triggered.Routing != c.want {
 			t.Errorf("%s: %+v, %v", name, start, err)
 		}
 	}
 	a := asks("mia")
 	a.Message.Task = "stop it"
-	_, err := w.trigger(t).TriggerFlow(t.Context(), a)
+	_, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 	if record := trigger.RecordOf(err); domain.CodeOf(err) != domain.CodeFlowNotEnabled || record.Routing.Rule != 2 {
 		t.Errorf("%v, %+v", err, record)
 	}
@@ -336,7 +336,7 @@ func TestNamedPlaces(t *testing.T) {
 	} {
 		w, a := newWorld(), asks("mia")
 		a.Named = c.named
-		start, err := w.trigger(t).TriggerFlow(t.Context(), a)
+		start, _, err := w.trigger(t).TriggerFlow(t.Context(), a)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -390,8 +390,8 @@ func TestGoingOn(t *testing.T) {
 				c.spoil(w)
 			}
 			for _, may := range []func() error{
-				func() error { return w.trigger(t).MayResume(t.Context(), id, "mia") },
-				func() error { return w.trigger(t).MaySteer(t.Context(), id, "mia") },
+				func() error { _, err := w.trigger(t).MayResume(t.Context(), id, "mia"); return err },
+				func() error { _, err := w.trigger(t).MaySteer(t.Context(), id, "mia"); return err },
 			} {
 				if err := may(); err == nil != (c.code == "") || err != nil && domain.CodeOf(err) != c.code {
 					t.Errorf("%v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/access"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
 	"github.com/duolog/duolog/domain/placement"
@@ -168,7 +169,7 @@ type world struct {
 	place  string
 	states map[uuid.UUID]workflow.State
 	engine error
-	allow  func(context.Context, trigger.Access) error
+	denied []access.Decision
 }
 
 func newWorld() *world {
@@ -187,9 +188,12 @@ func (w *world) Blob(context.Context, domain.StreamID, value.Address) ([]byte, e
 func (w *world) trigger(t *testing.T) *trigger.Trigger {
 	t.Helper()
 	out, err := trigger.New(trigger.Config{
-		Directory: w.company, Changer: w.company, States: w, Allow: w.allow,
+		Directory: w.company, Changer: w.company, States: w,
 		Policy: func(domain.Tenant) (trigger.Policy, bool) { return w.policy, !w.unknown },
 		Flows:  w.flows(t),
+		Denied: func(_ context.Context, _ domain.StreamID, _ domain.Principal, d access.Decision) {
+			w.denied = append(w.denied, d)
+		},
 		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
 			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, w.engine
 		},

@@ -13,6 +13,7 @@ import (
 	port "github.com/duolog/duolog/handlers/directory"
 	"github.com/duolog/duolog/handlers/directory/flags"
 	"github.com/duolog/duolog/handlers/dispatch"
+	"github.com/duolog/duolog/projections/queries/cut"
 	querying "github.com/duolog/duolog/projections/queries/directory"
 )
 
@@ -45,6 +46,8 @@ const Source = "directory"
 type Directory struct {
 	cfg   Config
 	flags *flags.Flags
+	// past says that cfg reads another moment than now.
+	past bool
 }
 
 // New makes a Directory. Close it.
@@ -53,6 +56,14 @@ func New(ctx context.Context, cfg Config) (*Directory, error) {
 	var err error
 	d.flags, err = flags.New(ctx, Source, source{d})
 	return d, err
+}
+
+// At answers as of then: what a moment of the log shows, or a time. What has to be changed,
+// and flags, are asked as ever.
+func (d *Directory) At(at cut.At) *Directory {
+	then := *d
+	then.cfg.Queries, then.past = d.cfg.Queries.At(at), true
+	return &then
 }
 
 // Close ends the provider of flags.
@@ -66,7 +77,11 @@ func (d *Directory) read(ctx context.Context, tenant domain.Tenant, fn func(*que
 	}
 	err := d.cfg.Queries.Read(ctx, tenant, func(v *querying.View) error {
 		err := fn(v)
-		basis.Position = v.Seen().Token(d.cfg.Log)
+		if d.past {
+			basis.At = v.Upto()
+		} else {
+			basis.Position = v.Seen().Token(d.cfg.Log)
+		}
 		return err
 	})
 	return basis, err

@@ -5,11 +5,11 @@ package decisions
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/access"
@@ -21,6 +21,9 @@ type Queries struct{ db cut.DB }
 
 // New makes a Queries.
 func New(db cut.DB) *Queries { return &Queries{db} }
+
+// At reads as of then.
+func (q *Queries) At(at cut.At) *Queries { return New(q.db.At(at)) }
 
 // About says which decisions are meant.
 type About struct {
@@ -38,23 +41,36 @@ type Decision struct {
 	At     time.Time
 }
 
-// Last is the latest decision until a time, or not_found.
-func (q *Queries) Last(ctx context.Context, tenant domain.Tenant, a About, until time.Time) (Decision, error) {
+// Latest are the latest decisions, the newest first; none where nothing was decided.
+func (q *Queries) Latest(ctx context.Context, tenant domain.Tenant, a About, most int) ([]Decision, error) {
+	var out []Decision
+	err := q.db.Read(ctx, func(tx *cut.Tx) error {
+		until, err := tx.Moment(ctx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT stream, at, decision FROM access_decisions
+			WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND ($6::timestamptz IS NULL OR at <= $6) ORDER BY at DESC, number DESC LIMIT $7`,
+			string(tenant), a.Login, string(a.Action), a.Path, a.Flow, pgtype.Timestamptz{Time: until, Valid: !until.IsZero()}, most)
+		if err == nil {
+			out, err = pgx.CollectRows(rows, scanned)
+		}
+		if err != nil {
+			return fmt.Errorf("read decisions of %s: %w", tenant, err)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func scanned(row pgx.CollectableRow) (Decision, error) {
 	var out Decision
 	var stream string
 	var raw []byte
-	err := q.db.Pool.QueryRow(ctx, `SELECT stream, at, decision FROM access_decisions
-		WHERE tenant = $1 AND login = $2 AND action = $3 AND path = $4 AND flow = $5 AND at <= $6 ORDER BY at DESC, number DESC LIMIT 1`,
-		string(tenant), a.Login, string(a.Action), a.Path, a.Flow, until).Scan(&stream, &out.At, &raw)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return out, &domain.Error{
-			Code: domain.CodeNotFound, Message: fmt.Sprintf("nothing was decided about %s of %s with %s in %s until then", a.Action, a.Login, a.Flow, a.Path),
-			Fix: "leave at out for what holds now",
-		}
+	if err := row.Scan(&stream, &out.At, &raw); err != nil {
+		return out, err
 	}
-	if err != nil {
-		return out, cut.NotNow(fmt.Errorf("read decisions of %s: %w", tenant, err))
-	}
+	var err error
 	if out.Stream, err = domain.ParseStreamID(stream); err != nil {
 		return out, err
 	}

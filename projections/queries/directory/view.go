@@ -88,6 +88,9 @@ func (q *Queries) read(ctx context.Context, tenant domain.Tenant, fn func(*View)
 // Seen is the place in the log up to which what was read holds.
 func (v *View) Seen() domain.Cut { return v.seen }
 
+// Upto is the moment that is read; behind every time for now.
+func (v *View) Upto() time.Time { return v.upto }
+
 // counts is what makes a version count: the parameters of that name bound it.
 func counts(lead, before, upto string) string {
 	return `(CASE WHEN stream = ` + lead + ` THEN number < ` + before + ` ELSE time <= ` + upto + ` END)`
