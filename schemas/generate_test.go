@@ -150,7 +150,7 @@ func bounds(name string) (low, high int64) {
 		return 1, math.MaxInt32
 	case "level":
 		return 10, 50
-	case "current_thread":
+	case "current_thread", "queued_ms", "wall_ms", "cpu_ms", "memory_bytes":
 		return 0, math.MaxInt32
 	default:
 		return math.MinInt32, math.MaxInt32

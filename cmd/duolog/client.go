@@ -18,6 +18,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/trigger"
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // client speaks the public API, as anybody's client would.
@@ -221,10 +222,15 @@ type workflowView struct {
 		Epoch int       `json:"epoch"`
 		Kind  string    `json:"kind"`
 		Phase string    `json:"phase"`
+
+		Engine  string            `json:"engine"`
+		Compute *workflow.Compute `json:"compute"`
 	} `json:"run"`
-	Thread  string            `json:"thread"`
-	Routing *routing.Decision `json:"routing"`
-	Origin  *struct {
+	Placement *workflow.EngineChosen `json:"placement"`
+	Compute   *workflow.Used         `json:"compute"`
+	Thread    string                 `json:"thread"`
+	Routing   *routing.Decision      `json:"routing"`
+	Origin    *struct {
 		Workflow   uuid.UUID `json:"workflow"`
 		Position   string    `json:"position"`
 		Checkpoint uuid.UUID `json:"checkpoint"`

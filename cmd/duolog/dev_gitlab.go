@@ -40,13 +40,17 @@ func useGitLab(cfg *config.Config, server *fakegitlab.Server) error {
 			return fmt.Errorf("write the secret of GitLab's hooks: %w", err)
 		}
 	}
+	accounts, err := writeAccount(dir, server)
+	if err != nil {
+		return err
+	}
 	base, err := filepath.Abs(cfg.EngineBasePath)
 	if err != nil {
 		return fmt.Errorf("the directory that agents work on: %w", err)
 	}
 	script := []string{"cd '" + strings.ReplaceAll(base, "'", `'\''`) + "'", strings.Join(cfg.EngineProgram, " ")}
 	cfg.GitLab = config.GitLab{
-		URL: server.URL(), TokenFile: filepath.Join(dir, tokenFile), SecretFile: secret, Script: script,
+		URL: server.URL(), TokenFile: filepath.Join(dir, tokenFile), SecretFile: secret, AccountsDir: accounts, Script: script,
 		RunnerTags: []string{"gitlab--duo"}, JobTimeout: config.Duration(2 * time.Hour), RunnerTimeout: config.Duration(time.Minute),
 	}
 	for i := range cfg.Tenants {
@@ -54,6 +58,27 @@ func useGitLab(cfg *config.Config, server *fakegitlab.Server) error {
 		t.Engine, t.Engines, t.Directory = config.EngineGitLab, []string{config.EngineGitLab, "local"}, config.DirectoryGitLab
 	}
 	return nil
+}
+
+// writeAccount leaves, once, what the service account of the company gets composite
+// tokens with, in a directory of such files.
+func writeAccount(dir string, server *fakegitlab.Server) (string, error) {
+	accounts := filepath.Join(dir, "accounts")
+	file := filepath.Join(accounts, fakegitlab.CompanyAgent)
+	if _, err := os.Stat(file); err == nil {
+		return accounts, nil
+	}
+	token, err := server.Token(fakegitlab.CompanyAgent)
+	if err == nil {
+		err = os.MkdirAll(accounts, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(file, []byte(token+"\n"), 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("write the secret of the service account: %w", err)
+	}
+	return accounts, nil
 }
 
 // devRunners is how many jobs run at once.

@@ -10,6 +10,7 @@ import (
 
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
+	"github.com/duolog/duolog/handlers/engine/gitlab"
 	"github.com/duolog/duolog/internal/config"
 )
 
@@ -20,7 +21,7 @@ func checkGitLab(ctx context.Context, p *patient) []finding {
 		return nil
 	}
 	const in = "GitLab lets the engine in"
-	g, err := openGitLab(p.file.GitLab, p.file.PublicURL, slog.New(slog.DiscardHandler), p.app.now)
+	g, err := openGitLab(p.file.GitLab, p.file.Tenants, p.file.PublicURL, slog.New(slog.DiscardHandler), p.app.now)
 	if err != nil {
 		return []finding{failed(in, err)}
 	}
@@ -35,6 +36,9 @@ func checkGitLab(ctx context.Context, p *patient) []finding {
 	for _, t := range p.file.Tenants {
 		if t.Uses(config.EngineGitLab) && t.Project.Path != "" {
 			out = append(out, checkWorkspace(ctx, g.engine.Client, t.Project.Path, p.file.GitLab.RunnerTags))
+		}
+		if t.Uses(config.EngineGitLab) && t.Directory == config.DirectoryGitLab {
+			out = append(out, checkActing(g.engine.Composite, t))
 		}
 	}
 	if !g.takesHooks() {
@@ -58,4 +62,19 @@ func checkWorkspace(ctx context.Context, c *gl.Client, project string, tags []st
 		return wrong(name, "no runner with the tags "+strings.Join(tags, ", ")+" is online: jobs would wait and be given up", "register one, or name other tags with gitlab_runner_tags")
 	}
 	return well(name, "")
+}
+
+// checkActing looks whether the jobs of a tenant get tokens to act in GitLab with.
+func checkActing(c *gitlab.Composite, t config.Tenant) finding {
+	name := "jobs of " + string(t.Name) + " act in GitLab for people"
+	if c == nil {
+		return warn(name, "there is no secret to get composite tokens with: jobs have Duolog's own token alone", "set gitlab_accounts_dir; see docs/engine-gitlab.md")
+	}
+	if t.ServiceAccount == "" {
+		return well(name, "as the service account of each flow")
+	}
+	if _, err := c.Secret(t.ServiceAccount); err != nil {
+		return failed(name, err)
+	}
+	return well(name, "as "+t.ServiceAccount)
 }

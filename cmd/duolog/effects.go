@@ -34,7 +34,7 @@ func (n *node) wireEffects() error {
 		Intents: intents.New(n.db.Read), Wake: n.visible, Dispatch: n.dispatch,
 		Engines: n.engines(), Adapters: n.adapters(),
 		Tokens: minter{n.cfg.callers.Runs}, Models: n.directory.model, States: n.snapshots, URL: n.cfg.url, BasePath: n.cfg.basePath,
-		Instance: n.instance, OnLost: n.cfg.onLost, Fallback: n.cfg.tenants.fallback, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
+		Instance: n.instance, OnLost: n.cfg.onLost, Place: n.cfg.tenants.place, Now: n.cfg.now, Logger: n.cfg.logger, Point: n.cfg.point,
 		Observe: n.metrics.Effects.Observe, Tracer: n.tracer(), Traces: traces.New(n.db.Read),
 	})
 	return err

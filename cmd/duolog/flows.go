@@ -14,9 +14,9 @@ import (
 const flagStickiness = "duo_workflow_provider_stickiness"
 
 // newTenants are the tenants of the configuration with the catalog of flows.
-func newTenants(list config.Tenants) (tenants, error) {
+func newTenants(list config.Tenants, gitlab bool) (tenants, error) {
 	catalog, err := flows.Load(schemas.Flows)
-	return tenants{list: list, catalog: catalog}, err
+	return tenants{list: list, catalog: catalog, gitlab: gitlab}, err
 }
 
 // resolver resolves flows by the catalog and the flags of each tenant's own directory.

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
+	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/adapter/webhook/standard"
 	"github.com/duolog/duolog/handlers/engine/gitlab"
 	"github.com/duolog/duolog/internal/config"
@@ -34,7 +37,7 @@ const gitlabRetries = 2
 
 // openGitLab reads what a node, which others reach at url, knows of its GitLab, nil
 // where it has none. It asks GitLab nothing: a node starts without it too.
-func openGitLab(cfg config.GitLab, url string, logger *slog.Logger, now func() time.Time) (*gitlabSettings, error) {
+func openGitLab(cfg config.GitLab, tenants config.Tenants, url string, logger *slog.Logger, now func() time.Time) (*gitlabSettings, error) {
 	if cfg.URL == "" {
 		return nil, nil //nolint:nilnil // a node without GitLab is one
 	}
@@ -50,6 +53,7 @@ func openGitLab(cfg config.GitLab, url string, logger *slog.Logger, now func() t
 		engine: gitlab.Config{
 			Client: client, Tags: cfg.RunnerTags, Image: cfg.Image, Script: cfg.Script,
 			Timeout: time.Duration(cfg.JobTimeout), Pending: time.Duration(cfg.RunnerTimeout), Logger: logger, Now: now,
+			Composite: compositeTokens(cfg, tenants),
 		},
 		hook: gitlab.Hook{Logger: logger, Now: now},
 		url:  strings.TrimRight(cfg.URL, "/"),
@@ -79,4 +83,28 @@ func openGitLab(cfg config.GitLab, url string, logger *slog.Logger, now func() t
 // takesHooks says whether hooks of the instance can be told from everybody else's.
 func (g *gitlabSettings) takesHooks() bool {
 	return g != nil && (g.hook.Secret != "" || g.hook.Key != nil)
+}
+
+// compositeTokens is what jobs of tenants act with in GitLab to whom it says who is who,
+// nil where no service account has a secret. Files are read when they are needed: a
+// secret that was replaced is the next run's.
+func compositeTokens(cfg config.GitLab, tenants config.Tenants) *gitlab.Composite {
+	if cfg.AccountsDir == "" {
+		return nil
+	}
+	return &gitlab.Composite{
+		URL:  cfg.URL,
+		HTTP: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		For: func(name domain.Tenant) bool {
+			found, ok := tenants.Find(name)
+			return ok && found.Directory == config.DirectoryGitLab
+		},
+		Secret: func(account string) (string, error) {
+			if !filepath.IsLocal(account) || filepath.Base(account) != account {
+				return "", domain.InvalidField("service_account", "the name of the account is not that of a file", "name the service account as GitLab does")
+			}
+			secret, err := keystore.ReadSecret("gitlab_accounts_dir", "secret", filepath.Join(cfg.AccountsDir, account))
+			return secret.Reveal(), err
+		},
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/duolog/duolog/examples/demo-agent/agent"
 	"github.com/duolog/duolog/handlers/engine/local"
@@ -18,7 +19,7 @@ type superviseCmd struct {
 }
 
 // Run does nothing else, so that a server that dies takes nothing with it.
-func (c superviseCmd) Run() error { return local.Supervise(c.Dir, os.Stdin, os.Stdout) }
+func (c superviseCmd) Run() error { return local.Supervise(c.Dir, os.Stdin, os.Stdout, time.Now) }
 
 // demoAgentCmd is the agent of examples/demo-agent in this binary.
 type demoAgentCmd struct{}

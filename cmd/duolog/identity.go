@@ -69,6 +69,8 @@ func hashOf(t config.Token) (hash [32]byte, err error) {
 type tenants struct {
 	list    config.Tenants
 	catalog flow.Catalog
+	// gitlab says that the engine gitlab is configured.
+	gitlab bool
 }
 
 func (t tenants) find(name domain.Tenant) (config.Tenant, error) {

@@ -2,28 +2,38 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/internal/config"
 )
 
-// offers is what the engines of this build can do.
-func offers() map[string][]placement.Ability {
-	return map[string][]placement.Ability{
-		"local":  {placement.Repository, placement.Commands},
-		"gitlab": {placement.Repository, placement.Clone, placement.Commands},
+// offers is what the engines of this node can do.
+func (t tenants) offers() map[string][]placement.Ability {
+	out := map[string][]placement.Ability{"local": {placement.Repository, placement.Commands}}
+	if t.gitlab {
+		out[config.EngineGitLab] = []placement.Ability{placement.Repository, placement.Clone, placement.Commands}
 	}
+	return out
 }
 
 // engine is the first of the tenant's that can do what the flow needs.
-func (t tenants) engine(_ context.Context, name domain.Tenant, start *workflow.Start) (string, error) {
+func (t tenants) engine(_ context.Context, name domain.Tenant, start *workflow.Start) (placement.Decision, error) {
 	found, err := t.find(name)
-	if err != nil || len(found.Engines) == 0 {
-		return found.Engine, err
+	if err != nil {
+		return placement.Decision{}, err
 	}
-	choice, err := placement.Choose(found.Engines, offers(), t.needs(start.Flow))
-	return choice.Engine, err
+	return placement.Choose(t.candidates(found), t.offers(), t.needs(start.Flow))
+}
+
+// candidates are the engines of a tenant, in its order.
+func (tenants) candidates(t config.Tenant) []string {
+	if len(t.Engines) == 0 {
+		return []string{t.Engine}
+	}
+	return t.Engines
 }
 
 // needs is what a flow asks of its engine. One that is not in the catalog asks nothing.
@@ -34,16 +44,20 @@ func (t tenants) needs(pins workflow.Flow) placement.Needs {
 	return placement.Needs{}
 }
 
-// fallback is the engine that takes a run of the tenant after those that were tried
-// in vain, empty where none is left.
-func (t tenants) fallback(name domain.Tenant, created *workflow.Created, tried []string) (engine, reason string) {
-	found, ok := t.list.Find(name)
-	if !ok {
-		return "", ""
-	}
-	choice, err := placement.Choose(found.Engines, offers(), t.needs(created.Flow), tried...)
+// place is the engine of a run: own, the one that its workflow began with, or else the
+// next that was not tried in vain. Own is empty where another one is asked for.
+func (t tenants) place(name domain.Tenant, created *workflow.Created, own string, tried []string) (placement.Decision, error) {
+	found, err := t.find(name)
 	if err != nil {
-		return "", ""
+		return placement.Decision{}, err
 	}
-	return choice.Engine, choice.Reason
+	candidates := t.candidates(found)
+	if own != "" {
+		candidates = append([]string{own}, slices.DeleteFunc(slices.Clone(candidates), func(e string) bool { return e == own })...)
+	}
+	decision, err := placement.Choose(candidates, t.offers(), t.needs(created.Flow), tried...)
+	if own != "" && decision.Engine == own {
+		decision.Reason = "the workflow's own"
+	}
+	return decision, err
 }

@@ -91,11 +91,11 @@ func buildNode(ctx context.Context, a app, cfg config.Config) (n *node, err erro
 	if err != nil {
 		return nil, err
 	}
-	instance, err := openGitLab(cfg.GitLab, publicURL(cfg, listener), logger, a.now)
+	instance, err := openGitLab(cfg.GitLab, cfg.Tenants, publicURL(cfg, listener), logger, a.now)
 	if err != nil {
 		return nil, err
 	}
-	known, err := newTenants(cfg.Tenants)
+	known, err := newTenants(cfg.Tenants, instance != nil)
 	if err != nil {
 		return nil, err
 	}

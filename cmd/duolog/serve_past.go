@@ -127,7 +127,7 @@ func (p past) api(ctx context.Context, a app, cfg config.Config, keys *keystore.
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := newTenants(cfg.Tenants)
+	known, err := newTenants(cfg.Tenants, cfg.GitLab.URL != "")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // workflowCmd are the tools of workflows.
@@ -128,7 +130,17 @@ func printWorkflow(a app, w workflowView) error {
 		rows = append(rows, [2]string{"runs as", strings.TrimSpace(w.Workload.ID + "   " + w.Workload.URL)})
 	}
 	if w.Run != nil {
-		rows = append(rows, [2]string{"run", fmt.Sprintf("%d · %s · %s", w.Run.Epoch, w.Run.Kind, w.Run.Phase)})
+		rows = append(rows, [2]string{"run", fmt.Sprintf("%d · %s · %s · %s", w.Run.Epoch, w.Run.Kind, w.Run.Phase, w.Run.Engine)})
+	}
+	if w.Placement != nil {
+		rows = append(rows, [2]string{"placed", placementText(*w.Placement)})
+	}
+	if w.Run != nil && w.Run.Compute != nil {
+		rows = append(rows, [2]string{"used", computeText(*w.Run.Compute)})
+	}
+	if u := w.Compute; u != nil && u.Runs > 1 {
+		all := computeText(workflow.Compute{QueuedMS: u.QueuedMS, WallMS: u.WallMS, CPUMS: u.CPUMS})
+		rows = append(rows, [2]string{"in all", fmt.Sprintf("%s · %d runs", all, u.Runs)})
 	}
 	for _, r := range rows {
 		if r[1] == "" {

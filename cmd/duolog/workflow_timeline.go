@@ -104,7 +104,7 @@ func details(e timelineEvent) string {
 			return m.Author + ": " + clipText(e.Text["text"], 60)
 		}
 	}
-	return cmp.Or(triggerDetails(e), accessDetails(e), flowDetails(e), threadDetails(e), originDetails(e), deliveryDetails(e))
+	return cmp.Or(runDetails(e), triggerDetails(e), accessDetails(e), flowDetails(e), threadDetails(e), originDetails(e), deliveryDetails(e))
 }
 
 // triggerDetails says in a few words how it came to a workflow, or to none.

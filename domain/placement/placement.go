@@ -3,6 +3,7 @@
 package placement
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,33 +31,48 @@ type Needs struct {
 	Engines []string
 }
 
-// Choice is the engine of a run.
-type Choice struct {
-	Engine string
-	// Reason says why it and no other, in one line.
-	Reason string
+// Decision is which engine a run gets, and why it and no other.
+type Decision struct {
+	Engine string `json:"engine"`
+	// Reason says it in one line.
+	Reason string `json:"reason"`
+	// Candidates are those that were asked about, in their order.
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is an engine that could have been chosen.
+type Candidate struct {
+	Engine string `json:"engine"`
+	// PassedOver says why it was not; empty for the chosen one and for those after it.
+	PassedOver string `json:"passed_over,omitempty"`
 }
 
 // Choose takes the first engine of allowed, in order, that can do what is needed and
 // was not tried in vain. Its error is a *domain.Error that says what each one lacks.
-func Choose(allowed []string, offers map[string][]Ability, needs Needs, tried ...string) (Choice, error) {
+func Choose(allowed []string, offers map[string][]Ability, needs Needs, tried ...string) (Decision, error) {
+	var out Decision
 	var passed []string
 	for _, name := range allowed {
-		if why := lacks(name, offers, needs, tried); why != "" {
+		why := ""
+		if out.Engine == "" {
+			why = lacks(name, offers, needs, tried)
+		}
+		out.Candidates = append(out.Candidates, Candidate{name, why})
+		switch {
+		case why != "":
 			passed = append(passed, name+" "+why)
-			continue
+		case out.Engine == "":
+			out.Engine, out.Reason = name, cmp.Or(strings.Join(passed, ", "), "the first that is allowed")
 		}
-		reason := "the first that is allowed"
-		if len(passed) > 0 {
-			reason = strings.Join(passed, ", ")
+	}
+	if out.Engine == "" {
+		return out, &domain.Error{
+			Code: domain.CodeConflict, Field: "engine",
+			Message: fmt.Sprintf("no engine can take the run: %s", strings.Join(passed, ", ")),
+			Fix:     "allow the tenant another engine, or choose another flow",
 		}
-		return Choice{Engine: name, Reason: reason}, nil
 	}
-	return Choice{}, &domain.Error{
-		Code: domain.CodeConflict, Field: "engine",
-		Message: fmt.Sprintf("no engine can take the run: %s", strings.Join(passed, ", ")),
-		Fix:     "allow the tenant another engine, or choose another flow",
-	}
+	return out, nil
 }
 
 // lacks is why an engine does not get the run, empty where it does.

@@ -2,6 +2,7 @@ package placement_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,12 @@ func TestE10(t *testing.T) {
 		"not where the flow is": {[]string{"gitlab", "headless"}, placement.Needs{Engines: []string{"gitlab"}}, []string{"gitlab"}, "", "headless is not for this flow"},
 	} {
 		got, err := placement.Choose(c.allowed, offers, c.needs, c.tried...)
-		if got.Engine != c.want || (err != nil) != (c.want == "") {
+		for i, candidate := range got.Candidates {
+			if before := slices.Index(c.allowed, c.want); candidate.Engine != c.allowed[i] || (candidate.PassedOver != "") != (before < 0 || i < before) {
+				t.Errorf("%s: candidate %d is %+v", name, i, candidate)
+			}
+		}
+		if len(got.Candidates) != len(c.allowed) || got.Engine != c.want || (err != nil) != (c.want == "") {
 			t.Errorf("%s: %+v, %v; want %q", name, got, err, c.want)
 		}
 		if err != nil && domain.CodeOf(err) != domain.CodeConflict {

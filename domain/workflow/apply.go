@@ -57,6 +57,10 @@ func Apply(s State, r Recorded) (State, error) {
 		s.Status, s.Reason = e.To, e.Reason
 	case ApprovalDecided:
 		s.Decided = &Approval{e.Approved, clone(e.Message)}
+	case EngineChosen:
+		return applyPlacement(s, e), nil
+	case ComputeUsed:
+		return applyCompute(s, e), nil
 	case MessageReceived, QuestionSaved, CommandsJoined, AccessDecided, ToolDecided:
 		// Facts, most with rows of their own.
 	}

@@ -65,6 +65,8 @@ func Events() []EventRow {
 		{Type: "workflow.imported", V: 1, Decode: decode[Imported]},
 		{Type: "workflow.import_ended", V: 1, Decode: decode[ImportEnded]},
 		{Type: journal.JoinedType, V: 1, Decode: decode[CommandsJoined]},
+		{Type: "workflow.engine_chosen", V: 1, Decode: decode[EngineChosen]},
+		{Type: "workflow.compute_used", V: 1, Decode: decode[ComputeUsed]},
 		{Type: "workflow.access_decided", V: 1, Decode: decode[AccessDecided]},
 		{Type: "workflow.tool_decided", V: 1, Decode: decode[ToolDecided]},
 	}
@@ -157,6 +159,8 @@ func (ImportBegun) EventType() string           { return "workflow.import_begun"
 func (Imported) EventType() string              { return "workflow.imported" }
 func (ImportEnded) EventType() string           { return "workflow.import_ended" }
 func (CommandsJoined) EventType() string        { return journal.JoinedType }
+func (EngineChosen) EventType() string          { return "workflow.engine_chosen" }
+func (ComputeUsed) EventType() string           { return "workflow.compute_used" }
 func (AccessDecided) EventType() string         { return "workflow.access_decided" }
 
 // Values lists what the event carries.
@@ -213,6 +217,8 @@ func (ImportBegun) Values() []value.Value             { return nil }
 func (Imported) Values() []value.Value                { return nil }
 func (ImportEnded) Values() []value.Value             { return nil }
 func (CommandsJoined) Values() []value.Value          { return nil }
+func (EngineChosen) Values() []value.Value            { return nil }
+func (ComputeUsed) Values() []value.Value             { return nil }
 func (AccessDecided) Values() []value.Value           { return nil }
 
 // Values are none: the bytes of what a fork begins with stand in other streams.
@@ -267,4 +273,6 @@ func (ImportBegun) event()           {}
 func (Imported) event()              {}
 func (ImportEnded) event()           {}
 func (CommandsJoined) event()        {}
+func (EngineChosen) event()          {}
+func (ComputeUsed) event()           {}
 func (AccessDecided) event()         {}

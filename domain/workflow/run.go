@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/placement"
 )
 
 // requestRun is the intent of the next run: a new epoch, an id that derives
@@ -23,6 +24,8 @@ type RequestRun struct {
 	Reason string  `json:"reason,omitempty"`
 	// Engine runs it instead of the workflow's own.
 	Engine string `json:"engine,omitempty"`
+	// Placement is how that was decided; nil where nothing was.
+	Placement *placement.Decision `json:"placement,omitempty"`
 }
 
 // CommandType names the command.
@@ -46,7 +49,8 @@ func (c *RequestRun) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if err := cmp.Or(domain.CheckText("reason", c.Reason, MaxShortText), domain.CheckText("engine", c.Engine, MaxName)); err != nil {
 		return Outcome{}, err
 	}
-	return events(requestRun(s, cmp.Or(c.Engine, s.Created.Engine), kind, c.Reason, env))
+	run := requestRun(s, cmp.Or(c.Engine, s.Created.Engine), kind, c.Reason, env)
+	return events(append(chosen(c.Placement, &run.Run), run)...)
 }
 
 // nextKind says how a further run begins.
@@ -70,6 +74,8 @@ type AttemptRun struct {
 	By  string    `json:"by"`
 	// Attempt is the number the caller makes it; a repeat finds it taken.
 	Attempt int `json:"attempt"`
+	// Placement is the decision on the run's engine; nil where it was recorded before.
+	Placement *placement.Decision `json:"placement,omitempty"`
 }
 
 // CommandType names the command.
@@ -84,7 +90,7 @@ func (c *AttemptRun) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 	if err := domain.CheckText("by", c.By, MaxID); err != nil {
 		return Outcome{}, err
 	}
-	return events(RunAttempted{Run: c.Run, Attempt: c.Attempt, By: c.By})
+	return events(append(chosen(c.Placement, &c.Run), RunAttempted{Run: c.Run, Attempt: c.Attempt, By: c.By})...)
 }
 
 // claimed is the refusal of an attempt that is not the caller's to make.
@@ -126,6 +132,8 @@ type FinishWorkload struct {
 	Reason     string         `json:"reason,omitempty"`
 	ExitCode   *int           `json:"exit_code,omitempty"`
 	Log        string         `json:"log,omitempty"`
+	// Compute is what the run used; nil where its engine does not say.
+	Compute *Compute `json:"compute,omitempty"`
 }
 
 // CommandType names the command.
@@ -157,6 +165,13 @@ func (c *FinishWorkload) Decide(s State, _ *Facts, _ Env) (Outcome, error) {
 		e.Log = &log
 	}
 	out.Events = []Event{e}
+	if c.Compute != nil {
+		used := ComputeUsed{Run: c.Run, Compute: c.Compute.clean()}
+		if current {
+			used.Engine = s.Run.Engine
+		}
+		out.Events = append(out.Events, used)
+	}
 	return out, nil
 }
 

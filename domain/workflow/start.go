@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/value"
 )
@@ -54,6 +55,8 @@ type Start struct {
 	SourceBranch    string `json:"source_branch,omitempty"`
 	ClientReference string `json:"client_reference,omitempty"`
 	Run             bool   `json:"run,omitempty"`
+	// Placement is how its engine was chosen; nil where nothing was decided.
+	Placement *placement.Decision `json:"placement,omitempty"`
 	// Triggered is how it came to this; nil where nothing was decided.
 	Triggered *trigger.Record `json:"triggered,omitempty"`
 }
@@ -97,9 +100,12 @@ func (c *Start) Decide(s State, _ *Facts, env Env) (Outcome, error) {
 	if c.Triggered != nil {
 		out.Events = append(out.Events, Triggered{c.Triggered.Clean()})
 	}
-	if c.Run {
-		out.Events = append(out.Events, requestRun(s, c.Engine, RunStart, "", env))
+	if !c.Run {
+		out.Events = append(out.Events, chosen(c.Placement, nil)...)
+		return out, nil
 	}
+	run := requestRun(s, c.Engine, RunStart, "", env)
+	out.Events = append(append(out.Events, chosen(c.Placement, &run.Run)...), run)
 	return out, nil
 }
 

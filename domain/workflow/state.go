@@ -48,6 +48,9 @@ type State struct {
 	FollowUps []FollowUp `json:"follow_ups,omitempty"`
 	// Routing is how the flow was chosen, where that was decided.
 	Routing *routing.Decision `json:"routing,omitempty"`
+	// Placement is the latest decision on an engine, Used what its runs used.
+	Placement *EngineChosen `json:"placement,omitempty"`
+	Used      *Used         `json:"used,omitempty"`
 	// Thread is set for one that was begun or deleted as a thread.
 	Thread *Thread `json:"thread,omitempty"`
 	// Pruned is the number of the latest event that removed something of what there
@@ -93,6 +96,8 @@ type Run struct {
 	// Approval is the decision that the run goes on with.
 	Approval *Approval         `json:"approval,omitempty"`
 	Result   *WorkloadFinished `json:"result,omitempty"`
+	// Compute is what it used, once it has ended and its engine said so.
+	Compute *Compute `json:"compute,omitempty"`
 }
 
 // Attempt is the latest attempt of an effect.

@@ -331,7 +331,7 @@ func TestMoments(t *testing.T) {
 	}
 	token := func(i int) string { return at[i].Token(r.cfg.Log) }
 	second := get(at[1].String())
-	if second.At.Position != token(1) || *second.At.Previous != token(0) || *second.At.Next != token(2) || second.At.Events != 3 || second.Workflow.Status != "created" {
+	if second.At.Position != token(1) || *second.At.Previous != token(0) || *second.At.Next != token(2) || second.At.Events != 4 || second.Workflow.Status != "created" {
 		t.Errorf("after the second commit: %+v", second)
 	}
 	for moment, want := range map[string]int{

@@ -34,7 +34,7 @@ func TestBadInput(t *testing.T) {
 	}
 	t.Run("nothing of it was kept", func(t *testing.T) {
 		r := r.on(t)
-		if all := r.timeline(c, ""); len(all.Events) != 2 { // created, triggered
+		if all := r.timeline(c, ""); len(all.Events) != 3 { // created, triggered, engine_chosen
 			t.Errorf("the timeline is %+v", all)
 		}
 	})

@@ -54,6 +54,8 @@ func (s *Server) entity(w workflows.Workflow) []byte {
 	o.rawOrNull("origin", originOf(w.State.Origin))
 	o.rawOrNull("routing", routingOf(w.State.Routing))
 	o.rawOrNull("import", importOf(w.State.Import))
+	o.rawOrNull("placement", placementOf(w.State.Placement))
+	o.rawOrNull("compute", usedOf(w.State.Used))
 	return o.end()
 }
 
@@ -113,6 +115,12 @@ func runOf(run *workflow.Run) []byte {
 	o.int("epoch", int64(run.Epoch))
 	o.text("kind", string(run.Kind))
 	o.text("phase", string(run.Phase))
+	o.text("engine", run.Engine)
+	var used []byte
+	if run.Compute != nil {
+		used = encode(run.Compute)
+	}
+	o.rawOrNull("compute", used)
 	return o.end()
 }
 
@@ -130,6 +138,21 @@ func routingOf(d *routing.Decision) []byte {
 		return nil
 	}
 	return encode(d)
+}
+
+// placementOf is how the latest engine was chosen.
+func placementOf(e *workflow.EngineChosen) []byte {
+	if e == nil {
+		return nil
+	}
+	return encode(e)
+}
+
+func usedOf(u *workflow.Used) []byte {
+	if u == nil {
+		return nil
+	}
+	return encode(u)
 }
 
 func principalOf(p domain.Principal) []byte { return encode(p) }

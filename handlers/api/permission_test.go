@@ -18,6 +18,7 @@ import (
 	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	source "github.com/duolog/duolog/handlers/directory"
@@ -145,7 +146,9 @@ func guarded(t *testing.T) (*rig, *staff) {
 			says, denied, _ := c.says(name, string(name))
 			return trigger.Policy{Policy: says, Denied: denied}, true
 		},
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local"}, nil
+		},
 	})
 	must(t, err)
 	return r.with(func(cfg *api.Config) {

@@ -25,6 +25,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/api"
 	port "github.com/duolog/duolog/handlers/directory"
@@ -403,7 +404,9 @@ func triggersOn(tb testing.TB, d changeable, states stored.Source) *trigger.Trig
 		Policy: func(name domain.Tenant) (trigger.Policy, bool) {
 			return trigger.Policy{Policy: flowPolicy(name)}, true
 		},
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, nil
+		},
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -93,9 +93,10 @@ func TestTimelineAsAStream(t *testing.T) {
 	}
 	read(s, "workflow.created")
 	if s.lastID != "" {
-		t.Errorf("the first event of a commit of three has the id %s: the others would be lost", s.lastID)
+		t.Errorf("the first event of a commit of four has the id %s: the others would be lost", s.lastID)
 	}
 	read(s, "workflow.triggered")
+	read(s, "workflow.engine_chosen")
 	requested := read(s, "workflow.run_requested")
 	r.send("mia@acme", "PATCH", c.path(""), `{"status_event":"start"}`).want(http.StatusOK)
 	if s.lastID != requested.Position+"@"+r.cfg.Log.String() {
@@ -136,7 +137,7 @@ func TestAStreamEndsWithTheProcess(t *testing.T) {
 	url := r.listen()
 	c := r.create("mia@acme", map[string]any{"goal": "wait"})
 	s := follow(t, url+c.path("/timeline"), "mia@acme", "")
-	for range 2 { // created, triggered
+	for range 3 { // created, triggered, engine_chosen
 		if _, _, more := s.next(); !more {
 			t.Fatal("the stream is empty")
 		}

@@ -46,7 +46,7 @@ func TestTimeline(t *testing.T) {
 	for _, e := range all.Events {
 		types = append(types, e.Type)
 	}
-	if got := strings.Join(types, " "); got != "workflow.created workflow.triggered workflow.run_requested workflow.status_changed" {
+	if got := strings.Join(types, " "); got != "workflow.created workflow.triggered workflow.engine_chosen workflow.run_requested workflow.status_changed" {
 		t.Fatalf("the timeline is %s", got)
 	}
 	if all.Events[0].Text["goal"] != strings.Repeat("long goal ", 500) {
@@ -56,7 +56,7 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("the second event of the commit is %+v", all.Events[1])
 	}
 	first := r.timeline(c, "?limit=1")
-	if len(first.Events) != 3 || first.Next != first.Events[1].Position+"@"+r.cfg.Log.String() {
+	if len(first.Events) != 4 || first.Next != first.Events[1].Position+"@"+r.cfg.Log.String() {
 		t.Errorf("one commit is %+v", first)
 	}
 	rest := r.timeline(c, "?after="+first.Next)

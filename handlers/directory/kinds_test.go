@@ -15,6 +15,7 @@ import (
 	"github.com/duolog/duolog/domain"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -185,8 +186,10 @@ func (s source) trigger(t *testing.T, states *one, catalog flow.Catalog) *trigge
 	t.Helper()
 	out, err := trigger.New(trigger.Config{
 		Directory: s.directory, Changer: s.directory, States: states, Policy: func(domain.Tenant) (trigger.Policy, bool) { return trigger.Policy{}, true },
-		Flows:  flows.Resolver{Catalog: catalog, Flags: func(context.Context, domain.Tenant, string, string) (bool, error) { return false, nil }},
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+		Flows: flows.Resolver{Catalog: catalog, Flags: func(context.Context, domain.Tenant, string, string) (bool, error) { return false, nil }},
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local"}, nil
+		},
 	})
 	must(t, err)
 	return out

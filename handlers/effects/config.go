@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/dispatch"
@@ -143,9 +144,11 @@ type Config struct {
 	Ask time.Duration
 	// OnLost is fail (default) or restart.
 	OnLost string
-	// Fallback names the engine that takes a run after those that were tried in vain,
-	// and why; it is nil, or its name empty, where there is none.
-	Fallback func(tenant domain.Tenant, created *workflow.Created, tried []string) (engine, reason string)
+	// Place chooses the engine of a run: own, the one that it was asked for on, or else
+	// another that can and was not tried in vain. Own is empty where another one is asked
+	// for. A *domain.Error says that there is none. Nil leaves every run where it was
+	// asked for.
+	Place func(tenant domain.Tenant, created *workflow.Created, own string, tried []string) (placement.Decision, error)
 	// TakeOver is how old another instance's open attempt must be before it is
 	// resolved here (10 s). Shorter looks up what is still being called, longer
 	// leaves people waiting after a crash.

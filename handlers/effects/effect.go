@@ -124,7 +124,10 @@ func (j *job) principal(system string) domain.Principal {
 // run is the run of the workflow as its engine is asked of it.
 func (j *job) run() engine.Run {
 	run := j.state.Run
-	out := engine.Run{Tenant: j.stream.Tenant, Workflow: j.stream.ID, ID: run.ID, Epoch: run.Epoch, Workload: run.Workload}
+	out := engine.Run{
+		Tenant: j.stream.Tenant, Workflow: j.stream.ID, ID: run.ID, Epoch: run.Epoch, Workload: run.Workload,
+		ServiceAccount: j.state.Created.Principal.ServiceAccount,
+	}
 	if p := j.state.Created.Project; p != nil {
 		out.Project = p.Path
 	}

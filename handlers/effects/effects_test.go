@@ -65,15 +65,17 @@ func TestResumedRunGoesOnWithItsMessage(t *testing.T) {
 
 func TestEnginesThatDoNotStart(t *testing.T) {
 	t.Parallel()
-	refusal := &domain.Error{Code: domain.CodeInvalidField, Message: "no runner has that tag"}
+	refusal := &domain.Error{Code: domain.CodeInvalidField, Message: "no runner has that tag", Fix: "tag one"}
+	own := &engine.RefusedError{Reason: engine.ReasonComposite, Err: refusal}
 	for name, c := range map[string]struct {
 		engine string
 		err    func(int) error
 		reason string
 		calls  int
 	}{
-		"unknown engine": {engine: "ci", reason: "unknown_engine"},
-		"refused":        {engine: "fake", err: func(int) error { return refusal }, reason: engine.ReasonStartFailed, calls: 1},
+		"unknown engine":                  {engine: "ci", reason: "unknown_engine"},
+		"refused":                         {engine: "fake", err: func(int) error { return refusal }, reason: engine.ReasonStartFailed, calls: 1},
+		"refused for a reason of its own": {engine: "fake", err: func(int) error { return own }, reason: engine.ReasonComposite, calls: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,6 +87,9 @@ func TestEnginesThatDoNotStart(t *testing.T) {
 			result := w.stateOf(id).Run.Result
 			if result.Status != workflow.WorkloadFailed || result.Reason != c.reason || result.Log == nil {
 				t.Errorf("ended as %+v", result)
+			}
+			if said := w.text(id, result.Log); c.calls > 0 && said != "no runner has that tag; tag one" {
+				t.Errorf("people read %q", said)
 			}
 			if _, calls := e.counts(); calls != c.calls {
 				t.Errorf("%d calls, want %d", calls, c.calls)

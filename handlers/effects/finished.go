@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/engine"
@@ -44,12 +45,20 @@ func (r *Runner) ReportFinished(ctx context.Context, f engine.Finished) (err err
 	span.Touches(j.stream)
 	_, err = r.once(ctx, j, systemEngine, finishedID(f.RunID), &workflow.FinishWorkload{
 		Run: f.RunID, Epoch: f.Epoch, WorkloadID: f.WorkloadID, Status: workflow.WorkloadStatus(f.Status),
-		Reason: f.Reason, ExitCode: f.ExitCode, Log: f.LogTail,
+		Reason: f.Reason, ExitCode: f.ExitCode, Log: f.LogTail, Compute: used(f),
 	})
 	if err := r.accept(ctx, j, f, err); err != nil {
 		return err
 	}
 	return r.restart(ctx, j, f)
+}
+
+// used is what the run used, nil where its engine does not say.
+func used(f engine.Finished) *workflow.Compute {
+	if f.Used == (workflow.Compute{}) {
+		return nil
+	}
+	return &f.Used
 }
 
 // accept says which failures an engine shall not report again: refusals, which
@@ -77,18 +86,21 @@ func (r *Runner) restart(ctx context.Context, j *job, f engine.Finished) error {
 	if f.Reason == engine.ReasonNoRunner {
 		// It never began, so it begins as the one before it would have.
 		command.Kind = ""
-		command.Engine, command.Reason = r.fallback(j.stream.Tenant, j.state)
+		if d, ok := r.fallback(j.stream.Tenant, j.state); ok {
+			command.Engine, command.Reason, command.Placement = d.Engine, d.Reason, &d
+		}
 	}
 	_, err = r.once(ctx, j, systemEngine, restartID(j.stream.ID, f.Epoch), command)
 	return r.accept(ctx, j, f, err)
 }
 
 // fallback is the engine that takes the run after the one that has it in vain.
-func (r *Runner) fallback(tenant domain.Tenant, s workflow.State) (name, reason string) {
-	if r.cfg.Fallback == nil || s.Run == nil {
-		return "", ""
+func (r *Runner) fallback(tenant domain.Tenant, s workflow.State) (placement.Decision, bool) {
+	if r.cfg.Place == nil || s.Run == nil {
+		return placement.Decision{}, false
 	}
-	return r.cfg.Fallback(tenant, s.Created, []string{s.Created.Engine, s.Run.Engine})
+	d, err := r.cfg.Place(tenant, s.Created, "", []string{s.Created.Engine, s.Run.Engine})
+	return d, err == nil
 }
 
 // Restarts says whether the run of an epoch, which ended for that reason, is
@@ -96,7 +108,7 @@ func (r *Runner) fallback(tenant domain.Tenant, s workflow.State) (name, reason 
 // answer. Whoever asks gets the same answer, before and after the restart.
 func (r *Runner) Restarts(ctx context.Context, id domain.StreamID, epoch int, reason string) (bool, error) {
 	lost := reason == engine.ReasonLost && r.cfg.OnLost == OnLostRestart
-	if !lost && (reason != engine.ReasonNoRunner || r.cfg.Fallback == nil) {
+	if !lost && (reason != engine.ReasonNoRunner || r.cfg.Place == nil) {
 		return false, nil
 	}
 	var before []uuid.UUID
@@ -119,7 +131,7 @@ func (r *Runner) Restarts(ctx context.Context, id domain.StreamID, epoch int, re
 	}
 	s := snap.Workflow
 	alive := s.Status == workflow.StatusCreated || s.Status == workflow.StatusRunning
-	if next, _ := r.fallback(id.Tenant, s); !lost && next == "" {
+	if _, ok := r.fallback(id.Tenant, s); !lost && !ok {
 		return false, nil
 	}
 	return alive && s.Epoch == epoch && inARow < maxRestarts, nil

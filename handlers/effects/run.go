@@ -24,6 +24,10 @@ const reasonUnknownEngine = "unknown_engine"
 
 // run starts the workload of a run, or finds that it was started.
 func (r *Runner) run(ctx context.Context, j *job) error {
+	decided, err := r.place(j)
+	if err != nil {
+		return r.finish(ctx, j, workflow.WorkloadFailed, reasonUnknownEngine, said(err))
+	}
 	run := *j.state.Run
 	e, ok := r.cfg.Engines[run.Engine]
 	if !ok {
@@ -48,7 +52,7 @@ func (r *Runner) run(ctx context.Context, j *job) error {
 		}
 		r.cfg.Point("effects.after_call")
 	}
-	attempt := &workflow.AttemptRun{Run: run.ID, By: r.cfg.Instance, Attempt: run.Attempt.Count + 1}
+	attempt := &workflow.AttemptRun{Run: run.ID, By: r.cfg.Instance, Attempt: run.Attempt.Count + 1, Placement: decided}
 	if err := r.claim(ctx, j, systemEngine, "attempt_run", attempt); err != nil {
 		return err
 	}
@@ -86,13 +90,33 @@ func (r *Runner) call(ctx context.Context, j *job, e Engine, start engine.Start)
 	w, err := e.Start(callCtx, start)
 	span.End(err)
 	r.cfg.Point("effects.after_call")
-	if refusal, refused := errors.AsType[*domain.Error](err); refused {
-		return r.finish(ctx, j, workflow.WorkloadFailed, engine.ReasonStartFailed, refusal.Message)
+	if _, refused := errors.AsType[*domain.Error](err); refused {
+		return r.finish(ctx, j, workflow.WorkloadFailed, reasonOf(err), said(err))
 	}
 	if err != nil {
 		return fmt.Errorf("start run %s on engine %s: %w", start.RunID, j.state.Run.Engine, err)
 	}
 	return r.confirm(ctx, j, w)
+}
+
+// reasonOf is why a run ends that its engine refused to start.
+func reasonOf(err error) string {
+	if own, ok := errors.AsType[*engine.RefusedError](err); ok {
+		return own.Reason
+	}
+	return engine.ReasonStartFailed
+}
+
+// said is what people read of an error: what is wrong, and what to do.
+func said(err error) string {
+	refusal, refused := errors.AsType[*domain.Error](err)
+	switch {
+	case !refused:
+		return err.Error()
+	case refusal.Fix == "":
+		return refusal.Message
+	}
+	return refusal.Message + "; " + refusal.Fix
 }
 
 // confirm records that the run was started, and by which workload.
@@ -142,6 +166,7 @@ func (r *Runner) startOf(ctx context.Context, j *job) (engine.Start, error) {
 	return engine.Start{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Number: j.number,
 		RunID: run.ID, Epoch: run.Epoch, Mode: string(run.Kind), Env: env,
+		User: j.state.Created.Principal.User, ServiceAccount: j.run().ServiceAccount,
 		Project: j.run().Project, Image: j.state.Created.Image,
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/duolog/duolog/handlers/adapter"
 	"github.com/duolog/duolog/handlers/dispatch"
 	"github.com/duolog/duolog/handlers/effects"
+	"github.com/duolog/duolog/handlers/effects/stored"
 	"github.com/duolog/duolog/handlers/engine"
 	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/intents"
@@ -176,6 +177,16 @@ func (w *world) Owes(int32) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.changed
+}
+
+// text is what a value of an event says.
+func (w *world) text(id domain.StreamID, v *value.Value) string {
+	w.t.Helper()
+	b, err := stored.Bytes(w.t.Context(), w, id, v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
 }
 
 // events lists what happened, by type.

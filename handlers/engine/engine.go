@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 )
 
 // The modes in which an agent takes up a workflow.
@@ -34,6 +35,9 @@ type Start struct {
 	Epoch int
 	// Mode is start, resume or retry.
 	Mode string
+	// User is the login of the person that the run acts for, ServiceAccount that of
+	// the account that acts; empty where the person acts alone.
+	User, ServiceAccount string
 	// Project is the path of the project the run works in; empty where it has none.
 	Project string
 	// Image is what the workflow asks to run in; empty leaves it to the engine.
@@ -64,6 +68,8 @@ type Run struct {
 	Workflow uuid.UUID
 	ID       uuid.UUID
 	Epoch    int
+	// ServiceAccount is the login of the account that acts in it; empty for none.
+	ServiceAccount string
 	// Project is the path of the project it runs in; empty where it has none.
 	Project string
 	// Workload is the engine's handle, empty as long as none is known.
@@ -109,7 +115,21 @@ const (
 	ReasonNoRunner = "no_runner"
 	// ReasonTimeout: the job took longer than it may.
 	ReasonTimeout = "timeout"
+	// ReasonComposite: no token is to be had by which the run acts for its person.
+	ReasonComposite = "composite_token"
 )
+
+// RefusedError is that of an engine which starts nothing, for a reason of its own.
+type RefusedError struct {
+	// Reason is one of the Reason constants.
+	Reason string
+	Err    *domain.Error
+}
+
+func (r *RefusedError) Error() string { return r.Reason + ": " + r.Err.Error() }
+
+// Unwrap makes it a refusal like those without a reason.
+func (r *RefusedError) Unwrap() error { return r.Err }
 
 // Finished is the outcome of a run.
 type Finished struct {
@@ -127,4 +147,6 @@ type Finished struct {
 	ExitCode *int
 	// LogTail is the end of what the workload wrote: valid UTF-8, at most 4 KiB.
 	LogTail string
+	// Used is what the run used; what the engine does not know is zero.
+	Used workflow.Compute
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/duolog/duolog/domain/access"
 	"github.com/duolog/duolog/domain/conversation"
 	"github.com/duolog/duolog/domain/directory"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/directory/configured"
@@ -88,8 +89,10 @@ func triggers(t *testing.T) *trigger.Trigger {
 	}, time.Now)
 	out, err := trigger.New(trigger.Config{
 		Directory: d, Changer: d, States: nothing{}, Policy: func(domain.Tenant) (trigger.Policy, bool) { return trigger.Policy{}, true },
-		Flows:  flows.Resolver{Catalog: catalog},
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", nil },
+		Flows: flows.Resolver{Catalog: catalog},
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

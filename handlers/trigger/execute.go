@@ -25,9 +25,11 @@ func (p *passage) execute(ctx context.Context) error {
 		p.start.PreApproved = slices.DeleteFunc(own, func(one int) bool { return !slices.Contains(p.start.Privileges, one) })
 	}
 	if p.start.Engine == "" || p.start.Engine == workflow.EngineNone {
-		if p.start.Engine, err = p.cfg.Engine(ctx, p.ask.Tenant, &p.start); err != nil {
+		decision, err := p.cfg.Engine(ctx, p.ask.Tenant, &p.start)
+		if err != nil {
 			return ExecuteFailed(err)
 		}
+		p.start.Engine, p.start.Placement = decision.Engine, &decision
 	}
 	p.took(words.Made, fmt.Sprintf("%s · %s engine", strings.TrimSpace(p.start.Flow.Definition+" "+p.start.Flow.Version), p.start.Engine), directory.Basis{})
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/duolog/duolog/domain/access"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/routing"
 	words "github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/workflow"
@@ -51,7 +52,7 @@ type Config struct {
 	// Flows is the catalog, and what a flow resolves to.
 	Flows flows.Resolver
 	// Engine chooses where a start runs. It returns a *domain.Error where nothing runs it.
-	Engine func(ctx context.Context, tenant domain.Tenant, start *workflow.Start) (string, error)
+	Engine func(ctx context.Context, tenant domain.Tenant, start *workflow.Start) (placement.Decision, error)
 	// Denied is told that somebody may not have a workflow go on, for its record; nil to
 	// leave it out.
 	Denied func(ctx context.Context, stream domain.StreamID, who domain.Principal, d access.Decision)

@@ -15,6 +15,7 @@ import (
 	"github.com/duolog/duolog/domain/access"
 	entities "github.com/duolog/duolog/domain/directory"
 	"github.com/duolog/duolog/domain/flow"
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/routing"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
@@ -193,7 +194,9 @@ func (w *world) trigger(t *testing.T) *trigger.Trigger {
 		Denied: func(_ context.Context, _ domain.StreamID, _ domain.Principal, d access.Decision) {
 			w.denied = append(w.denied, d)
 		},
-		Engine: func(context.Context, domain.Tenant, *workflow.Start) (string, error) { return "local", w.engine },
+		Engine: func(context.Context, domain.Tenant, *workflow.Start) (placement.Decision, error) {
+			return placement.Decision{Engine: "local", Reason: "the first that is allowed", Candidates: []placement.Candidate{{Engine: "local"}}}, w.engine
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

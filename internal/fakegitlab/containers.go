@@ -313,7 +313,7 @@ func editProject(c *call) (any, error) {
 		return nil, err
 	}
 	c.setFeatures(p)
-	p.Name = cmp.Or(c.str("name"), p.Name)
+	p.Name, p.DefaultBranch = cmp.Or(c.str("name"), p.Name), cmp.Or(c.str("default_branch"), p.DefaultBranch)
 	p.UpdatedAt = c.now
 	return c.projectWire(p), nil
 }

@@ -39,6 +39,32 @@ func (f forge) pipelines(t *testing.T) int {
 	return len(list)
 }
 
+// retryOver has the job of a run retried that is over, and waits for its end: nothing
+// comes of it.
+func (f *forge) retryOver(t *testing.T) {
+	t.Helper()
+	list, _, err := f.Client.Pipelines.ListProjectPipelines(ciProject, nil)
+	fleettest.OK(t, err)
+	jobs, _, err := f.Client.Jobs.ListPipelineJobs(ciProject, list[0].ID, nil)
+	fleettest.OK(t, err)
+	fleettest.Eventually(t, 30*time.Second, func() error {
+		variables, _, err := f.Client.ProjectVariables.ListVariables(ciProject, nil)
+		if err == nil && len(variables) > 0 {
+			err = fmt.Errorf("the end of the run was not seen")
+		}
+		return err
+	})
+	again, _, err := f.Client.Jobs.RetryJob(ciProject, jobs[0].ID, nil)
+	fleettest.OK(t, err)
+	fleettest.Eventually(t, 30*time.Second, func() error {
+		job, _, err := f.Client.Jobs.GetJob(ciProject, again.ID)
+		if err == nil && job.Status != "failed" {
+			err = fmt.Errorf("the job is %s", job.Status)
+		}
+		return err
+	})
+}
+
 // TestE2RunsOfGitLab: agents run as CI jobs, and each run is one pipeline, though the
 // answer to its start gets lost, and though the node is killed around the call.
 func TestE2RunsOfGitLab(t *testing.T) {
@@ -52,6 +78,7 @@ func TestE2RunsOfGitLab(t *testing.T) {
 		t.Errorf("the project has the hooks %+v, %v", hooks, err)
 	}
 
+	g.retryOver(t)
 	g.Fails(t, fault.Rule{Method: http.MethodPost, Path: "*/repository/commits", Kind: fault.TimeoutAfterSuccess, Times: 1})
 	f.Answered(t, f.Ask(n.Base, "what changed, though an answer got lost?"))
 	n.Proc.Kill()

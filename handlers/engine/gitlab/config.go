@@ -25,6 +25,9 @@ type Config struct {
 	// HookURL is where GitLab shall tell of pipelines, with HookSecret as its token;
 	// empty where nothing is to be told, or where hooks are added by hand.
 	HookURL, HookSecret string
+	// Composite makes the tokens by which jobs act in GitLab itself; nil leaves it to
+	// the run's own token, which GitLab does not know.
+	Composite *Composite
 	// Point is called at named points for crash tests; nil outside them.
 	Point  func(name string)
 	Logger *slog.Logger
@@ -34,6 +37,9 @@ type Config struct {
 func (c Config) withDefaults() (Config, error) {
 	if c.Client == nil || c.Logger == nil || c.Now == nil {
 		return c, errors.New("gitlab engine: client, logger and clock are needed")
+	}
+	if m := c.Composite; m != nil && (m.URL == "" || m.HTTP == nil || m.For == nil || m.Secret == nil) {
+		return c, errors.New("gitlab engine: composite tokens need an address, a client, tenants and secrets")
 	}
 	if len(c.Tags) == 0 {
 		c.Tags = []string{"gitlab--duo"}

@@ -42,12 +42,16 @@ type job struct {
 	Script      []string       `yaml:"script"`
 }
 
-// definition is the .gitlab-ci.yml of a run.
-func definition(cfg Config, s engine.Start) ([]byte, error) {
+// definition is the .gitlab-ci.yml of a run, which acts in GitLab with a composite
+// token; empty for none.
+func definition(cfg Config, s engine.Start, acting string) ([]byte, error) {
 	j := job{
 		Stage: "build", Tags: cfg.Tags, Image: cfg.Image, Timeout: strconv.Itoa(int(cfg.Timeout.Minutes())) + " minutes",
 		Environment: environment{environmentOf(runOf(s)), "prepare"},
-		Variables:   variables(s), Script: script(cfg, s),
+		Variables:   variables(s), Script: append([]string{whileItLasts}, script(cfg, s)...),
+	}
+	if acting != "" {
+		maps.Copy(j.Variables, inGitLab(cfg.Composite.URL))
 	}
 	if s.Image != "" {
 		j.Image = s.Image
@@ -58,6 +62,10 @@ func definition(cfg Config, s engine.Start) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// whileItLasts ends a job that somebody retries in GitLab after its run: its tokens went
+// with the run, and another run may be at work.
+const whileItLasts = `if [ -z "$` + tokenKey + `" ]; then echo "The run of this job is over: resume its workflow in Duolog instead of retrying the job."; exit 1; fi`
 
 // script is what the job runs. The executor of GitLab Duo learns what a person decided
 // from its arguments, every other one from its variables.
@@ -91,4 +99,16 @@ func variables(s engine.Start) map[string]any {
 	// The workspace is a light place to work in: an agent that needs a repository clones it.
 	out["GIT_STRATEGY"] = literal{Value: "none"}
 	return out
+}
+
+// inGitLab are the variables by which an agent, git and glab reach the GitLab itself.
+// GITLAB_BASE_URL and GITLAB_OAUTH_TOKEN are not among them: they name Duolog, which the
+// executor calls back.
+func inGitLab(url string) map[string]any {
+	const held = "$" + compositeKey
+	return map[string]any{
+		"GITLAB_TOKEN": held, "GIT_PASSWORD": held, "DUO_WORKFLOW_GIT_HTTP_PASSWORD": held,
+		"DUO_WORKFLOW_GIT_HTTP_USER": literal{Value: "oauth"}, "DUO_WORKFLOW_GIT_HTTP_BASE_URL": literal{Value: url},
+		"GITLAB_HOST": literal{Value: url}, "GLAB_IS_OAUTH2": literal{Value: "true"},
+	}
 }

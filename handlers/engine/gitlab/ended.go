@@ -1,17 +1,20 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -97,37 +100,62 @@ func (e *Engine) waiting(ctx context.Context, r engine.Run, p *gl.PipelineInfo) 
 		fmt.Sprintf("no runner with the tags %s took the job within %s", strings.Join(e.cfg.Tags, ", "), e.cfg.Pending)), nil
 }
 
-// outcome is how a pipeline that is over ended.
+// outcome is how a pipeline that is over ended, and what its job used.
 func (e *Engine) outcome(ctx context.Context, r engine.Run, p *gl.PipelineInfo) (*engine.Finished, error) {
 	r.Workload = workloadOf(r, p).ID
-	switch p.Status {
-	case "success":
-		return end(r, engine.StatusSuccess, "", ""), nil
-	case "canceled", "skipped":
-		return e.canceled(ctx, r, p)
-	}
-	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, nil, gl.WithContext(ctx))
+	j, err := e.job(ctx, r, p)
 	if err != nil {
-		return nil, fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+		return nil, err
 	}
-	if len(jobs) == 0 {
+	ended, err := e.howItEnded(ctx, r, p, j)
+	if err == nil && j != nil {
+		ended.Used = used(j)
+	}
+	return ended, err
+}
+
+func (e *Engine) howItEnded(ctx context.Context, r engine.Run, p *gl.PipelineInfo, j *gl.Job) (*engine.Finished, error) {
+	switch {
+	case p.Status == "success":
+		return end(r, engine.StatusSuccess, "", ""), nil
+	case p.Status == "canceled" || p.Status == "skipped":
+		return e.canceled(r, p, j), nil
+	case j == nil:
 		return end(r, engine.StatusFailed, engine.ReasonStartFailed, "the pipeline has no job: see it in GitLab"), nil
 	}
-	tail, err := e.tail(ctx, r, jobs[0].ID)
-	return end(r, engine.StatusFailed, reasonOf(jobs[0]), tail), err
+	tail, err := e.tail(ctx, r, j.ID)
+	return end(r, engine.StatusFailed, reasonOf(j), tail), err
+}
+
+// used is what GitLab says of a job.
+func used(j *gl.Job) workflow.Compute {
+	out := workflow.Compute{QueuedMS: int64(j.QueuedDuration * 1000), WallMS: int64(j.Duration * 1000), Job: fmt.Sprintf("job %d", j.ID)}
+	if j.Runner.ID != 0 {
+		out.Runner = strings.TrimSpace(fmt.Sprintf("%s (%d)", j.Runner.Description, j.Runner.ID))
+	}
+	return out
+}
+
+// job is the job of a run: the latest, where somebody had it retried. Nil where there is
+// none.
+func (e *Engine) job(ctx context.Context, r engine.Run, p *gl.PipelineInfo) (*gl.Job, error) {
+	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, &gl.ListJobsOptions{IncludeRetried: new(false)}, gl.WithContext(ctx))
+	if err != nil || len(jobs) == 0 {
+		if err != nil {
+			err = fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+		}
+		return nil, err
+	}
+	return slices.MaxFunc(jobs, func(a, b *gl.Job) int { return cmp.Compare(a.ID, b.ID) }), nil
 }
 
 // canceled tells a job that was stopped from one that was given up because no
 // runner took it: a node may have died between the two.
-func (e *Engine) canceled(ctx context.Context, r engine.Run, p *gl.PipelineInfo) (*engine.Finished, error) {
-	jobs, _, err := e.cfg.Client.Jobs.ListPipelineJobs(r.Project, p.ID, &gl.ListJobsOptions{IncludeRetried: new(false)}, gl.WithContext(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("read the job of pipeline %d of %s: %w", p.ID, r.Project, err)
+func (e *Engine) canceled(r engine.Run, p *gl.PipelineInfo, j *gl.Job) *engine.Finished {
+	if j != nil && j.StartedAt == nil && p.CreatedAt != nil && p.UpdatedAt != nil && p.UpdatedAt.Sub(*p.CreatedAt) > e.cfg.Pending {
+		return end(r, engine.StatusFailed, engine.ReasonNoRunner, "no runner took the job")
 	}
-	if len(jobs) > 0 && jobs[0].StartedAt == nil && p.CreatedAt != nil && p.UpdatedAt != nil && p.UpdatedAt.Sub(*p.CreatedAt) > e.cfg.Pending {
-		return end(r, engine.StatusFailed, engine.ReasonNoRunner, "no runner took the job"), nil
-	}
-	return end(r, engine.StatusStopped, engine.ReasonStopped, ""), nil
+	return end(r, engine.StatusStopped, engine.ReasonStopped, "")
 }
 
 // reasonOf is why a job failed, in the words of all engines.

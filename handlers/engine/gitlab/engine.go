@@ -20,8 +20,9 @@ import (
 // any goroutine, and by any node.
 type Engine struct {
 	cfg Config
-	// hooked are the projects that have their hook.
-	hooked sync.Map
+	// hooked are the projects that have their hook, begins the default branches by
+	// project.
+	hooked, begins sync.Map
 }
 
 // New checks the configuration. It asks GitLab nothing.
@@ -34,7 +35,7 @@ func New(cfg Config) (*Engine, error) {
 }
 
 func runOf(s engine.Start) engine.Run {
-	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, Project: s.Project}
+	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, ServiceAccount: s.ServiceAccount, Project: s.Project}
 }
 
 // Start creates the branch of the run, of which GitLab makes the pipeline. One that
@@ -51,7 +52,11 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 			Fix: "start it in a project",
 		}
 	}
-	file, err := definition(e.cfg, s)
+	acting, err := e.composite(ctx, s)
+	if err != nil {
+		return engine.Workload{}, err
+	}
+	file, err := definition(e.cfg, s, acting)
 	if err != nil {
 		return engine.Workload{}, err
 	}
@@ -59,14 +64,14 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 		// It is known how the run is without it, some seconds later.
 		e.cfg.Logger.WarnContext(ctx, "GitLab will not tell how runs end", slog.String("project", r.Project), slog.Any("error", err))
 	}
-	if err := e.putToken(ctx, r, s.Env[tokenName]); err != nil {
-		return engine.Workload{}, refused("store the run's token in "+r.Project, err)
+	if err := e.putTokens(ctx, r, s.Env[tokenName], acting); err != nil {
+		return engine.Workload{}, e.withdrawn(ctx, r, refused("store the run's tokens in "+r.Project, err))
 	}
 	e.cfg.Point("gitlab.before_create")
 	err = e.createBranch(ctx, r, file)
 	e.cfg.Point("gitlab.after_create")
 	if err != nil {
-		return engine.Workload{}, refused("create the run's branch in "+r.Project, err)
+		return engine.Workload{}, e.withdrawn(ctx, r, refused("create the run's branch in "+r.Project, err))
 	}
 	e.cfg.Logger.InfoContext(ctx, "run started", slog.String("run_id", r.ID.String()), slog.String("project", r.Project))
 	if p, err := e.pipeline(ctx, r); err == nil && p != nil {
@@ -75,48 +80,20 @@ func (e *Engine) Start(ctx context.Context, s engine.Start) (engine.Workload, er
 	return onBranch(r), nil
 }
 
+// withdrawn takes back what was stored for a run that GitLab refuses: nobody will ask
+// for its end. After any other error the next try goes on with it.
+func (e *Engine) withdrawn(ctx context.Context, r engine.Run, err error) error {
+	if _, refused := errors.AsType[*domain.Error](err); refused {
+		if failed := e.clean(ctx, r); failed != nil {
+			e.cfg.Logger.WarnContext(ctx, "tokens of a refused run not removed", slog.String("run_id", r.ID.String()), slog.Any("error", failed))
+		}
+	}
+	return err
+}
+
 // onBranch is the handle of a run whose pipeline GitLab has yet to make.
 func onBranch(r engine.Run) engine.Workload {
 	return engine.Workload{ID: "branch " + branchOf(r) + " of " + r.Project}
-}
-
-func (e *Engine) createBranch(ctx context.Context, r engine.Run, file []byte) error {
-	start, err := e.defaultBranch(ctx, r)
-	if err != nil {
-		return err
-	}
-	_, _, err = e.cfg.Client.Commits.CreateCommit(r.Project, &gl.CreateCommitOptions{
-		Branch: new(branchOf(r)), StartBranch: &start, CommitMessage: new("Run " + r.ID.String()),
-		Actions: []*gl.CommitActionOptions{{
-			Action: new(gl.FileCreate), FilePath: new(definitionFile), Content: new(string(file)),
-		}},
-	}, gl.WithContext(ctx))
-	if status(err) != http.StatusBadRequest && status(err) != http.StatusConflict {
-		return err
-	}
-	if _, found := e.branch(ctx, r); found != nil {
-		return err
-	}
-	if planted.Bug("start_not_looked_up") {
-		_, _ = e.cfg.Client.Branches.DeleteBranch(r.Project, branchOf(r), gl.WithContext(ctx))
-		return e.createBranch(ctx, r, file)
-	}
-	return nil // an earlier try created it
-}
-
-// defaultBranch is what the run's branch begins with. A project with a CI file of
-// its own on it would refuse the run's: the workspace has none.
-func (e *Engine) defaultBranch(ctx context.Context, r engine.Run) (string, error) {
-	p, _, err := e.cfg.Client.Projects.GetProject(r.Project, nil, gl.WithContext(ctx))
-	if err != nil {
-		return "", err
-	}
-	if p.DefaultBranch == "" {
-		return "", &domain.Error{
-			Code: domain.CodeConflict, Message: "the project " + r.Project + " has no commit to begin a branch with", Fix: "add a README to it",
-		}
-	}
-	return p.DefaultBranch, nil
 }
 
 // Lookup says whether GitLab has the run.
@@ -196,14 +173,18 @@ func refused(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	code := status(err)
-	if code < 400 || code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests {
+	if code := status(err); code < 400 || tryAgain(code) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return &domain.Error{
 		Code: domain.CodeForbidden, Message: fmt.Sprintf("GitLab refused to %s: %s", what, said(err)),
 		Fix: "see that the project exists and that the token of the engine is that of a maintainer of it", Err: err,
 	}
+}
+
+// tryAgain says whether an answer may be another one a while later.
+func tryAgain(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
 // status is GitLab's answer, 0 where there was none.

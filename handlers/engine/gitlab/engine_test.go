@@ -2,10 +2,13 @@ package gitlab_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	gl "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/effects"
@@ -29,6 +32,9 @@ func TestE2CI(t *testing.T) {
 	log := r.log(s)
 	if end.Status != engine.StatusSuccess || end.RunID != s.RunID || end.Epoch != 1 || end.WorkloadID != w.ID || !strings.HasPrefix(w.ID, "pipeline ") {
 		t.Errorf("ended %+v of %+v\n%s", end, w, log)
+	}
+	if u := end.Used; u.WallMS <= 0 || u.QueuedMS < 0 || u.Runner != "fake runner 1 (1)" || !strings.HasPrefix(u.Job, "job ") {
+		t.Errorf("it used %+v", u)
 	}
 	want := `goal=pay $HOME "two" and $(three) id=1003 strategy=none base=./`
 	if !strings.Contains(log, want) || !strings.Contains(log, "token=[MASKED]") || strings.Contains(log, "run-token") || strings.Contains(log, "README") {
@@ -146,5 +152,75 @@ func TestWhatGitLabRefuses(t *testing.T) {
 		if domain.CodeOf(err) == domain.CodeInternal || domain.CodeOf(err) == "" {
 			t.Errorf("%s: %v is no refusal", name, err)
 		}
+	}
+}
+
+// TestRetriedJob: somebody retries the job in GitLab. Before its end was seen the latest
+// job is the run's; after that it has no token, says so, and nothing comes of it.
+func TestRetriedJob(t *testing.T) {
+	t.Parallel()
+	marker := t.TempDir() + "/second"
+	r := newRig(t, 1, "test -e "+marker+" || { touch "+marker+"; exit 3; }", "echo the second time")
+	s := order()
+	r.start(s)
+	pipeline := r.pipelineIs(s, "failed")
+	if _, _, err := r.client.Pipelines.RetryPipelineBuild(project, pipeline); err != nil {
+		t.Fatal(err)
+	}
+	if end := r.ends(s); end.Status != engine.StatusSuccess || !strings.Contains(r.log(s), "the second time") {
+		t.Errorf("ended %+v\n%s", end, r.log(s))
+	}
+	r.clean()
+
+	job, _, err := r.client.Jobs.ListPipelineJobs(project, pipeline, nil)
+	if err != nil || len(job) != 1 {
+		t.Fatalf("%d jobs, %v", len(job), err)
+	}
+	if _, _, err := r.client.Jobs.RetryJob(project, job[0].ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.pipelineIs(s, "failed")
+	if log := r.log(s); !strings.Contains(log, "The run of this job is over: resume its workflow") || strings.Contains(log, "the second time") {
+		t.Errorf("the retried job's log:\n%s", log)
+	}
+	if len(r.pipelines(s)) != 1 {
+		t.Errorf("there are %d pipelines", len(r.pipelines(s)))
+	}
+	r.clean()
+}
+
+// TestDefaultBranchIsRemembered: GitLab is asked for it once, and again when it is not
+// there any more.
+func TestDefaultBranchIsRemembered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 0, "true")
+	asked := 0
+	r.counts(func(req *http.Request) {
+		if req.Method == http.MethodGet && strings.HasSuffix(req.URL.EscapedPath(), "/projects/acme%2Fduo-workspace") {
+			asked++
+		}
+	})
+	r.start(order())
+	r.start(order())
+	if asked != 1 {
+		t.Errorf("asked %d times for two runs", asked)
+	}
+	if _, _, err := r.client.Branches.CreateBranch(project, &gl.CreateBranchOptions{Branch: new("trunk"), Ref: new("main")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.client.Projects.EditProject(project, &gl.EditProjectOptions{DefaultBranch: new("trunk")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.client.Branches.DeleteBranch(project, "main"); err != nil {
+		t.Fatal(err)
+	}
+	r.start(order())
+	if asked != 2 {
+		t.Errorf("asked %d times after the branch was renamed", asked)
+	}
+	r.ahead.Store(int64(11 * time.Minute))
+	r.start(order())
+	if asked != 3 {
+		t.Errorf("asked %d times after a while", asked)
 	}
 }

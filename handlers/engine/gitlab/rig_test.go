@@ -20,6 +20,9 @@ import (
 const (
 	project  = "acme/duo-workspace"
 	botToken = "glpat-engine"
+	// account acts in runs for people, with what it proves itself with.
+	account       = "duo-developer"
+	accountSecret = "glpat-account"
 )
 
 // rig is an engine on a GitLab with a real runner.
@@ -29,6 +32,9 @@ type rig struct {
 	t      *testing.T
 	client *gl.Client
 	url    string
+	cfg    gitlab.Config
+	// told is what the engine logged.
+	told strings.Builder
 	// ahead is how far the engine's clock is before everybody else's.
 	ahead atomic.Int64
 }
@@ -38,9 +44,12 @@ func newRig(t *testing.T, runners int, script ...string) *rig {
 	s, err := fakegitlab.Start(fakegitlab.Config{
 		StateDir: t.TempDir(), Runners: runners, Now: time.Now, Grace: time.Second,
 		Seed: fakegitlab.Seed{
-			Users:    []fakegitlab.SeedUser{{Username: "engine", Token: botToken}},
-			Groups:   []fakegitlab.SeedGroup{{Path: "acme", Members: map[string]int{"engine": 50}}},
-			Projects: []fakegitlab.SeedProject{{Path: project, Files: map[string]string{"README.md": "# Agents\n"}}},
+			Users: []fakegitlab.SeedUser{{Username: "engine", Token: botToken}, {Username: "mia"}, {Username: "bo", Blocked: true}},
+			Groups: []fakegitlab.SeedGroup{{
+				Path: "acme", Members: map[string]int{"engine": 50, "mia": 30},
+				ServiceAccounts: []fakegitlab.SeedUser{{Username: account, Token: accountSecret}},
+			}},
+			Projects: []fakegitlab.SeedProject{{Path: project, Members: map[string]int{account: 30}, Files: map[string]string{"README.md": "# Agents\n"}}},
 		},
 	})
 	if err != nil {
@@ -54,20 +63,29 @@ func newRig(t *testing.T, runners int, script ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Engine, err = gitlab.New(gitlab.Config{
-		Client: r.client, Script: script, Logger: slog.New(slog.DiscardHandler),
+	r.cfg = gitlab.Config{
+		Client: r.client, Script: script, Logger: slog.New(slog.NewTextHandler(&r.told, nil)),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	r.anew(func(*gitlab.Config) {})
 	return r
+}
+
+// anew makes the engine with another configuration.
+func (r *rig) anew(change func(*gitlab.Config)) {
+	r.t.Helper()
+	change(&r.cfg)
+	var err error
+	if r.Engine, err = gitlab.New(r.cfg); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // order is a run that nothing was started for.
 func order() engine.Start {
 	return engine.Start{
 		Tenant: "acme", Workflow: uuid.Must(uuid.NewV7()), Number: 1003, RunID: uuid.New(), Epoch: 1, Mode: engine.ModeStart, Project: project,
+		User: "mia", ServiceAccount: account,
 		Env: map[string]string{
 			"DUO_WORKFLOW_WORKFLOW_ID": "1003", "DUO_WORKFLOW_GOAL": `pay $HOME "two" and $(three)`, "DUO_WORKFLOW_DEFINITION": "developer/v1",
 			"DUOLOG_TOKEN": "run-token-0123456789", "GITLAB_TOKEN": "run-token-0123456789",
@@ -76,7 +94,7 @@ func order() engine.Start {
 }
 
 func runOf(s engine.Start) engine.Run {
-	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, Project: s.Project}
+	return engine.Run{Tenant: s.Tenant, Workflow: s.Workflow, ID: s.RunID, Epoch: s.Epoch, ServiceAccount: s.ServiceAccount, Project: s.Project}
 }
 
 func (r *rig) start(s engine.Start) engine.Workload {
@@ -113,6 +131,42 @@ func (r *rig) running(s engine.Start, said string) {
 	for !strings.Contains(r.log(s), said) {
 		<-tick.C
 	}
+}
+
+// pipelineIs waits until the pipeline of a run is in a status.
+func (r *rig) pipelineIs(s engine.Start, status string) int64 {
+	r.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if p := r.pipelines(s); len(p) > 0 && p[0].Status == status {
+			return p[0].ID
+		}
+		<-tick.C
+	}
+}
+
+// counts lets the engine's own client tell of its requests.
+func (r *rig) counts(tell func(*http.Request)) {
+	r.t.Helper()
+	transport := &http.Transport{}
+	r.t.Cleanup(transport.CloseIdleConnections)
+	client, err := gl.NewClient(botToken, gl.WithBaseURL(r.url), gl.WithHTTPClient(&http.Client{Transport: telling{transport, tell}}), gl.WithCustomRetryMax(0))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.anew(func(c *gitlab.Config) { c.Client = client })
+}
+
+type telling struct {
+	http.RoundTripper
+
+	tell func(*http.Request)
+}
+
+func (t telling) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.tell(r)
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // log is what the job of a run has written.

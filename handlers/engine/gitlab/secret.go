@@ -11,18 +11,26 @@ import (
 	"github.com/duolog/duolog/handlers/engine"
 )
 
-// putToken stores the run's token where its job alone can read it. A later try
+// putTokens stores the run's token, and the composite one where there is one.
+func (e *Engine) putTokens(ctx context.Context, r engine.Run, token, acting string) error {
+	if err := e.putToken(ctx, r, tokenKey, token); err != nil || acting == "" {
+		return err
+	}
+	return e.putToken(ctx, r, compositeKey, acting)
+}
+
+// putToken stores a token of the run where its job alone can read it. A later try
 // brings a token of its own and overwrites the one before.
-func (e *Engine) putToken(ctx context.Context, r engine.Run, token string) error {
+func (e *Engine) putToken(ctx context.Context, r engine.Run, key, token string) error {
 	scope := environmentOf(r)
 	_, _, err := e.cfg.Client.ProjectVariables.CreateVariable(r.Project, &gl.CreateProjectVariableOptions{
-		Key: new(tokenKey), Value: &token, EnvironmentScope: &scope,
+		Key: &key, Value: &token, EnvironmentScope: &scope,
 		Masked: new(true), Raw: new(true), Protected: new(false),
 	}, gl.WithContext(ctx))
 	if status(err) != http.StatusBadRequest {
 		return err
 	}
-	_, _, overwrite := e.cfg.Client.ProjectVariables.UpdateVariable(r.Project, tokenKey, &gl.UpdateProjectVariableOptions{
+	_, _, overwrite := e.cfg.Client.ProjectVariables.UpdateVariable(r.Project, key, &gl.UpdateProjectVariableOptions{
 		Value: &token, Filter: &gl.VariableFilter{EnvironmentScope: scope},
 	}, gl.WithContext(ctx))
 	if errors.Is(overwrite, gl.ErrNotFound) {
@@ -37,14 +45,20 @@ func (e *Engine) clean(ctx context.Context, r engine.Run) error {
 	if err != nil && !errors.Is(err, gl.ErrNotFound) {
 		return fmt.Errorf("delete the branch of run %s: %w", r.ID, err)
 	}
-	scope := environmentOf(r)
-	_, err = e.cfg.Client.ProjectVariables.RemoveVariable(r.Project, tokenKey, &gl.RemoveProjectVariableOptions{
-		Filter: &gl.VariableFilter{EnvironmentScope: scope},
-	}, gl.WithContext(ctx))
-	if err != nil && !errors.Is(err, gl.ErrNotFound) {
-		return fmt.Errorf("delete the token of run %s: %w", r.ID, err)
+	if err := errors.Join(e.dropComposite(ctx, r), e.dropVariable(ctx, r, tokenKey)); err != nil {
+		return err
 	}
 	return e.dropEnvironment(ctx, r)
+}
+
+func (e *Engine) dropVariable(ctx context.Context, r engine.Run, key string) error {
+	_, err := e.cfg.Client.ProjectVariables.RemoveVariable(r.Project, key, &gl.RemoveProjectVariableOptions{
+		Filter: &gl.VariableFilter{EnvironmentScope: environmentOf(r)},
+	}, gl.WithContext(ctx))
+	if err != nil && !errors.Is(err, gl.ErrNotFound) {
+		return fmt.Errorf("delete %s of run %s: %w", key, r.ID, err)
+	}
+	return nil
 }
 
 func (e *Engine) dropEnvironment(ctx context.Context, r engine.Run) error {

@@ -26,7 +26,7 @@ func TestAProgramThatIsBeingReplaced(t *testing.T) {
 		text := "#!/bin/sh\necho x >>" + filepath.Join(dir, "starts") + "\n"
 		installed <- errors.Join(os.WriteFile(program+".new", []byte(text), 0o700), os.Rename(program+".new", program))
 	}()
-	p, err := d.launchSoon(order{Program: []string{program}, MaxLog: 1 << 10}, time.Minute)
+	p, err := d.launchSoon(order{Program: []string{program}, MaxLog: 1 << 10}, time.Minute, time.Now)
 	if err := errors.Join(err, <-installed); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestAProgramThatStaysAway(t *testing.T) {
 	t.Parallel()
 	d := runDir(t.TempDir())
 	for program, want := range map[string]error{filepath.Join(string(d), "nobody"): syscall.ENOENT, string(d): syscall.EACCES} {
-		if _, err := d.launchSoon(order{Program: []string{program}}, time.Millisecond); !errors.Is(err, want) {
+		if _, err := d.launchSoon(order{Program: []string{program}}, time.Millisecond, time.Now); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", program, err, want)
 		}
 	}

@@ -314,6 +314,9 @@ func TestEnvironmentIsScrubbedAndStaysInMemory(t *testing.T) {
 	s.Env["DUOLOG_TOKEN"] = "tok-0123456789"
 	start(t, e, s)
 	got := next(t, outcomes)
+	if u := got.Used; u.WallMS < 0 || u.MemoryBytes < 64<<10 || !strings.HasPrefix(u.Job, "pid ") {
+		t.Errorf("it used %+v", u)
+	}
 	if !strings.Contains(got.LogTail, "DUOLOG_TOKEN=[masked]\n") || !strings.Contains(got.LogTail, "HOME=/home/agent\n") {
 		t.Errorf("environment:\n%s", got.LogTail)
 	}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "engine-supervise":
-			exitOn(local.Supervise(os.Args[2], os.Stdin, os.Stdout))
+			exitOn(local.Supervise(os.Args[2], os.Stdin, os.Stdout, time.Now))
 		case "server":
 			exitOn(server(os.Args[2], os.Args[3]))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -45,6 +46,8 @@ type exit struct {
 	ExitCode *int   `json:"exit_code,omitempty"`
 	// Detail is one line for people: the signal, the error of the start.
 	Detail string `json:"detail,omitempty"`
+	// Used is what the program used, and what it waited for.
+	Used workflow.Compute `json:"used,omitzero"`
 }
 
 func (d runDir) path(name string) string { return filepath.Join(string(d), name) }

@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
+	"github.com/duolog/duolog/domain/workflow"
 	"github.com/duolog/duolog/handlers/engine"
 )
 
@@ -31,7 +33,7 @@ type order struct {
 // It must be the only thing its process does. It outlives signals meant for the
 // server: SIGTERM ends the program only if the run has been asked to stop.
 // An error means that nothing was started.
-func Supervise(dir string, in io.Reader, out io.Writer) error {
+func Supervise(dir string, in io.Reader, out io.Writer, now func() time.Time) error {
 	// Notify, not Ignore: what is ignored stays ignored in the program.
 	// SIGPIPE is taken too: the server may be gone before it is told.
 	signals := make(chan os.Signal, 16)
@@ -51,23 +53,45 @@ func Supervise(dir string, in io.Reader, out io.Writer) error {
 	if won, err := d.link(fileClaim, self); err != nil || !won {
 		return err
 	}
-	ended := d.execute(o, out, signals)
+	ended := d.execute(o, out, signals, now)
 	if err := d.replace(fileExit, ended); err != nil {
 		return fmt.Errorf("supervise %s: %w", dir, err)
 	}
 	return nil
 }
 
-func (d runDir) execute(o order, out io.Writer, signals <-chan os.Signal) exit {
+func (d runDir) execute(o order, out io.Writer, signals <-chan os.Signal, now func() time.Time) exit {
 	if d.has(fileStop) {
 		return exit{Status: engine.StatusStopped, Reason: engine.ReasonStopped, Detail: "stopped before it started"}
 	}
-	p, err := d.launchSoon(o, launchPatience)
+	p, err := d.launchSoon(o, launchPatience, now)
 	if err != nil {
 		return exit{Status: engine.StatusFailed, Reason: engine.ReasonStartFailed, Detail: err.Error()}
 	}
+	began := now()
 	_, _ = io.WriteString(out, "started\n") // a server that is gone will read the directory
-	return d.await(p, o.Grace, signals)
+	ended := d.await(p, o.Grace, signals)
+	ended.Used = used(p.cmd.ProcessState, now().Sub(began))
+	return ended
+}
+
+// used is what the program used, with those of its children that it waited for.
+func used(state *os.ProcessState, wall time.Duration) workflow.Compute {
+	out := workflow.Compute{
+		WallMS: wall.Milliseconds(), CPUMS: (state.UserTime() + state.SystemTime()).Milliseconds(), Job: fmt.Sprintf("pid %d", state.Pid()),
+	}
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		out.MemoryBytes = usage.Maxrss * rssUnit()
+	}
+	return out
+}
+
+// rssUnit is what the most memory of a process is counted in.
+func rssUnit() int64 {
+	if runtime.GOOS == "darwin" {
+		return 1
+	}
+	return 1024
 }
 
 // program is a started program and the copy of its output.
@@ -84,11 +108,11 @@ const launchPatience = time.Second
 // launchSoon tries again for a while where the program may be there in a moment: it is
 // being replaced by a newer one, or the machine is short of processes. Nothing was
 // started by an attempt that failed.
-func (d runDir) launchSoon(o order, patience time.Duration) (*program, error) {
-	deadline := time.Now().Add(patience)
+func (d runDir) launchSoon(o order, patience time.Duration, now func() time.Time) (*program, error) {
+	deadline := now().Add(patience)
 	for {
 		p, err := d.launch(o)
-		if err == nil || !passing(err) || time.Now().After(deadline) || d.has(fileStop) {
+		if err == nil || !passing(err) || now().After(deadline) || d.has(fileStop) {
 			return p, err
 		}
 		time.Sleep(50 * time.Millisecond)

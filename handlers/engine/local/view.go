@@ -95,7 +95,7 @@ func (d runDir) finished(v view) (engine.Finished, error) {
 		Tenant: s.Tenant, Workflow: s.Workflow, RunID: s.RunID, Epoch: s.Epoch,
 		WorkloadID: d.workload(v).ID,
 		Status:     v.exit.Status, Reason: v.exit.Reason, ExitCode: v.exit.ExitCode,
-		LogTail: tail,
+		LogTail: tail, Used: v.exit.Used,
 	}, nil
 }
 
