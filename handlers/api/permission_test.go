@@ -334,7 +334,7 @@ func TestE4ExplainsWhoMay(t *testing.T) {
 	}
 	now := ask("")
 	if now.Allowed || now.Rule != "human" || len(now.Parts) != 5 || now.Parts[0].Says != "mia has level 10 in acme/duo-workspace, 30 is needed" ||
-		now.Parts[2].Says != "developer/v1 may use any tool" || now.Decided != nil || now.From != "directory" || len(now.Recorded) != 1 || len(now.Basis) != 1 || now.Basis[0].Position != "1:42" {
+		now.Parts[2].Says != "developer/v1 may use the tools read_file" || now.Decided != nil || now.From != "directory" || len(now.Recorded) != 1 || len(now.Basis) != 1 || now.Basis[0].Position != "1:42" {
 		t.Errorf("now it is %+v", now)
 	}
 	if stops := ask("&action=stop"); stops.Allowed || stops.Rule != "human" {
@@ -387,7 +387,7 @@ func TestE4ExplainsWhoMightThen(t *testing.T) {
 		"the flow was off": {off, "flow", "The developer/v1 flow is not enabled in acme: it is not switched on"},
 		"she had left":     {left, "human", "mia has level 0 in acme/duo-workspace"},
 		"now":              {"", "human", "mia has level 0"},
-		"before there was": {"2020-01-01T00:00:00Z", "human", "mia has level 0"},
+		"before there was": {"2020-01-01T00:00:00Z", "human", "there is no user mia"},
 	} {
 		var got struct {
 			Rule, From string

@@ -67,18 +67,18 @@ func (a Asker) Facts(ctx context.Context, q Question) (access.Facts, error) {
 	if err != nil {
 		return access.Facts{}, err
 	}
-	f := access.Facts{Action: q.Action, Path: q.Path, Starter: q.Starter, Tool: q.Tool, Flow: place.Flow, Tenant: place.Tenant, Group: place.Group, Scope: q.Scope}
-	if f.Human, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
+	f := access.Facts{Action: q.Action, Path: q.Path, Tool: q.Tool, Flow: place.Flow, Tenant: place.Tenant, Group: place.Group, Scope: q.Scope}
+	var user directory.User
+	if f.Human, user, err = a.member(ctx, q, q.User, &f.Basis); err != nil {
 		return f, err
 	}
-	if f.Starter, err = a.started(ctx, q); err != nil {
-		return f, err
-	}
+	// Who has the login now may be somebody else than had it then.
+	f.Starter = q.Starter && !f.Human.Gone && user.Had(q.Began)
 	account, err := a.account(ctx, q, f.Flow.Reference)
 	if err != nil {
 		return f, err
 	}
-	f.Account, err = a.member(ctx, q, account, &f.Basis)
+	f.Account, _, err = a.member(ctx, q, account, &f.Basis)
 	return f, err
 }
 
@@ -95,28 +95,28 @@ func (a Asker) account(ctx context.Context, q Question, flow string) (string, er
 }
 
 // member is what is known of a login. One that nobody knows is no member anywhere.
-func (a Asker) member(ctx context.Context, q Question, login string, basis *[]access.Basis) (access.Member, error) {
+func (a Asker) member(ctx context.Context, q Question, login string, basis *[]access.Basis) (m access.Member, user directory.User, err error) {
+	m.Login = login
 	if login == "" {
-		return access.Member{}, nil
+		return m, user, nil
 	}
-	m := access.Member{Login: login}
 	user, of, err := a.Directory.User(ctx, q.Tenant, login)
 	switch {
 	case absent(err):
 		m.Gone = true
-		return m, nil
+		return m, user, nil
 	case err != nil:
-		return m, err
+		return m, user, err
 	}
 	Note(basis, of)
 	m.Admin, m.Blocked = user.Admin, user.Blocked
 	level, of, err := a.Directory.Level(ctx, q.Tenant, login, q.Path)
 	if err != nil && !absent(err) {
-		return m, err
+		return m, user, err
 	}
 	Note(basis, of)
 	m.Level = level
-	return m, nil
+	return m, user, nil
 }
 
 // absent says that there is no such login, or no such place.

@@ -63,7 +63,9 @@ func TestHere(t *testing.T) {
 		}
 	}
 	away := &domain.Error{Code: domain.CodeNotNow}
-	here := permission.Here{Switches: switches{err: away}, Says: func(domain.Tenant, string) (flow.Policy, access.Denial, error) { return flow.Policy{}, access.Denial{}, nil }}
+	here := permission.Here{Switches: switches{err: away}, Says: func(domain.Tenant, string) (flow.Policy, access.Denial, error) {
+		return flow.Policy{}, access.Denial{}, nil
+	}}
 	if _, err := here.Place(t.Context(), permission.Question{}); domain.CodeOf(err) != domain.CodeNotNow {
 		t.Errorf("away: %v", err)
 	}

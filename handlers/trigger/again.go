@@ -37,7 +37,11 @@ func (t *Trigger) mayGoOn(ctx context.Context, stream domain.StreamID, user stri
 	if err := t.ownerStays(ctx, stream.Tenant, user, s); err != nil {
 		return nil, stored.Transient(err)
 	}
-	facts, err := t.asker.Facts(ctx, permission.About(stream.Tenant, s, user, action))
+	asked := permission.About(stream.Tenant, s, user, action)
+	facts, err := t.asker.Facts(ctx, asked)
+	if err == nil && asked.Starter && !facts.Starter && !facts.Human.Gone {
+		err = hadBefore(user)
+	}
 	if err != nil {
 		return nil, stored.Transient(err)
 	}

@@ -9,30 +9,33 @@ import (
 )
 
 // ownerStays refuses to have a workflow go on whose runs would act for somebody who is
-// gone or blocked, or who is not who had the login when it began. Whether the one who
-// asks is known is asked about them.
+// gone or blocked, or who is not who had the login when it began. The one who asks is
+// asked about by their facts.
 func (t *Trigger) ownerStays(ctx context.Context, tenant domain.Tenant, user string, s workflow.State) error {
 	login := s.Owner.User
-	if login == "" {
+	if login == "" || login == user {
 		return nil
 	}
 	owner, _, err := t.cfg.Directory.User(ctx, tenant, login)
-	why := ""
 	switch {
-	case err != nil && !missing(err):
-		return fmt.Errorf("find %s, whom the workflow acts for: %w", login, err)
-	case err == nil && !owner.Had(s.CreatedAt):
-		why = fmt.Sprintf("the workflow acts for somebody else who had the login %s before", login)
-	case login == user:
+	case missing(err):
+		return actsFor("%s, whom the workflow acts for, is not there any more", login)
 	case err != nil:
-		why = fmt.Sprintf("%s, whom the workflow acts for, is not there any more", login)
+		return fmt.Errorf("find %s, whom the workflow acts for: %w", login, err)
+	case !owner.Had(s.CreatedAt):
+		return hadBefore(login)
 	case owner.Blocked:
-		why = fmt.Sprintf("%s, whom the workflow acts for, is blocked", login)
+		return actsFor("%s, whom the workflow acts for, is blocked", login)
 	}
-	if why == "" {
-		return nil
-	}
-	return &domain.Error{Code: domain.CodeForbidden, Message: why, Fix: "fork it, which acts for whoever forks, or begin another"}
+	return nil
+}
+
+func hadBefore(login string) error {
+	return actsFor("the workflow acts for somebody else who had the login %s before", login)
+}
+
+func actsFor(why, login string) error {
+	return &domain.Error{Code: domain.CodeForbidden, Message: fmt.Sprintf(why, login), Fix: "fork it, which acts for whoever forks, or begin another"}
 }
 
 // orGone is a refusal to have a workflow go on, or, where it is that somebody may not work
