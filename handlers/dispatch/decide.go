@@ -16,7 +16,7 @@ import (
 // decide decides the batch, on what is remembered of the stream where that is
 // enough and every command appends: the chain then proves that nothing was
 // missed. A refusal, or that it was so already, is only said on a look at what
-// is there now.
+// is there now; a refusal of what may stand in the log already, on all that stands there.
 func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*waiter) (*session, []decided, error) {
 	want := wanted(batch)
 	known, shared := d.warm.take(id)
@@ -34,7 +34,7 @@ func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*wa
 		}
 		known = nil // the decisions have changed it
 	}
-	elsewhere := map[workflow.ChannelAt]workflow.FoundAt{}
+	elsewhere, whole := map[workflow.ChannelAt]workflow.FoundAt{}, false
 	for {
 		snap, err := d.load(ctx, id, want, batch)
 		if err != nil {
@@ -53,10 +53,40 @@ func (d *Dispatcher) decide(ctx context.Context, id domain.StreamID, batch []*wa
 		}
 		s := d.session(snap)
 		outcomes := d.decideOn(s, batch)
-		if !needMore(outcomes, elsewhere) {
+		if needMore(outcomes, elsewhere) {
+			continue
+		}
+		if whole || !mayContradict(batch, outcomes) {
 			return s, outcomes, nil
 		}
+		behind, err := d.catchUp(ctx, snap)
+		if err != nil || !behind {
+			return s, outcomes, err
+		}
+		whole = true
 	}
+}
+
+// mayContradict says whether something is refused that may have been carried out: an
+// attempt before this one may have put it in the log, where it does not show yet.
+func mayContradict(batch []*waiter, outcomes []decided) bool {
+	for i, o := range outcomes {
+		if o.err != nil && !batch[i].req.Fresh {
+			return true
+		}
+	}
+	return false
+}
+
+// catchUp waits until all shows that stands in the partition of the stream by now. It
+// says whether there was more than the snapshot has.
+func (d *Dispatcher) catchUp(ctx context.Context, snap *projections.Snapshot) (behind bool, err error) {
+	partition := journal.PartitionOf([]byte(snap.Stream.String()), d.cfg.Partitions)
+	last, behind, err := d.cfg.Log.LastFrom(ctx, domain.Position{Partition: partition, Offset: snap.Next})
+	if err != nil || !behind {
+		return false, err
+	}
+	return true, d.cfg.Visible.Wait(ctx, last)
 }
 
 // needMore notes what has to be looked for before all can be decided. What was looked

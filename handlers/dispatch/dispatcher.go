@@ -24,6 +24,9 @@ import (
 // written now, later, or never. A *domain.Error means that nothing was sent.
 type Log interface {
 	Append(ctx context.Context, messages []journal.Message) ([]domain.Position, error)
+	// LastFrom is the last record of a partition that stands at an offset or after it,
+	// as the log is now; false where there is none.
+	LastFrom(ctx context.Context, at domain.Position) (domain.Position, bool, error)
 }
 
 // Facts reads what commands are decided on: the head and what was asked for, as

@@ -67,6 +67,15 @@ func (c *conn) counts(ctx context.Context, topics []string) (map[string]int32, e
 // offsets asks for one end of every partition: sarama.OffsetOldest or
 // sarama.OffsetNewest, the high watermark.
 func (c *conn) offsets(ctx context.Context, topic string, partitions int32, end int64) (map[int32]int64, error) {
+	all := make([]int32, partitions)
+	for p := range partitions {
+		all[p] = p
+	}
+	return c.offsetsOf(ctx, topic, all, end)
+}
+
+// offsetsOf asks for one end of some partitions.
+func (c *conn) offsetsOf(ctx context.Context, topic string, partitions []int32, end int64) (map[int32]int64, error) {
 	out, err := await(ctx, func() (map[int32]int64, error) {
 		var err error
 		for range attempts {
@@ -84,16 +93,16 @@ func (c *conn) offsets(ctx context.Context, topic string, partitions int32, end 
 	return out, nil
 }
 
-func (c *conn) offsetsOnce(topic string, partitions int32, end int64) (map[int32]int64, error) {
-	ask := make(map[int32]int64, partitions)
-	for p := range partitions {
+func (c *conn) offsetsOnce(topic string, partitions []int32, end int64) (map[int32]int64, error) {
+	ask := make(map[int32]int64, len(partitions))
+	for _, p := range partitions {
 		ask[p] = end
 	}
 	listed, err := c.admin.ListOffsets(map[string]map[int32]int64{topic: ask}, nil)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[int32]int64, partitions)
+	out := make(map[int32]int64, len(partitions))
 	for p, r := range listed[topic] {
 		if r.Err != nil && !errors.Is(r.Err, sarama.ErrNoError) {
 			return nil, fmt.Errorf("partition %d: %w", p, r.Err)

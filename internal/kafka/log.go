@@ -154,6 +154,22 @@ func (l *Log) Reach(ctx context.Context) (map[int32]int64, error) {
 	return out, nil
 }
 
+// LastFrom is the last record of a partition of the journal that stands at an offset or
+// after it; false where there is none.
+func (l *Log) LastFrom(ctx context.Context, at domain.Position) (domain.Position, bool, error) {
+	topic := l.conn.cfg.JournalTopic()
+	ends, err := l.conn.offsetsOf(ctx, topic, []int32{at.Partition}, sarama.OffsetNewest)
+	if err != nil || ends[at.Partition] <= at.Offset {
+		return domain.Position{}, false, err
+	}
+	anyRecord := func(journal.Record) (bool, error) { return true, nil }
+	last, err := l.conn.last(ctx, place{topic, at.Partition, at.Offset}, ends[at.Partition], anyRecord)
+	if err != nil || last == nil {
+		return domain.Position{}, false, err
+	}
+	return last.Position, true, nil
+}
+
 // ReadAt reads one record. CodeNotFound says that none stands there.
 func (l *Log) ReadAt(ctx context.Context, pos domain.Position) (journal.Record, error) {
 	none := &domain.Error{Code: domain.CodeNotFound, Message: "no record stands at " + pos.String()}
