@@ -226,6 +226,8 @@ class Broken:
 def test_a_graph_raises_what_a_failed_write_said(driver: Driver, thread: str, durability: str, after: int) -> None:
     if durability == "exit":
         after = 1
+    if durability == "async" and isinstance(driver, Async):
+        after = min(after, 2)  # a graph in an event loop is ahead of its server: all of its steps are a few requests
     use(driver.saver, Broken(driver.saver._client.connections, after))
     config = {"configurable": {"thread_id": thread}, "max_concurrency": 64}
     with pytest.raises(NotNowError, match="the cable is out"):

@@ -57,6 +57,8 @@ class Call:
         if not self.done:
             self.error = error
             self.done = True
+            if error is not None:
+                self.operation.failed()
             self.wake()
 
 
@@ -167,7 +169,6 @@ class Committer:
         for call, result in zip(pending, results, strict=False):
             refusal = result.get("error")
             if refusal is None:
-                call.operation.stored(self._memory)
                 call.settle()
                 continue
             if refusal.get("code") == "send_whole" and call.operation.send_whole():

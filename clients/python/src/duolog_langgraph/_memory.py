@@ -49,6 +49,20 @@ class Memory:
             return None
         return Change(known.checkpoint_id, known.sha256 or _sha256(known.data), _sha256(data), parts)
 
+    def sent(self, key: Key, checkpoint_id: str, type_: str, data: bytes) -> Change | None:
+        """What change gives, for a put that begins now: what follows it is sent as a change of these bytes, which the server
+        then has. Where it has not, because the put failed, it asks for all of them."""
+        change = self.change(key, type_, data)
+        self.remember(key, checkpoint_id, type_, data, change.sha256 if change else "")
+        return change
+
+    def unsent(self, key: Key, data: bytes) -> None:
+        """A put of these bytes failed."""
+        with self._lock:
+            known = self._values.get(key)
+            if known is not None and known.data is data:
+                self._bytes -= len(self._values.pop(key).data)
+
     def remember(self, key: Key, checkpoint_id: str, type_: str, data: bytes, sha256: str = "") -> None:
         """The server has these bytes for the channel at this checkpoint."""
         size = len(data)

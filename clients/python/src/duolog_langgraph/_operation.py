@@ -18,7 +18,7 @@ class Operation:
     """What is to be stored, with the key under which it is stored once however often it is sent."""
 
     __slots__ = (
-        "_head", "checkpoint_id", "incarnation", "key", "keys", "ns", "on", "puts", "size", "thread_id", "values", "writer",
+        "_head", "_memory", "checkpoint_id", "incarnation", "key", "keys", "ns", "on", "puts", "size", "thread_id", "values", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -27,6 +27,7 @@ class Operation:
         checkpoint_id: str,
         head: str,
         values: Sequence[Value],
+        memory: Memory,
         keys: Sequence[tuple[str, str, str]] = (),
         *,
         ns: str,
@@ -37,6 +38,7 @@ class Operation:
     ) -> None:
         """It puts a checkpoint on its parent, or writes on one. `keys` are the places of the values in the memory, where
         they have one."""
+        self._memory = memory
         self.ns = ns
         self.on = on
         self.puts = puts
@@ -71,12 +73,10 @@ class Operation:
         self.key = str(uuid.uuid4())
         return True
 
-    def stored(self, memory: Memory) -> None:
-        """The server has it."""
+    def failed(self) -> None:
+        """The server does not have it, or it is not known."""
         for key, value in zip(self.keys, self.values, strict=False):
-            memory.remember(
-                key, self.checkpoint_id, value.type, value.data, value.change.sha256 if value.change else ""
-            )
+            self._memory.unsent(key, value.data)
 
 
 def put(
@@ -104,13 +104,14 @@ def put(
         _fits(data, f"channel_values.{channel}")
         key = (thread_id, ns, channel)
         lead = f'{{"channel":{to_json(channel, "channel")},"value":'
-        values.append(Value(lead, type_, data, memory.change(key, type_, data)))
+        values.append(Value(lead, type_, data, memory.sent(key, checkpoint_id, type_, data)))
         keys.append(key)
     return Operation(
         thread_id,
         checkpoint_id,
         head,
         values,
+        memory,
         keys,
         ns=ns,
         on=parent or None,
@@ -145,6 +146,7 @@ def writes(
         checkpoint_id,
         head,
         values,
+        memory,
         ns=ns,
         on=checkpoint_id,
         puts=False,
