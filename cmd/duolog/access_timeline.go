@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/duolog/duolog/domain/access"
@@ -10,14 +9,13 @@ import (
 
 // accessDetails says in a few words who was allowed what, or was not.
 func accessDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.access_decided":
-		if d := (workflow.AccessDecided{}); read(&d) {
+		if d := (workflow.AccessDecided{}); e.read(&d) {
 			return decisionText(access.Decision(d), string(d.Action))
 		}
 	case "workflow.tool_decided":
-		if d := (workflow.ToolDecided{}); read(&d) {
+		if d := (workflow.ToolDecided{}); e.read(&d) {
 			return decisionText(d.Decision(), "use "+d.Tool)
 		}
 	}

@@ -244,18 +244,17 @@ func deliveryOf(e timelineEvent) uuid.UUID {
 // reached says whether with the event our message has come to the agent: a run goes on
 // with it, or the agent has taken it. One that waits until then is told of.
 func (t *thread) reached(e timelineEvent) bool {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.followed_up":
-		if f := (workflow.FollowedUp{}); read(&f) && f.MessageID == t.sent.MessageID {
+		if f := (workflow.FollowedUp{}); e.read(&f) && f.MessageID == t.sent.MessageID {
 			return t.acknowledged(f)
 		}
 	case "workflow.mail_marked":
 		m := workflow.MailMarked{}
-		return read(&m) && t.mail != uuid.Nil && m.Mail == t.mail && m.Status == workflow.MailIsDelivered
+		return e.read(&m) && t.mail != uuid.Nil && m.Mail == t.mail && m.Status == workflow.MailIsDelivered
 	case "workflow.follow_ups_settled":
 		s := workflow.FollowUpsSettled{}
-		if read(&s) && slices.Contains(s.Messages, t.sent.MessageID) {
+		if e.read(&s) && slices.Contains(s.Messages, t.sent.MessageID) {
 			t.mail = uuid.Nil // no agent takes it there any more
 			return s.How == workflow.FollowUpResumed
 		}

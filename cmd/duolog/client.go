@@ -262,6 +262,9 @@ type timelineEvent struct {
 	Text      map[string]string `json:"text"`
 }
 
+// read reads what the event says; false where it cannot be read.
+func (e timelineEvent) read(into any) bool { return json.Unmarshal(e.Data, into) == nil }
+
 // timelinePage is what follows a position.
 type timelinePage struct {
 	Events []timelineEvent `json:"events"`

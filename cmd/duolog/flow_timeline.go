@@ -1,24 +1,21 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/duolog/duolog/domain/workflow"
 )
 
 // flowDetails says in a few words what an event holds that is about what a workflow runs
 // with.
 func flowDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.flow_configured":
 		return clipText(e.Text["config"], 60)
 	case "workflow.model_chosen":
-		if m := (workflow.ModelChosen{}); read(&m) {
+		if m := (workflow.ModelChosen{}); e.read(&m) {
 			return clipText(m.Metadata, 60)
 		}
 	case "workflow.model_selected":
-		if m := (workflow.ModelSelected{}); read(&m) {
+		if m := (workflow.ModelSelected{}); e.read(&m) {
 			return clipText(m.Metadata, 60)
 		}
 	}

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/duolog/duolog/domain/placement"
 	"github.com/duolog/duolog/domain/workflow"
 )
 
@@ -13,11 +14,9 @@ import (
 func placementText(e workflow.EngineChosen) string {
 	out := e.Engine + ": " + e.Reason
 	var after []string
-	for i, c := range e.Candidates {
-		if c.Engine == e.Engine {
-			for _, next := range e.Candidates[i+1:] {
-				after = append(after, next.Engine)
-			}
+	if chosen := slices.IndexFunc(e.Candidates, func(c placement.Candidate) bool { return c.Engine == e.Engine }); chosen >= 0 {
+		for _, next := range e.Candidates[chosen+1:] {
+			after = append(after, next.Engine)
 		}
 	}
 	if len(after) > 0 {
@@ -50,14 +49,13 @@ func computeText(c workflow.Compute) string {
 
 // runDetails says in a few words where a run goes and what it used.
 func runDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.engine_chosen":
-		if c := (workflow.EngineChosen{}); read(&c) {
+		if c := (workflow.EngineChosen{}); e.read(&c) {
 			return placementText(c)
 		}
 	case "workflow.compute_used":
-		if u := (workflow.ComputeUsed{}); read(&u) {
+		if u := (workflow.ComputeUsed{}); e.read(&u) {
 			return computeText(u.Compute)
 		}
 	}

@@ -243,26 +243,25 @@ func printPreview(a app, p previewView) error {
 // originDetails says in a few words what an event holds that is about where a workflow
 // comes from.
 func originDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.forked":
-		if f := (workflow.Forked{}); read(&f) {
+		if f := (workflow.Forked{}); e.read(&f) {
 			return fmt.Sprintf("of %s · at %s", f.Origin.Workflow, f.Origin.Checkpoint)
 		}
 	case "workflow.pinned":
-		if p := (workflow.Pinned{}); read(&p) {
+		if p := (workflow.Pinned{}); e.read(&p) {
 			return fmt.Sprintf("%s · for %s", p.ThreadTS, p.Fork)
 		}
 	case "workflow.imported":
-		if i := (workflow.Imported{}); read(&i) {
+		if i := (workflow.Imported{}); e.read(&i) {
 			return fmt.Sprintf("commit %d · %s there · by %s", i.N, i.Position, by(i.Principal))
 		}
 	case "workflow.import_begun":
-		if i := (workflow.ImportBegun{}); read(&i) {
+		if i := (workflow.ImportBegun{}); e.read(&i) {
 			return fmt.Sprintf("%d commits of %s", i.Commits, i.Stream)
 		}
 	case "workflow.branched":
-		if b := (workflow.Branched{}); read(&b) {
+		if b := (workflow.Branched{}); e.read(&b) {
 			return fmt.Sprintf("%s → paused   from %s", b.From, b.ThreadTS)
 		}
 	}

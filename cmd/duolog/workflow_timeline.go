@@ -73,34 +73,33 @@ func (c workflowTimelineCmd) print(a app, e timelineEvent) error {
 
 // details says in a few words what an event holds.
 func details(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.created":
-		if c := (workflow.Created{}); read(&c) {
+		if c := (workflow.Created{}); e.read(&c) {
 			return strings.TrimSpace(c.Flow.Definition+" "+c.Flow.Version) + " · from " + c.Trigger.Source + " " + c.Trigger.Place
 		}
 	case "workflow.run_requested":
-		if r := (workflow.RunRequested{}); read(&r) {
+		if r := (workflow.RunRequested{}); e.read(&r) {
 			return fmt.Sprintf("epoch %d · %s · %s", r.Epoch, r.Engine, r.Kind)
 		}
 	case "workflow.run_started":
-		if r := (workflow.RunStarted{}); read(&r) {
+		if r := (workflow.RunStarted{}); e.read(&r) {
 			return r.Workload
 		}
 	case "workflow.checkpointed":
-		if k := (workflow.Checkpointed{}); read(&k) {
+		if k := (workflow.Checkpointed{}); e.read(&k) {
 			return stepOf(k) + fmt.Sprintf("%d channels changed · %s", len(k.Channels), k.ThreadTS)
 		}
 	case "workflow.status_changed":
-		if s := (workflow.StatusChanged{}); read(&s) {
+		if s := (workflow.StatusChanged{}); e.read(&s) {
 			return strings.TrimSpace(fmt.Sprintf("%s → %s   %s", s.From, s.To, s.Reason))
 		}
 	case "workflow.workload_finished":
-		if f := (workflow.WorkloadFinished{}); read(&f) {
+		if f := (workflow.WorkloadFinished{}); e.read(&f) {
 			return strings.TrimSpace(string(f.Status) + "   " + f.Reason)
 		}
 	case "workflow.message_received":
-		if m := (workflow.MessageReceived{}); read(&m) {
+		if m := (workflow.MessageReceived{}); e.read(&m) {
 			return m.Author + ": " + clipText(e.Text["text"], 60)
 		}
 	}
@@ -109,26 +108,25 @@ func details(e timelineEvent) string {
 
 // triggerDetails says in a few words how it came to a workflow, or to none.
 func triggerDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.triggered":
-		if t := (workflow.Triggered{}); read(&t) {
+		if t := (workflow.Triggered{}); e.read(&t) {
 			return recordText(t.Record)
 		}
 	case "conversation.trigger_stopped":
-		if t := (conversation.TriggerStopped{}); read(&t) {
+		if t := (conversation.TriggerStopped{}); e.read(&t) {
 			return recordText(t.Record)
 		}
 	case "conversation.message_refused":
-		if r := (conversation.MessageRefused{}); read(&r) {
+		if r := (conversation.MessageRefused{}); e.read(&r) {
 			return string(r.Code) + " · " + r.Message
 		}
 	case "workflow.followed_up":
-		if f := (workflow.FollowedUp{}); read(&f) {
+		if f := (workflow.FollowedUp{}); e.read(&f) {
 			return f.Author + " · " + string(f.How)
 		}
 	case "workflow.follow_ups_settled":
-		if s := (workflow.FollowUpsSettled{}); read(&s) {
+		if s := (workflow.FollowUpsSettled{}); e.read(&s) {
 			return fmt.Sprintf("%d %s", len(s.Messages), s.How)
 		}
 	}
@@ -150,18 +148,17 @@ func recordText(r trigger.Record) string {
 
 // threadDetails says in a few words what an event of a thread holds.
 func threadDetails(e timelineEvent) string {
-	read := func(into any) bool { return json.Unmarshal(e.Data, into) == nil }
 	switch e.Type {
 	case "workflow.writes_recorded":
-		if w := (workflow.WritesRecorded{}); read(&w) {
+		if w := (workflow.WritesRecorded{}); e.read(&w) {
 			return writesOf(w)
 		}
 	case "workflow.thread_opened":
-		if o := (workflow.ThreadOpened{}); read(&o) {
+		if o := (workflow.ThreadOpened{}); e.read(&o) {
 			return strings.TrimSpace(clipText(o.Thread, 60) + lifeOf(o.Incarnation))
 		}
 	case "workflow.thread_deleted":
-		if d := (workflow.ThreadDeleted{}); read(&d) {
+		if d := (workflow.ThreadDeleted{}); e.read(&d) {
 			return strings.TrimSpace(d.Reason + lifeOf(d.Incarnation))
 		}
 	}

@@ -137,10 +137,11 @@ type Decision struct {
 func Decide(f Facts) Decision {
 	d := Decision{
 		User: f.Human.Login, ServiceAccount: f.Account.Login, Action: f.Action, Path: f.Path, Flow: f.Flow.Reference,
-		Allowed: true, Rule: RuleAll, Basis: append([]Basis{}, f.Basis...), doing: f.doing(), relief: f.relief(),
+		Allowed: true, Rule: RuleAll, Basis: append([]Basis{}, f.Basis...), doing: f.doing(),
 	}
 	n, known := f.Action.need()
-	d.Parts = []Part{f.human(n, known), f.account(n), f.flow(n), f.namespace(), f.scope(n)}
+	namespace, relief := f.namespace()
+	d.Parts, d.relief = []Part{f.human(n, known), f.account(n), f.flow(n), namespace, f.scope(n)}, relief
 	for _, p := range d.Parts {
 		if !p.Allowed {
 			d.Allowed, d.Rule = false, p.Rule
@@ -207,23 +208,14 @@ func (f Flow) tools() string {
 	return "the tools " + strings.Join(f.Tools, ", ")
 }
 
-func (f Facts) namespace() Part {
+// namespace is what the namespace says, and how its denial ends.
+func (f Facts) namespace() (says Part, relief string) {
 	for _, d := range []Denial{f.Tenant, f.Group} {
 		if list := d.denies(f); list != "" {
-			return Part{RuleNamespace, false, "the namespace lets nobody " + f.doing() + ": it is on its list " + list}
+			return Part{RuleNamespace, false, "the namespace lets nobody " + f.doing() + ": it is on its list " + list}, d.fix(list)
 		}
 	}
-	return Part{RuleNamespace, true, "the namespace does not deny it"}
-}
-
-// relief is how a denial of the namespace ends; empty where it denies nothing.
-func (f Facts) relief() string {
-	for _, d := range []Denial{f.Tenant, f.Group} {
-		if list := d.denies(f); list != "" {
-			return d.fix(list)
-		}
-	}
-	return ""
+	return Part{RuleNamespace, true, "the namespace does not deny it"}, ""
 }
 
 func (f Facts) scope(n need) Part {

@@ -114,6 +114,9 @@ type Profile struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
+// Administers says whether the user has all rights everywhere.
+func (p *Profile) Administers() bool { return p.Admin && !p.Blocked }
+
 // MaxLinks bounds the linked accounts of a user.
 const MaxLinks = 32
 

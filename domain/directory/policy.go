@@ -92,17 +92,3 @@ func oneOf(field, what, text string, of []string) error {
 	}
 	return domain.InvalidField(field, fmt.Sprintf("%.40q is no %s", text, what), "use "+strings.Join(of[:len(of)-1], ", ")+" or "+of[len(of)-1])
 }
-
-// maxOwners is how many of those who can help are named.
-const maxOwners = 3
-
-// NameOwners names who can change a group, by their logins.
-func NameOwners(logins []string) string {
-	switch n := len(logins); {
-	case n == 0:
-		return "an owner of the group"
-	case n > maxOwners:
-		return fmt.Sprintf("an owner of the group (%s and %d more)", strings.Join(logins[:maxOwners], ", "), n-maxOwners)
-	}
-	return "an owner of the group (" + strings.Join(logins, ", ") + ")"
-}

@@ -96,17 +96,5 @@ func (p Policy) off(reference, why, fix string) error {
 	}
 }
 
-// maxOwners is how many of those who can help are named.
-const maxOwners = 3
-
 // owners names who can change the group.
-func (p Policy) owners() string {
-	logins := p.Settings.Owners
-	switch n := len(logins); {
-	case n == 0:
-		return "an owner of the group"
-	case n > maxOwners:
-		return fmt.Sprintf("an owner of the group (%s and %d more)", strings.Join(logins[:maxOwners], ", "), n-maxOwners)
-	}
-	return "an owner of the group (" + strings.Join(logins, ", ") + ")"
-}
+func (p Policy) owners() string { return directory.NameOwners(p.Settings.Owners) }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/domain/directory"
 )
 
 // MaxFollowUps is how many messages wait for a workflow at most.
@@ -29,7 +30,11 @@ const (
 
 // FollowUpPolicies lists them.
 func FollowUpPolicies() []FollowUpPolicy {
-	return []FollowUpPolicy{FollowUpInject, FollowUpQueue, FollowUpRefuse}
+	var out []FollowUpPolicy
+	for _, name := range directory.FollowUps() {
+		out = append(out, FollowUpPolicy(name))
+	}
+	return out
 }
 
 // check refuses what is no policy; empty is that of FollowUpInject.

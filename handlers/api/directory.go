@@ -117,7 +117,8 @@ func (s *Server) listUsers(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return page("users", entries(found, userBody(c.who.Tenant)), nextOf(found, limit, func(e directory.Entry) string { return e.Name })), nil
+	body := func(e directory.Entry) []byte { return userBody(c.who.Tenant, e) }
+	return page("users", entries(found, body), nextOf(found, limit, func(e directory.Entry) string { return e.Name })), nil
 }
 
 func (s *Server) getUser(c *call) (answer, error) {
@@ -142,7 +143,7 @@ func (s *Server) getUser(c *call) (answer, error) {
 		return answer{}, err
 	}
 	var o object
-	o.raw("user", userBody(c.who.Tenant)(user))
+	o.raw("user", userBody(c.who.Tenant, user))
 	o.raw("memberships", list(entries(members, memberBody)))
 	o.text("stream", streamName(lead))
 	return ok(o.end()), nil

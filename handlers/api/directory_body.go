@@ -1,8 +1,6 @@
 package api
 
 import (
-	"github.com/google/uuid"
-
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/directory"
 )
@@ -18,17 +16,11 @@ func entries(list []directory.Entry, body func(directory.Entry) []byte) [][]byte
 // streamName is where the timeline of a stream is: kind/id.
 func streamName(s domain.StreamID) string { return string(s.Kind) + "/" + s.ID.String() }
 
-func userBody(tenant domain.Tenant) func(directory.Entry) []byte {
-	return func(e directory.Entry) []byte {
-		return userOf(e, directory.Identity(directory.UserStream(tenant, e.Name), e))
-	}
-}
-
-func userOf(e directory.Entry, identity uuid.UUID) []byte {
+func userBody(tenant domain.Tenant, e directory.Entry) []byte {
 	var o object
 	o.int("id", e.ID)
 	o.text("login", e.Name)
-	o.text("identity", identity.String())
+	o.text("identity", directory.Identity(directory.UserStream(tenant, e.Name), e).String())
 	o.text("name", e.User.Name)
 	o.textOrNull("email", e.User.Email)
 	o.bool("admin", e.User.Admin)

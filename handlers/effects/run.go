@@ -163,11 +163,12 @@ func (r *Runner) startOf(ctx context.Context, j *job) (engine.Start, error) {
 	if err != nil {
 		return engine.Start{}, err
 	}
+	asked := j.run()
 	return engine.Start{
 		Tenant: j.stream.Tenant, Workflow: j.stream.ID, Number: j.number,
 		RunID: run.ID, Epoch: run.Epoch, Mode: string(run.Kind), Env: env,
-		User: j.state.Created.Principal.User, ServiceAccount: j.run().ServiceAccount,
-		Project: j.run().Project, Image: j.state.Created.Image,
+		User: j.state.Created.Principal.User, ServiceAccount: asked.ServiceAccount,
+		Project: asked.Project, Image: j.state.Created.Image,
 	}, nil
 }
 

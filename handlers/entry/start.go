@@ -34,7 +34,7 @@ type Flows interface {
 const (
 	sourceAPI     = "api"
 	sourceCommand = "command"
-	sourceFork    = "fork"
+	sourceFork    = trigger.EntryFork
 )
 
 // Start reads the body of a creation: goal, flow, privileges, where it belongs.

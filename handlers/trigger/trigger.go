@@ -22,8 +22,8 @@ import (
 // DefaultFlow is what is started where neither a rule nor a tenant says otherwise.
 const DefaultFlow = "developer/v1"
 
-// entryFork is the entry of a fork: whoever may start may not have to be allowed that.
-const entryFork = "fork"
+// EntryFork is the entry of a fork: whoever may start may not have to be allowed that.
+const EntryFork = "fork"
 
 // maxReference bounds the name of a flow, in bytes.
 const maxReference = 255
@@ -127,7 +127,7 @@ type Ask struct {
 // no state would take is refused before the first step.
 func (t *Trigger) TriggerFlow(ctx context.Context, a Ask) (*workflow.Start, *access.Facts, error) {
 	p := &passage{Trigger: t, ask: a, start: a.Start, record: words.Record{Entry: a.Entry}, facts: access.Facts{Action: access.Start}}
-	if a.Entry == entryFork {
+	if a.Entry == EntryFork {
 		p.facts.Action = access.Fork
 	}
 	if p.start.Privileges == nil {

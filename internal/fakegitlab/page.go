@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// colours are the marks by which a trace tells a terminal to change its colour.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
+
 // pipelinePage answers a browser at the address that the API gives as web_url of a
 // pipeline, with its jobs and their traces as text. Nobody signs in here, so it shows to
 // whoever reaches the address what GitLab shows to members.
@@ -27,7 +30,6 @@ func (s *Server) pipelinePage(w http.ResponseWriter, r *http.Request) bool {
 	if p == nil || in == nil || p.Project != in.ID {
 		return false
 	}
-	colours := regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
 	var page bytes.Buffer
 	fmt.Fprintf(&page, "Pipeline %d of %s: %s\nbranch %s\n", p.ID, in.FullPath, p.Status, p.Ref)
 	for _, j := range s.state.JobsOf(p, true) {

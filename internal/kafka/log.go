@@ -141,14 +141,13 @@ func (l *Log) Reach(ctx context.Context) (map[int32]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	anyRecord := func(journal.Record) (bool, error) { return true, nil }
 	for p, end := range out {
-		last, err := l.conn.last(ctx, place{l.conn.cfg.JournalTopic(), p, 0}, end, anyRecord)
+		last, found, err := l.lastBefore(ctx, domain.Position{Partition: p}, end)
 		if err != nil {
 			return nil, err
 		}
-		if out[p] = 0; last != nil {
-			out[p] = last.Position.Offset + 1
+		if out[p] = 0; found {
+			out[p] = last.Offset + 1
 		}
 	}
 	return out, nil
@@ -157,13 +156,18 @@ func (l *Log) Reach(ctx context.Context) (map[int32]int64, error) {
 // LastFrom is the last record of a partition of the journal that stands at an offset or
 // after it; false where there is none.
 func (l *Log) LastFrom(ctx context.Context, at domain.Position) (domain.Position, bool, error) {
-	topic := l.conn.cfg.JournalTopic()
-	ends, err := l.conn.offsetsOf(ctx, topic, []int32{at.Partition}, sarama.OffsetNewest)
-	if err != nil || ends[at.Partition] <= at.Offset {
+	ends, err := l.conn.offsetsOf(ctx, l.conn.cfg.JournalTopic(), []int32{at.Partition}, sarama.OffsetNewest)
+	if err != nil {
 		return domain.Position{}, false, err
 	}
+	return l.lastBefore(ctx, at, ends[at.Partition])
+}
+
+// lastBefore is the last record that stands at an offset of the journal or after it, and
+// before end.
+func (l *Log) lastBefore(ctx context.Context, at domain.Position, end int64) (domain.Position, bool, error) {
 	anyRecord := func(journal.Record) (bool, error) { return true, nil }
-	last, err := l.conn.last(ctx, place{topic, at.Partition, at.Offset}, ends[at.Partition], anyRecord)
+	last, err := l.conn.last(ctx, place{l.conn.cfg.JournalTopic(), at.Partition, at.Offset}, end, anyRecord)
 	if err != nil || last == nil {
 		return domain.Position{}, false, err
 	}

@@ -51,12 +51,12 @@ func (a *Authority) asUser(ctx context.Context, v *querying.View) error {
 	if err != nil {
 		return err
 	}
-	a.admin = e.There() && e.User.Admin && !e.User.Blocked
+	a.admin = e.There() && e.User.Administers()
 	if a.admin || len(a.owners) > 0 {
 		return nil
 	}
 	users, err := v.Users(ctx, "", querying.All)
-	a.open = !slices.ContainsFunc(users, func(e directory.Entry) bool { return e.User.Admin && !e.User.Blocked })
+	a.open = !slices.ContainsFunc(users, administers)
 	return err
 }
 

@@ -49,9 +49,8 @@ func (p *planner) pruneUsers(d Document) error {
 // keepsEnough refuses a plan after which nobody administers, or owns a root group that
 // somebody leaves who is removed.
 func (p *planner) keepsEnough(before []directory.Entry) error {
-	admins := func(e directory.Entry) bool { return e.User.Admin && !e.User.Blocked }
-	had := slices.IndexFunc(before, admins)
-	if had >= 0 && !slices.ContainsFunc(slices.Collect(maps.Values(p.users)), admins) {
+	had := slices.IndexFunc(before, administers)
+	if had >= 0 && !slices.ContainsFunc(slices.Collect(maps.Values(p.users)), administers) {
 		return lastAdmin("users", before[had].Name)
 	}
 	if len(p.plan.removed) == 0 {

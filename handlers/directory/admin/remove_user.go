@@ -137,13 +137,14 @@ func keepsAnAdmin(ctx context.Context, v *querying.View, login string) error {
 	if err != nil {
 		return err
 	}
-	is := func(e directory.Entry) bool { return e.User.Admin && !e.User.Blocked }
-	if slices.ContainsFunc(all, func(e directory.Entry) bool { return is(e) && e.Name != login }) ||
-		!slices.ContainsFunc(all, func(e directory.Entry) bool { return is(e) && e.Name == login }) {
-		return nil
+	admins := slices.DeleteFunc(all, func(e directory.Entry) bool { return !administers(e) })
+	if len(admins) == 1 && admins[0].Name == login {
+		return lastAdmin("login", login)
 	}
-	return lastAdmin("login", login)
+	return nil
 }
+
+func administers(user directory.Entry) bool { return user.User.Administers() }
 
 func noUser(login string) error {
 	return &domain.Error{Code: domain.CodeNotFound, Field: "login", Message: "there is no user " + login, Fix: "duolog user list shows those there are"}

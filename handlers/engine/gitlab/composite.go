@@ -193,8 +193,8 @@ func without(message, fix string) error {
 // brief is the beginning of a word or sentence that GitLab said.
 func brief(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > 160 {
-		s = strings.ToValidUTF8(s[:160], "") + "…"
+	if begin := domain.CleanText(s, 160); len(begin) < len(s) {
+		return begin + "…"
 	}
 	return s
 }

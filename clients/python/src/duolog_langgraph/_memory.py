@@ -37,7 +37,7 @@ class Memory:
         self._incarnations: OrderedDict[str, int] = OrderedDict()
         self._lost: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
 
-    def change(self, key: Key, type_: str, data: bytes) -> Change | None:
+    def _change(self, key: Key, type_: str, data: bytes) -> Change | None:
         """How the bytes follow from those that the server has, or None where all of them are to be sent."""
         if len(data) < self.least:
             return None
@@ -50,9 +50,12 @@ class Memory:
         return Change(known.checkpoint_id, known.sha256 or _sha256(known.data), _sha256(data), parts)
 
     def sent(self, key: Key, checkpoint_id: str, type_: str, data: bytes) -> Change | None:
-        """What change gives, for a put that begins now: what follows it is sent as a change of these bytes, which the server
-        then has. Where it has not, because the put failed, it asks for all of them."""
-        change = self.change(key, type_, data)
+        """How the bytes of a put that begins now follow from those before, or None where all of them are to be sent.
+
+        What follows it is sent as a change of these bytes, which the server then has. Where it has not, because the put
+        failed, it asks for all of them.
+        """
+        change = self._change(key, type_, data)
         self.remember(key, checkpoint_id, type_, data, change.sha256 if change else "")
         return change
 
