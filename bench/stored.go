@@ -93,8 +93,9 @@ func (s *beside) grows(ctx context.Context, p *savers.Program, saver string, arg
 		return tables, journal, err
 	}
 	args["saver"] = saver
-	// The first rows bring tables, maps of free space and much else that is there once.
-	if _, err := p.Do(savers.Args{"do": "conversation", "saver": saver, "steps": 3, "size": storedItem, "kind": args["kind"]}); err != nil {
+	// One like it brings what is there once: tables, and for each of some pages its map of
+	// free space, which takes 24 KB.
+	if _, err := p.Do(args); err != nil {
 		return 0, 0, err
 	}
 	tablesBefore, journalBefore, err := size()

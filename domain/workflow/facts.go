@@ -299,23 +299,24 @@ func (f *Facts) Trim() *Facts {
 	return out
 }
 
-// trimWrites keeps the writes of the checkpoints that are kept, and of the newest that
-// has any, where all of them are known.
+// trimWrites keeps the writes of the checkpoints that are kept and of those that are yet
+// to come, where all of them are known; and that the stream has their bytes, of which the
+// checkpoints to come are made: an agent that does not wait is some steps ahead with them.
 func (f *Facts) trimWrites(out *Facts) {
-	keep := func(key CheckpointKey) {
-		if f.Settled[key] {
+	for key := range f.Settled {
+		if _, kept := out.Checkpoints[key]; kept || out.noCheckpoint(key) {
 			out.Settled[key] = true
 		}
 	}
-	for key := range out.Checkpoints {
-		keep(key)
-	}
-	for ns, newest := range out.Newest {
-		keep(CheckpointKey{ns, newest})
-	}
 	for key, v := range f.Writes {
-		if out.Settled[key.Checkpoint] {
-			out.Writes[key] = v
+		if !out.Settled[key.Checkpoint] {
+			continue
+		}
+		out.Writes[key] = v
+		for _, a := range v.Named() {
+			if f.Blobs[a] {
+				out.Blobs[a] = true
+			}
 		}
 	}
 }
@@ -333,6 +334,7 @@ func (f *Facts) Merge(o *Facts) {
 	maps.Copy(f.Versions, o.Versions)
 	maps.Copy(f.Settled, o.Settled)
 	maps.Copy(f.Writes, o.Writes)
+	maps.Copy(f.Blobs, o.Blobs)
 	for ns, key := range o.Latest {
 		if latest, ok := f.Latest[ns]; !ok || after(key.TS, latest.TS) {
 			f.Latest[ns] = key
@@ -342,7 +344,7 @@ func (f *Facts) Merge(o *Facts) {
 
 // Weight is about how many bytes of memory the facts take.
 func (f *Facts) Weight() int {
-	const each = 256
+	const each, address = 256, 64
 	n := 0
 	for _, c := range f.Checkpoints {
 		n += each * (1 + len(c.Channels))
@@ -357,7 +359,7 @@ func (f *Facts) Weight() int {
 	for _, v := range f.Writes {
 		n += each + v.Weight()
 	}
-	return n
+	return n + address*len(f.Blobs)
 }
 
 // after orders checkpoint ids as Postgres does, and as their text is ordered,

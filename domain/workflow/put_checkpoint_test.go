@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -275,7 +276,7 @@ func TestNoWriteIsMissed(t *testing.T) {
 }
 
 // TestWritesAheadHideNoCheckpoint: an agent that does not wait writes for checkpoints
-// that it puts later. They are known not to be there, and what was written last is known.
+// that it puts later. They are known not to be there, and what was written for them is known.
 func TestWritesAheadHideNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	f := workflow.NewFacts()
@@ -297,8 +298,8 @@ func TestWritesAheadHideNoCheckpoint(t *testing.T) {
 		t.Errorf("holds %t %t %t", f.Holds(put(2)), f.Holds(put(4)), f.Holds(put(0)))
 	}
 	writes := func(n int) workflow.Want { return workflow.Want{Writes: []workflow.CheckpointKey{{TS: ts(n)}}} }
-	if f.Holds(writes(3)) || !f.Holds(writes(4)) || !f.Holds(writes(5)) {
-		t.Errorf("holds %t %t %t", f.Holds(writes(3)), f.Holds(writes(4)), f.Holds(writes(5)))
+	if f.Holds(writes(0)) || !f.Holds(writes(3)) || !f.Holds(writes(4)) || !f.Holds(writes(5)) {
+		t.Errorf("holds %t %t %t %t", f.Holds(writes(0)), f.Holds(writes(3)), f.Holds(writes(4)), f.Holds(writes(5)))
 	}
 }
 
@@ -313,5 +314,33 @@ func TestFactsAfterADeletion(t *testing.T) {
 	s.at(1e15).when(&workflow.DeleteThread{}).then(workflow.ThreadDeleted{Incarnation: 1, Newest: new(ts(7))})
 	if len(s.facts.Checkpoints)+len(s.facts.Values)+len(s.facts.Blobs)+len(s.facts.Versions) > 0 || s.facts.Tree != nil || s.facts.Newest[""] != uuid.Nil || s.facts.Highest[""] != uuid.Nil {
 		t.Errorf("%+v", s.facts)
+	}
+}
+
+// TestBytesOfWritesAheadComeOnce: the checkpoints that follow are made of what was
+// written for them; how far an agent is ahead of them does not matter.
+func TestBytesOfWritesAheadComeOnce(t *testing.T) {
+	t.Parallel()
+	message := func(n int) string { return `"` + strings.Repeat(string(rune('a'+n)), 3000) + `"` }
+	s := given(t).when(put(1, 0, `"c":1`, "c=[]"))
+	s.facts.Newest[""], s.facts.Highest[""] = ts(1), ts(1)
+	for n := 2; n <= 5; n++ {
+		w := putWrites(false, taskWrite(0, "["+message(n)+"]"))
+		w.TS = ts(n)
+		if s.when(w); s.err != nil || len(s.out.Blobs) != 1 {
+			t.Fatalf("writes of %d bring %d blobs, %v", n, len(s.out.Blobs), s.err)
+		}
+		s.facts = s.facts.Trim()
+	}
+	values := "["
+	for n := 2; n <= 5; n++ {
+		values += message(n)
+		c := put(n, n-1, fmt.Sprintf(`"c":%d`, n))
+		c.Values = []workflow.NewValue{{Channel: "c", Type: "json", Data: []byte(values + "]")}}
+		if s.when(c); s.err != nil || len(s.out.Blobs) != 0 {
+			t.Errorf("checkpoint %d brings %d blobs, %v", n, len(s.out.Blobs), s.err)
+		}
+		s.facts = s.facts.Trim()
+		values += ","
 	}
 }

@@ -3,6 +3,9 @@
 A lane belongs to one thread id. The first caller sends; those that come meanwhile queue up, and the first of them sends
 all that has queued, in the order in which it came. Every caller returns when the server has its operation, or with what
 became of it. Threads and event loops have lanes of their own: none waits for the other.
+
+A graph in threads does not wait for what its tasks wrote: the checkpoint of the step follows in a moment. Where it was
+seen to follow while the writes before were under way, the next ones wait for it, and go out with it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import asyncio
 import copy
 import logging
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from ._codec import VALUES, Reader, Writer, to_json
@@ -35,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 _MOST_OPERATIONS = 64
 _MOST_BYTES = 8 << 20
+_HOLD = 0.005
+"""Seconds that writes wait at most for the checkpoint that is to follow them."""
+_MOST_FOLLOWED = 4096
 _TURNS = 8
 """Turns of the event loop before a request is made: nothing in them waits for anything but what is ready to run. In so
 many, those who waited for the last request have gone on to what follows it, and the tasks of a step that ended together
@@ -186,11 +192,15 @@ class Committer:
 
 
 class _Lane:
-    __slots__ = ("busy", "queue")
+    __slots__ = ("busy", "held", "queue", "writes")
 
     def __init__(self) -> None:
         self.queue: deque[Call] = deque()
         self.busy = False
+        self.writes = False
+        """What is under way are writes alone."""
+        self.held: threading.Event | None = None
+        """Ends the wait of writes for their checkpoint."""
 
 
 class ThreadLanes:
@@ -201,6 +211,8 @@ class ThreadLanes:
         self._connections = connections
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
+        self._followed: OrderedDict[str, None] = OrderedDict()
+        """Threads whose checkpoints come while the writes before them are under way."""
 
     def submit(self, operation: Operation) -> None:
         """Returns when the server has the operation; raises what became of it otherwise."""
@@ -213,6 +225,8 @@ class ThreadLanes:
             if lane.busy:
                 turn = threading.Event()
                 call.wake = turn.set
+                if operation.puts:
+                    self._follows(lane, thread_id)
             lane.busy = True
         if turn is not None:
             self._wait(lane, call, turn)
@@ -234,9 +248,38 @@ class ThreadLanes:
                 self._lead(lane, call.operation.thread_id)
             raise
 
-    def _lead(self, lane: _Lane, thread_id: str) -> None:
+    def _follows(self, lane: _Lane, thread_id: str) -> None:
+        """A checkpoint has come behind what is held or under way."""
+        if lane.held is not None:
+            lane.held.set()
+        elif lane.writes:
+            self._followed[thread_id] = None
+            if len(self._followed) > _MOST_FOLLOWED:
+                self._followed.popitem(last=False)
+
+    def _hold(self, lane: _Lane, thread_id: str) -> None:
+        """Waits for the checkpoint that is to follow the writes in the queue."""
         with self._lock:
+            if thread_id not in self._followed or any(call.operation.puts for call in lane.queue):
+                return
+            lane.held = threading.Event()
+        came = lane.held.wait(_HOLD)
+        with self._lock:
+            lane.held = None
+            if not came:
+                self._followed.pop(thread_id, None)
+
+    def _lead(self, lane: _Lane, thread_id: str) -> None:
+        try:
+            self._hold(lane, thread_id)
+        finally:  # an interrupt ends the wait, and is raised once those who wait are served
+            self._send(lane, thread_id)
+
+    def _send(self, lane: _Lane, thread_id: str) -> None:
+        with self._lock:
+            lane.held = None
             batch = _take(lane.queue)
+            lane.writes = not any(call.operation.puts for call in batch)
         try:
             run(self._committer.commit(batch), self._connections)
         finally:
