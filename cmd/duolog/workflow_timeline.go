@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/duolog/duolog/domain/conversation"
+	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/trigger"
 	"github.com/duolog/duolog/domain/workflow"
 )
@@ -65,6 +66,9 @@ func (c workflowTimelineCmd) list(ctx context.Context, a app, api *client, after
 func (c workflowTimelineCmd) print(a app, e timelineEvent) error {
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(e)
+	}
+	if e.Type == journal.JoinedType {
+		return nil // says which commands the events before it came from: nothing to who reads
 	}
 	name := strings.ReplaceAll(strings.TrimPrefix(e.Type, "workflow."), "_", " ")
 	_, err := fmt.Fprintf(a.out, " %-9s %-13s %-22s %-24s %s\n", e.Position, e.Time.Local().Format("15:04:05.000"), name, clipText(by(e.Principal), 24), details(e))
