@@ -8,6 +8,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,10 @@ type Config struct {
 	// zero value nothing.
 	Tracer tracing.Tracer
 	Traces Traces
+	// Gather is how long events of agents' steps may wait for others to be published
+	// with, 10 ms when zero. Longer delays who reads them on the topic; shorter takes
+	// processor and broker from the next step, once for each.
+	Gather time.Duration
 	// Observe is told of each batch of events that was published; nil to leave it
 	// out.
 	Observe func(partition int32, events int)
@@ -88,6 +93,7 @@ func New(cfg Config) *Relay {
 	if cfg.Observe == nil {
 		cfg.Observe = func(int32, int) {}
 	}
+	cfg.Gather = cmp.Or(cfg.Gather, gather)
 	return &Relay{cfg: cfg, next: map[int32]int64{}}
 }
 
@@ -116,6 +122,7 @@ const (
 	batchCommits = 200
 	// shortest and longest are the pauses after an error.
 	shortest, longest = 100 * time.Millisecond, 10 * time.Second
+	gather            = 10 * time.Millisecond
 )
 
 // Run publishes one partition until ctx ends; it returns nil. After an error it
@@ -216,7 +223,7 @@ func (r *Relay) published(ctx context.Context, partition int32, record journal.R
 
 // publish writes the events of the next commits and returns where to go on.
 func (r *Relay) publish(ctx context.Context, partition int32, from int64, skip int) (next int64, err error) {
-	commits, err := r.cfg.Commits.From(ctx, partition, from, batchCommits)
+	commits, err := r.gather(ctx, partition, from)
 	if err != nil || len(commits) == 0 {
 		return from, err
 	}

@@ -32,6 +32,8 @@ type rig struct {
 	// commits are what the relay reads, stored what Postgres holds.
 	commits relay.Commits
 	stored  *projections.Commits
+	// gather is how long steps may wait; zero is what users have.
+	gather time.Duration
 }
 
 func newRig(t *testing.T) *rig {
@@ -45,14 +47,14 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{t, n, commits, stored}
+	return &rig{t: t, Node: n, commits: commits, stored: stored}
 }
 
 // relay publishes all partitions until stop is called or the test ends.
 func (r *rig) relay(topic relay.Topic) (stop func()) {
 	r.t.Helper()
 	one := relay.New(relay.Config{
-		Commits: r.commits, Topic: topic, Visible: r.Visible, Partitions: nodetest.Partitions, Logger: slog.New(slog.DiscardHandler),
+		Commits: r.commits, Topic: topic, Visible: r.Visible, Partitions: nodetest.Partitions, Logger: slog.New(slog.DiscardHandler), Gather: r.gather,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var running sync.WaitGroup
