@@ -146,15 +146,15 @@ func (b *builder) loadMissing(ctx context.Context, ids []domain.StreamID, into m
 // which of the bytes it names are there.
 func (b *builder) facts(ctx context.Context, entries []entry) (map[manifestKey]bool, error) {
 	var w wanted
-	byKey := map[string]*stream{}
+	byKey := map[ShortKey]*stream{}
 	for _, e := range entries {
 		if e.stream == nil {
 			continue
 		}
-		byKey[e.stream.key] = e.stream
+		byKey[e.stream.short] = e.stream
 		e.decoded.wants(e.stream, &w)
 		for _, a := range e.parsed.Commit.Needs {
-			w.blobs = append(w.blobs, manifestKey{e.stream.key, a})
+			w.blobs = append(w.blobs, manifestKey{e.stream.short, a})
 		}
 	}
 	f, err := load(ctx, b.db, b.set.codec, w)
@@ -168,10 +168,10 @@ func (b *builder) facts(ctx context.Context, entries []entry) (map[manifestKey]b
 		byKey[k.stream].facts.Values[k.id] = m
 	}
 	for k, m := range f.messages {
-		byKey[k.stream].messages.Messages[k.message] = m
+		byKey[ShortKeyOf(k.stream)].messages.Messages[k.message] = m
 	}
 	for k, e := range f.entries {
-		byKey[k.stream].entries.Put(e)
+		byKey[ShortKeyOf(k.stream)].entries.Put(e)
 	}
 	return f.blobs, nil
 }
@@ -190,7 +190,8 @@ func newStreams(entries []entry) []*stream {
 
 // take admits one record and folds it.
 func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool, out *batch) error {
-	facts := journal.Facts{Known: func(a value.Address) bool { return known[manifestKey{e.parsed.Stream.String(), a}] }}
+	short := ShortKeyOf(e.parsed.Stream.String())
+	facts := journal.Facts{Known: func(a value.Address) bool { return known[manifestKey{short, a}] }}
 	if e.stream != nil {
 		facts.Head = e.stream.hash
 	}
@@ -219,7 +220,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 // keepBytes stores the bytes of an accepted commit or a blob record. Those of
 // an ignored commit do not count.
 func (b *builder) keepBytes(p journal.Parsed, known map[manifestKey]bool, r *rows) {
-	key := p.Stream.String()
+	key := ShortKeyOf(p.Stream.String())
 	for _, blob := range p.Blobs {
 		known[manifestKey{key, blob.Address}] = true
 		b.carried[manifestKey{key, blob.Address}] = blob.Bytes
@@ -246,10 +247,10 @@ func (b *builder) advance(e *entry, r *rows) {
 		s.number = p.Record.Position.Number(b.fold.partitions)
 	}
 	r.commits = append(r.commits, commitRow{
-		partition: b.partition, offset: s.offset, stream: s.key, hash: p.Hash[:], commandID: p.Commit.Command.ID,
+		partition: b.partition, offset: s.offset, stream: s.short, hash: p.Hash[:], commandID: p.Commit.Command.ID,
 		commandHash: bodyOf(p.Commit.Command), time: p.Commit.Time, events: int32(len(p.Commit.Events)), //nolint:gosec // at most MaxItems
 		record:     b.set.codec.PackCommit(p.Record.Value),
-		deliveries: b.fold.carries.deliveries(p.Commit), messages: b.fold.carries.messages(p.Commit),
+		deliveries: b.fold.carries.deliveries(p.Commit), messages: b.fold.carries.messages(p.Commit), tenant: string(s.id.Tenant),
 	})
 }
 
@@ -291,10 +292,10 @@ func (b *builder) tryFold(ctx context.Context, e *entry, r *rows) (err error) {
 		return e.undecodable
 	}
 	e.decoded.readFromStore = func(a value.Address) ([]byte, error) {
-		if bytes, here := b.carried[manifestKey{e.stream.key, a}]; here {
+		if bytes, here := b.carried[manifestKey{e.stream.short, a}]; here {
 			return bytes, nil
 		}
-		bytes, there, err := readBlob(ctx, b.db, b.set.codec, e.stream.key, a)
+		bytes, there, err := readBlob(ctx, b.db, b.set.codec, e.stream.short, a)
 		if err != nil {
 			b.broken = err
 		} else if !there {
@@ -302,15 +303,15 @@ func (b *builder) tryFold(ctx context.Context, e *entry, r *rows) (err error) {
 		}
 		return bytes, err
 	}
-	e.decoded.holdings = func() (*holdings, error) { return b.holdings(ctx, e.stream.key, r) }
-	e.decoded.pinned = func(p workflow.Pinned) (pinRow, error) { return b.pinned(ctx, e.stream.key, p, r) }
+	e.decoded.holdings = func() (*holdings, error) { return b.holdings(ctx, e.stream, r) }
+	e.decoded.pinned = func(p workflow.Pinned) (pinRow, error) { return b.pinned(ctx, e.stream, p, r) }
 	return b.fold.fold(e.stream, e.decoded, r)
 }
 
 // readBlob reads one blob of a stream. Folds need it only for manifests that
 // were moved into blobs.
-func readBlob(ctx context.Context, q querier, codec *Codec, stream string, a value.Address) (bytes []byte, there bool, err error) {
-	found, err := q.Query(ctx, `SELECT codec, data FROM blobs WHERE stream = $1 AND address = $2`, stream, a[:])
+func readBlob(ctx context.Context, q querier, codec *Codec, key ShortKey, a value.Address) (bytes []byte, there bool, err error) {
+	found, err := q.Query(ctx, `SELECT codec, data FROM blobs WHERE stream = $1 AND address = $2`, key, a[:])
 	if err != nil {
 		return nil, false, fmt.Errorf("read blob %s: %w", a, err)
 	}

@@ -76,7 +76,7 @@ func (s *Snapshots) fetcher(ctx context.Context, key string, manifests []value.M
 	for _, m := range manifests {
 		first = append(first, m.Refs()...)
 	}
-	known, err := readBlobsOf(ctx, s.pool, s.codec, key, first)
+	known, err := readBlobsOf(ctx, s.pool, s.codec, ShortKeyOf(key), first)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (s *Snapshots) fetcher(ctx context.Context, key string, manifests []value.M
 				missing = append(missing, a)
 			}
 		}
-		more, err := readBlobsOf(ctx, s.pool, s.codec, key, missing)
+		more, err := readBlobsOf(ctx, s.pool, s.codec, ShortKeyOf(key), missing)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (s *Snapshots) fetcher(ctx context.Context, key string, manifests []value.M
 }
 
 // readBlobs reads those of the blobs of a stream that are there.
-func readBlobs(ctx context.Context, q querier, codec *Codec, key string, addresses []value.Address) (map[value.Address][]byte, error) {
+func readBlobs(ctx context.Context, q querier, codec *Codec, key ShortKey, addresses []value.Address) (map[value.Address][]byte, error) {
 	out := make(map[value.Address][]byte, len(addresses))
 	if len(addresses) == 0 {
 		return out, nil
@@ -197,14 +197,14 @@ func findIn(page []workflow.Checkpoint, versions map[workflow.CheckpointKey]work
 func (s *Snapshots) checkpointsBefore(ctx context.Context, key, ns string, before *uuid.UUID) ([]workflow.Checkpoint, error) {
 	rows, err := s.pool.Query(ctx, `SELECT DISTINCT ON (c.thread_ts) c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
 		FROM checkpoints c WHERE stream = $1 AND ns_hash = $2 AND ($3::uuid IS NULL OR thread_ts < $3) ORDER BY c.thread_ts DESC, c.number DESC LIMIT $4`,
-		key, NSHash(ns), before, searchPage)
+		ShortKeyOf(key), NSHash(ns), before, searchPage)
 	if err != nil {
 		return nil, fmt.Errorf("search the checkpoints of %s: %w", key, err)
 	}
 	defer rows.Close()
 	var out []workflow.Checkpoint
 	for rows.Next() {
-		var stream string
+		var stream ShortKey
 		c, err := scanCheckpoint(rows, s.codec, &stream)
 		if err != nil {
 			return nil, err
@@ -217,9 +217,10 @@ func (s *Snapshots) checkpointsBefore(ctx context.Context, key, ns string, befor
 // loadFound reads the values that were found.
 func (s *Snapshots) loadFound(ctx context.Context, snap *Snapshot) error {
 	var keys []manifestKey
+	short := ShortKeyOf(snap.Stream.String())
 	for _, found := range snap.Facts.Elsewhere {
 		if found.TS != uuid.Nil {
-			keys = append(keys, manifestKey{snap.Stream.String(), found.ID})
+			keys = append(keys, manifestKey{short, found.ID})
 		}
 	}
 	f, err := load(ctx, s.pool, s.codec, wanted{manifests: keys})

@@ -93,13 +93,13 @@ func (d *decoded) wants(s *stream, w *wanted) {
 		if e.Inherits && e.ParentTS != nil {
 			key := workflow.CheckpointKey{NS: e.NS, TS: *e.ParentTS}
 			if _, has := s.facts.Checkpoints[key]; !has {
-				w.checkpoints = append(w.checkpoints, checkpointKey{s.key, key})
+				w.checkpoints = append(w.checkpoints, checkpointKey{s.short, key})
 			}
 		}
 		for _, c := range e.Channels {
 			id, ok := c.Value.BaseID()
 			if _, has := s.facts.Values[id]; ok && !has {
-				w.manifests = append(w.manifests, manifestKey{s.key, id})
+				w.manifests = append(w.manifests, manifestKey{s.short, id})
 			}
 		}
 	}
@@ -208,7 +208,7 @@ func (f *folder) foldEvent(s *stream, d *decoded, at *step) (func(*rows), error)
 	case workflow.WritesRecorded:
 		first := max(at.number, d.writes)
 		d.writes = first + int64(len(e.Writes))
-		return func(r *rows) { f.addWrites(r, s.key, e, first) }, nil
+		return func(r *rows) { f.addWrites(r, s.short, e, first) }, nil
 	case workflow.CommandsJoined:
 		return f.foldJoined(d, e, at.number)
 	default:
@@ -292,8 +292,8 @@ func keepsOf(e workflow.Checkpointed, st workflow.Stored) map[value.Address]int 
 func (f *folder) addCheckpoint(r *rows, s *stream, st workflow.Stored, epoch int32, run []byte, offset int64, keeps map[value.Address]int) {
 	c := st.Checkpoint
 	names, ids := packChannels(c.Channels)
-	r.checkpoints.put(version[checkpointKey]{checkpointKey{s.key, c.Key}, offset}, checkpointRow{
-		stream: s.key, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
+	r.checkpoints.put(version[checkpointKey]{checkpointKey{s.short, c.Key}, offset}, checkpointRow{
+		stream: s.short, nsHash: NSHash(c.Key.NS), threadTS: c.Key.TS, ns: []byte(c.Key.NS), parentTS: c.Parent, number: c.Number,
 		header: f.codec.packValue(c.Header), metadata: f.codec.packValue(c.Metadata), channels: names, ids: ids,
 		currentThread: int32(c.Thread), epoch: epoch, runID: run, //nolint:gosec // bounded at the API
 	})
@@ -306,11 +306,11 @@ func (f *folder) addCheckpoint(r *rows, s *stream, st workflow.Stored, epoch int
 // next ones share.
 func (r *rows) addManifest(s *stream, id value.Address, m value.Manifest, keep int) {
 	packed, part := m.PackOver(keep)
-	row := manifestRow{stream: s.key, id: id[:], manifest: packed, whole: m}
+	row := manifestRow{stream: s.short, id: id[:], manifest: packed, whole: m}
 	if len(part.Bytes) > 0 {
 		row.part = part.Address[:]
 		if s.partIsNew(part.Address) {
-			r.parts = append(r.parts, partRow{stream: s.key, address: part.Address[:], entries: part.Bytes})
+			r.parts = append(r.parts, partRow{stream: s.short, address: part.Address[:], entries: part.Bytes})
 		}
 	}
 	r.manifests = append(r.manifests, row)
@@ -348,7 +348,7 @@ func UnpackChannels(names, ids []byte) (map[string]value.Address, error) {
 }
 
 // addWrites adds the writes of an event as one row.
-func (f *folder) addWrites(r *rows, key string, e workflow.WritesRecorded, number int64) {
+func (f *folder) addWrites(r *rows, key ShortKey, e workflow.WritesRecorded, number int64) {
 	if len(e.Writes) == 0 {
 		return
 	}
@@ -390,7 +390,7 @@ func (r *rows) addConversation(s *stream) {
 func (r *rows) addWorkflow(s *stream, partition int32) {
 	w := s.workflow
 	row := workflowRow{
-		stream: s.key, tenant: string(s.id.Tenant), id: s.id.ID, number: s.number, status: string(w.Status),
+		stream: s.key, short: s.short, tenant: string(s.id.Tenant), id: s.id.ID, number: s.number, status: string(w.Status),
 		definition: w.Created.Flow.Definition, source: w.Created.Trigger.Source, owner: w.Owner.User,
 		engine: w.Created.Engine, createdAt: w.CreatedAt,
 	}

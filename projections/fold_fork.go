@@ -27,27 +27,25 @@ func (f *folder) foldForked(s *stream, d *decoded, e workflow.Forked, number int
 		s.facts.Add(stored[i])
 	}
 	return func(r *rows) {
-		r.lineages = append(r.lineages, lineageRow{s.key, Lineage(s.id.Tenant, e.Lineage)})
+		r.lineages = append(r.lineages, lineageRow{s.short, lineage(s.id.Tenant, e.Lineage)})
 		for i, st := range stored {
 			f.addCheckpoint(r, s, st, 0, nil, d.position.Offset, nil) // no run of this workflow wrote it
 			c := e.Checkpoints[i]
-			f.addWrites(r, s.key, workflow.WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Writes: c.Writes}, st.Checkpoint.Number)
+			f.addWrites(r, s.short, workflow.WritesRecorded{ThreadTS: c.ThreadTS, NS: c.NS, Writes: c.Writes}, st.Checkpoint.Number)
 		}
 	}, nil
 }
 
-// Lineage are the streams of workflows of a tenant.
-func Lineage(tenant domain.Tenant, ids []uuid.UUID) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: id}.String()
-	}
-	return out
+// lineage are the streams of workflows of a tenant.
+func lineage(tenant domain.Tenant, ids []uuid.UUID) ShortKeys {
+	return keyCol(ids, func(id *uuid.UUID) ShortKey {
+		return ShortKeyOf(domain.StreamID{Tenant: tenant, Kind: domain.KindWorkflow, ID: *id}.String())
+	})
 }
 
 type lineageRow struct {
-	stream    string
-	ancestors []string
+	stream    ShortKey
+	ancestors ShortKeys
 }
 
 // insertLineages writes one statement for each: arrays of arrays are not ragged,
@@ -65,16 +63,16 @@ func (r *rows) insertLineages() []statement {
 // that it comes from: keys are pairs of stream and address. It gives the stream that
 // asked.
 const InheritedBlobs = `SELECT k.stream, k.address, b.codec, b.data
-	FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN lineages l ON l.stream = k.stream
+	FROM unnest($1::uuid[], $2::bytea[]) AS k(stream, address) JOIN lineages l ON l.stream = k.stream
 	CROSS JOIN LATERAL (SELECT codec, data FROM blobs WHERE stream = ANY(l.ancestors) AND address = k.address LIMIT 1) b`
 
 // readBlobsOf reads those of the blobs that a stream has, or those that it comes from.
-func readBlobsOf(ctx context.Context, q querier, codec *Codec, key string, addresses []value.Address) (map[value.Address][]byte, error) {
+func readBlobsOf(ctx context.Context, q querier, codec *Codec, key ShortKey, addresses []value.Address) (map[value.Address][]byte, error) {
 	out, err := readBlobs(ctx, q, codec, key, addresses)
 	if err != nil {
 		return nil, err
 	}
-	var streams []string
+	var streams ShortKeys
 	var missing [][]byte
 	for _, a := range addresses {
 		if _, there := out[a]; !there {

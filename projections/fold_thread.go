@@ -16,7 +16,7 @@ func (d *decoded) removed(s *stream, state workflow.State) (removal, error) {
 	if err != nil {
 		return removal{}, err
 	}
-	return h.remove(s.key, state, func(checkpointAt) bool { return true })
+	return h.remove(s.short, state, func(checkpointAt) bool { return true })
 }
 
 // pruned is what goes when a thread is pruned: checkpoints that there are, and the
@@ -36,7 +36,7 @@ func (d *decoded) pruned(s *stream, state workflow.State, e workflow.ThreadPrune
 			gone[checkpointAt{c.nsHash, c.key.TS}] = true
 		}
 	}
-	out, err := h.remove(s.key, state, func(at checkpointAt) bool { return gone[at] })
+	out, err := h.remove(s.short, state, func(at checkpointAt) bool { return gone[at] })
 	if err != nil {
 		return out, err
 	}

@@ -49,46 +49,46 @@ type heldWrite struct {
 }
 
 // holdings reads the rows of a stream as the batch has left them so far.
-func (b *builder) holdings(ctx context.Context, key string, r *rows) (*holdings, error) {
+func (b *builder) holdings(ctx context.Context, s *stream, r *rows) (*holdings, error) {
 	h := &holdings{
 		manifests: map[value.Address]value.Manifest{}, partOf: map[value.Address]value.Address{}, parts: map[value.Address]bool{},
-		codec: b.set.codec, fetch: b.fetchThere(ctx, key),
+		codec: b.set.codec, fetch: b.fetchThere(ctx, s),
 	}
 	checkpoints, written, deliveries := map[versionAt]checkpointRow{}, map[checkpointAt][]WriteRow{}, map[[16]byte][]byte{}
 	q := &pgx.Batch{}
-	queueHeldCheckpoints(q, key, checkpoints)
-	queueHeldWrites(q, key, written)
-	queueHeldDeliveries(q, key, deliveries)
-	queueHeldPins(q, key, &h.pins)
-	h.queueManifests(q, key)
+	queueHeldCheckpoints(q, s.short, checkpoints)
+	queueHeldWrites(q, s.short, written)
+	queueHeldDeliveries(q, s.key, deliveries)
+	queueHeldPins(q, s.key, &h.pins)
+	h.queueManifests(q, s.short)
 	if err := b.db.SendBatch(ctx, q).Close(); err != nil {
-		b.broken = fmt.Errorf("read what %s holds: %w", key, err)
+		b.broken = fmt.Errorf("read what %s holds: %w", s.key, err)
 		return nil, b.broken
 	}
-	r.overlay(key, checkpoints, deliveries)
-	r.overWrites(key, written)
+	r.overlay(s, checkpoints, deliveries)
+	r.overWrites(s.short, written)
 	for _, pin := range r.pins {
-		if pin.stream == key {
+		if pin.stream == s.key {
 			h.pins = append(h.pins, pin)
 		}
 	}
-	r.overlayManifests(key, h)
+	r.overlayManifests(s.short, h)
 	return h, errors.Join(h.addCheckpoints(checkpoints), h.addWrites(written), h.addDeliveries(deliveries))
 }
 
 // fetchThere reads those of a stream's blobs that are there, also of the batch.
-func (b *builder) fetchThere(ctx context.Context, key string) value.Fetch {
+func (b *builder) fetchThere(ctx context.Context, s *stream) value.Fetch {
 	return func(addresses []value.Address) (map[value.Address][]byte, error) {
 		out := make(map[value.Address][]byte, len(addresses))
 		var stored []value.Address
 		for _, a := range addresses {
-			if bytes, here := b.carried[manifestKey{key, a}]; here {
+			if bytes, here := b.carried[manifestKey{s.short, a}]; here {
 				out[a] = bytes
 			} else {
 				stored = append(stored, a)
 			}
 		}
-		found, err := readBlobs(ctx, b.db, b.set.codec, key, stored)
+		found, err := readBlobs(ctx, b.db, b.set.codec, s.short, stored)
 		if err != nil {
 			b.broken = err
 			return nil, err
@@ -112,7 +112,7 @@ type (
 
 func (c *checkpointRow) at() checkpointAt { return checkpointAt{string(c.nsHash), c.threadTS} }
 
-func queueHeldCheckpoints(q *pgx.Batch, key string, into map[versionAt]checkpointRow) {
+func queueHeldCheckpoints(q *pgx.Batch, key ShortKey, into map[versionAt]checkpointRow) {
 	q.Queue(`SELECT ns_hash, ns, thread_ts, number, header, metadata, channels, ids FROM checkpoints WHERE stream = $1`, key).Query(func(found pgx.Rows) error {
 		for found.Next() {
 			var c checkpointRow
@@ -125,12 +125,12 @@ func queueHeldCheckpoints(q *pgx.Batch, key string, into map[versionAt]checkpoin
 	})
 }
 
-func queueHeldWrites(q *pgx.Batch, key string, into map[checkpointAt][]WriteRow) {
+func queueHeldWrites(q *pgx.Batch, key ShortKey, into map[checkpointAt][]WriteRow) {
 	q.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1`, key).
 		Query(func(found pgx.Rows) error { return scanWriteRows(found, into) })
 }
 
-func (h *holdings) queueManifests(q *pgx.Batch, key string) {
+func (h *holdings) queueManifests(q *pgx.Batch, key ShortKey) {
 	q.Queue(`SELECT m.id, m.part, `+ManifestColumns+` FROM manifests m WHERE m.stream = $1`, key).Query(func(found pgx.Rows) error {
 		for found.Next() {
 			var id, over, raw, part []byte
@@ -182,9 +182,9 @@ func queueHeldDeliveries(q *pgx.Batch, key string, into map[[16]byte][]byte) {
 }
 
 // overlay adds what the batch has written so far, and takes away what it has removed.
-func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, deliveries map[[16]byte][]byte) {
+func (r *rows) overlay(s *stream, checkpoints map[versionAt]checkpointRow, deliveries map[[16]byte][]byte) {
 	for _, gone := range r.removed {
-		if gone.stream != key {
+		if gone.stream != s.short {
 			continue
 		}
 		removed := gone.removes()
@@ -195,12 +195,12 @@ func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, deli
 		}
 	}
 	for _, c := range r.checkpoints.rows {
-		if c.stream == key {
+		if c.stream == s.short {
 			checkpoints[versionAt{c.at(), c.number}] = c
 		}
 	}
 	for _, d := range r.deliveries.rows {
-		if d.stream == key {
+		if d.stream == s.key {
 			deliveries[d.id] = d.body
 		}
 	}
@@ -208,7 +208,7 @@ func (r *rows) overlay(key string, checkpoints map[versionAt]checkpointRow, deli
 
 // overlayManifests is overlay for manifests and parts. Of a manifest that is there
 // already it is that row which stays.
-func (r *rows) overlayManifests(key string, h *holdings) {
+func (r *rows) overlayManifests(key ShortKey, h *holdings) {
 	for _, gone := range r.removed {
 		if gone.stream != key {
 			continue

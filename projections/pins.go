@@ -45,8 +45,8 @@ func (p *pinRow) keep(codec *Codec, manifests map[value.Address]bool, stays *foo
 
 // pinned reads what a checkpoint stands on as the batch has left it so far. One that is
 // not there any more has nothing to keep: no command pins it.
-func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *rows) (pinRow, error) {
-	p := pinRow{stream: key, fork: e.Fork, header: []byte(noValue), metadata: []byte(noValue), ids: []byte{}}
+func (b *builder) pinned(ctx context.Context, s *stream, e workflow.Pinned, r *rows) (pinRow, error) {
+	p := pinRow{stream: s.key, fork: e.Fork, header: []byte(noValue), metadata: []byte(noValue), ids: []byte{}}
 	hash, at := NSHash(e.NS), int64(-1)
 	take := func(c checkpointRow) {
 		if c.number > at {
@@ -55,7 +55,7 @@ func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *
 	}
 	written := map[checkpointAt][]WriteRow{}
 	q := &pgx.Batch{}
-	q.Queue(`SELECT number, header, metadata, ids FROM checkpoints WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY number DESC LIMIT 1`, key, hash, e.ThreadTS).
+	q.Queue(`SELECT number, header, metadata, ids FROM checkpoints WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY number DESC LIMIT 1`, s.short, hash, e.ThreadTS).
 		Query(func(found pgx.Rows) error {
 			for found.Next() {
 				var c checkpointRow
@@ -66,20 +66,20 @@ func (b *builder) pinned(ctx context.Context, key string, e workflow.Pinned, r *
 			}
 			return found.Err()
 		})
-	q.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.ns_hash = $2 AND w.thread_ts = $3`, key, hash, e.ThreadTS).
+	q.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.ns_hash = $2 AND w.thread_ts = $3`, s.short, hash, e.ThreadTS).
 		Query(func(found pgx.Rows) error { return scanWriteRows(found, written) })
 	if err := b.db.SendBatch(ctx, q).Close(); err != nil {
-		b.broken = fmt.Errorf("read what is pinned in %s: %w", key, err)
+		b.broken = fmt.Errorf("read what is pinned in %s: %w", s.key, err)
 		return p, b.broken
 	}
 	place := checkpointAt{string(hash), e.ThreadTS}
 	for _, c := range r.checkpoints.rows {
-		if c.stream == key && c.at() == place {
+		if c.stream == s.short && c.at() == place {
 			take(c)
 		}
 	}
 	for _, w := range r.writes {
-		if w.stream == key && w.at() == place {
+		if w.stream == s.short && w.at() == place {
 			written[place] = append(written[place], w.row())
 		}
 	}

@@ -12,10 +12,14 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 )
 
-// streamTables are the tables whose rows a fold writes; commits and blobs are
-// what they are folded from.
+// streamTables and keyTables are the tables whose rows a fold writes; the latter name the
+// stream by its short key. Commits and blobs are what they are folded from.
 func streamTables() []string {
-	return []string{"heads", "stopped", "manifests", "manifest_parts", "workflows", "checkpoints", "writes", "states", "conversations", "messages", "directory", "deliveries", "attempts", "intents", "lineages", "pins", "access_decisions"}
+	return []string{"heads", "stopped", "workflows", "states", "conversations", "messages", "directory", "deliveries", "attempts", "intents", "pins", "access_decisions"}
+}
+
+func keyTables() []string {
+	return []string{"manifests", "manifest_parts", "checkpoints", "writes", "lineages"}
 }
 
 // retryStopped folds the streams anew that another build could not fold.
@@ -52,6 +56,9 @@ func (p *Projector) refold(ctx context.Context, partition int32, at standing, id
 	drop.Queue(`SELECT swap_offset($1, $2, $2, $3)`, partition, at.next, at.tables)
 	for _, table := range streamTables() {
 		drop.Queue(`DELETE FROM `+table+` WHERE stream = $1`, id.String())
+	}
+	for _, table := range keyTables() {
+		drop.Queue(`DELETE FROM `+table+` WHERE stream = $1`, ShortKeyOf(id.String()))
 	}
 	if err := sent(tx.SendBatch(ctx, drop), drop.Len()); err != nil {
 		return err
@@ -113,7 +120,7 @@ func (p *Projector) foldHistory(ctx context.Context, q querier, partition int32,
 
 // commitsAfter reads the next accepted commits of a stream.
 func (p *Projector) commitsAfter(ctx context.Context, q querier, id domain.StreamID, after int64) ([]journal.Parsed, error) {
-	found, err := q.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 ORDER BY "offset" LIMIT 500`, id.String(), after)
+	found, err := q.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 ORDER BY "offset" LIMIT 500`, ShortKeyOf(id.String()), after)
 	if err != nil {
 		return nil, fmt.Errorf("read commits: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // removal is what one event takes out of the rows of a stream.
 type removal struct {
-	stream      string
+	stream      ShortKey
 	checkpoints []checkpointAt
 	// writes are the checkpoints whose pending writes go.
 	writes    map[checkpointAt]bool
@@ -34,7 +34,7 @@ func (g removal) removes() map[checkpointAt]bool {
 
 // remove works out what goes with the checkpoints and writes that gone names: the
 // values and the bytes on which nothing stands that stays.
-func (h *holdings) remove(key string, state workflow.State, gone func(checkpointAt) bool) (removal, error) {
+func (h *holdings) remove(key ShortKey, state workflow.State, gone func(checkpointAt) bool) (removal, error) {
 	out := removal{stream: key, writes: map[checkpointAt]bool{}}
 	stays, goes := footing{on: map[value.Address]bool{}}, footing{on: map[value.Address]bool{}}
 	kept, removed := map[value.Address]bool{}, map[checkpointAt]bool{}
@@ -184,7 +184,7 @@ func (r *rows) deletions() []statement {
 	return slices.DeleteFunc(out, func(s statement) bool { return s.sql == "" })
 }
 
-func deleteAt(what, stream string, at []checkpointAt) statement {
+func deleteAt(what string, stream ShortKey, at []checkpointAt) statement {
 	if len(at) == 0 {
 		return statement{}
 	}
@@ -195,7 +195,7 @@ func deleteAt(what, stream string, at []checkpointAt) statement {
 	}}
 }
 
-func deleteAddresses(what, column, stream string, addresses []value.Address) statement {
+func deleteAddresses(what, column string, stream ShortKey, addresses []value.Address) statement {
 	if len(addresses) == 0 {
 		return statement{}
 	}

@@ -16,7 +16,7 @@ type (
 	commitRow struct {
 		partition   int32
 		offset      int64
-		stream      string
+		stream      ShortKey
 		hash        []byte
 		commandID   uuid.UUID
 		commandHash []byte
@@ -25,6 +25,7 @@ type (
 		record      []byte
 		deliveries  bool
 		messages    bool
+		tenant      string
 	}
 	ignoredRow struct {
 		partition int32
@@ -59,13 +60,13 @@ type (
 		since     time.Time
 	}
 	blobRow struct {
-		stream  string
+		stream  ShortKey
 		address []byte
 		codec   int16
 		data    []byte
 	}
 	manifestRow struct {
-		stream   string
+		stream   ShortKey
 		id       []byte
 		manifest []byte
 		// part is what it is packed over; nil for nothing.
@@ -73,12 +74,13 @@ type (
 		whole value.Manifest
 	}
 	partRow struct {
-		stream  string
+		stream  ShortKey
 		address []byte
 		entries []byte
 	}
 	workflowRow struct {
 		stream     string
+		short      ShortKey
 		tenant     string
 		id         uuid.UUID
 		number     int64
@@ -101,7 +103,7 @@ type (
 		ttl     int64
 	}
 	checkpointRow struct {
-		stream        string
+		stream        ShortKey
 		nsHash        []byte
 		threadTS      uuid.UUID
 		ns            []byte
@@ -116,7 +118,7 @@ type (
 		runID         []byte
 	}
 	writeRow struct {
-		stream   string
+		stream   ShortKey
 		nsHash   []byte
 		threadTS uuid.UUID
 		number   int64
@@ -284,7 +286,7 @@ func (k *keyed[K, R]) get(key K) (row R, there bool) {
 
 type (
 	checkpointKey struct {
-		stream string
+		stream ShortKey
 		key    workflow.CheckpointKey
 	}
 	// version is a key as one commit left it: commits never overwrite each other's.

@@ -127,31 +127,32 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 		Stream: id, Number: -1, Facts: workflow.NewFacts(), Messages: conversation.NewFacts(), Entries: directory.NewFacts(), Done: map[uuid.UUID]Done{},
 	}
 	key := id.String()
+	short := ShortKeyOf(key)
 	b := &pgx.Batch{}
 	s.queueHead(b, key, out)
 	s.queueDone(b, key, w.Commands, out.Done)
 	checkpoints, manifests := map[checkpointKey]workflow.Checkpoint{}, map[manifestKey]value.Manifest{}
 	messages := map[messageKey]conversation.Message{}
-	if keys := keysOf(key, append(w.Workflow.Checkpoints, w.Workflow.Base...)); len(keys) > 0 {
+	if keys := keysOf(short, append(w.Workflow.Checkpoints, w.Workflow.Base...)); len(keys) > 0 {
 		queueCheckpoints(b, s.codec, keys, checkpoints)
 	}
 	if len(w.Workflow.Base) > 0 {
-		queueBaseManifests(b, keysOf(key, w.Workflow.Base), manifests)
+		queueBaseManifests(b, keysOf(short, w.Workflow.Base), manifests)
 	}
 	for _, ns := range w.Workflow.Latest {
-		s.queueLatest(b, key, ns, checkpoints, manifests, out.Facts)
+		s.queueLatest(b, short, ns, checkpoints, manifests, out.Facts)
 	}
 	for _, ns := range w.Workflow.Newest {
-		queueNewest(b, key, ns, out.Facts)
+		queueNewest(b, short, ns, out.Facts)
 	}
 	if len(w.Workflow.Writes) > 0 {
-		s.queueWrites(b, keysOf(key, w.Workflow.Writes), out.Facts)
+		s.queueWrites(b, keysOf(short, w.Workflow.Writes), out.Facts)
 	}
 	if w.Workflow.Tree {
-		s.queueTree(b, key, out.Facts)
+		s.queueTree(b, short, out.Facts)
 	}
 	if len(w.Workflow.Runs) > 0 {
-		queueRuns(b, key, w.Workflow.Runs, out.Facts.OfRuns)
+		queueRuns(b, short, w.Workflow.Runs, out.Facts.OfRuns)
 	}
 	if len(w.Workflow.Deliveries) > 0 {
 		queueDeliveries(b, key, w.Workflow.Deliveries, out.Facts.Deliveries)
@@ -184,7 +185,7 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []value.Address) (map[value.Address]bool, error) {
 	keys := make([]manifestKey, len(addresses))
 	for i, a := range addresses {
-		keys[i] = manifestKey{id.String(), a}
+		keys[i] = manifestKey{ShortKeyOf(id.String()), a}
 	}
 	f, err := load(ctx, s.pool, s.codec, wanted{blobs: keys})
 	if err != nil {
@@ -199,7 +200,7 @@ func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []v
 
 // Blob reads one blob of a stream, or of those that it comes from.
 func (s *Snapshots) Blob(ctx context.Context, id domain.StreamID, a value.Address) ([]byte, error) {
-	found, err := readBlobsOf(ctx, s.pool, s.codec, id.String(), []value.Address{a})
+	found, err := readBlobsOf(ctx, s.pool, s.codec, ShortKeyOf(id.String()), []value.Address{a})
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +239,7 @@ func (s *Snapshots) Done(ctx context.Context, id domain.StreamID, commands []uui
 
 // FindCommit finds an accepted commit of the stream by its hash.
 func (s *Snapshots) FindCommit(ctx context.Context, id domain.StreamID, hash journal.Hash) (at domain.Position, found bool, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT partition, "offset" FROM commits WHERE stream = $1 AND hash = $2`, id.String(), hash[:]).
+	err = s.pool.QueryRow(ctx, `SELECT partition, "offset" FROM commits WHERE stream = $1 AND hash = $2`, ShortKeyOf(id.String()), hash[:]).
 		Scan(&at.Partition, &at.Offset)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return at, false, nil
@@ -304,7 +305,7 @@ const doneSQL = `SELECT k.id, c.partition, c."offset", c.hash, c.command_hash, c
 
 // queueDone finds the first accepted commit of each command.
 func (s *Snapshots) queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
-	b.Queue(doneSQL, key, commands, int64(s.partitions), int64(domain.MaxItems)).
+	b.Queue(doneSQL, ShortKeyOf(key), commands, int64(s.partitions), int64(domain.MaxItems)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var id uuid.UUID
@@ -331,20 +332,20 @@ const manifestsOf = `
 // queueBaseManifests reads the values of all channels of checkpoints.
 func queueBaseManifests(b *pgx.Batch, keys []checkpointKey, into map[manifestKey]value.Manifest) {
 	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+`
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`+manifestsOf,
-		col(keys, func(k *checkpointKey) string { return k.stream }),
+		keyCol(keys, func(k *checkpointKey) ShortKey { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(scanManifests(into))
 }
 
-func (s *Snapshots) queueLatest(b *pgx.Batch, key, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
+func (s *Snapshots) queueLatest(b *pgx.Batch, key ShortKey, ns string, checkpoints map[checkpointKey]workflow.Checkpoint, manifests map[manifestKey]value.Manifest, facts *workflow.Facts) {
 	latest := NewestCheckpoint("$1", "$2", "$3")
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread FROM (`+latest+`) c`, key, NSHash(ns), int64(AllNumbers)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
-				var stream string
+				var stream ShortKey
 				c, err := scanCheckpoint(r, s.codec, &stream)
 				if err != nil {
 					return err
@@ -360,7 +361,7 @@ func (s *Snapshots) queueLatest(b *pgx.Batch, key, ns string, checkpoints map[ch
 
 // queueNewest finds the id of the newest checkpoint of a namespace, and of the one that
 // has the newest writes.
-func queueNewest(b *pgx.Batch, key, ns string, facts *workflow.Facts) {
+func queueNewest(b *pgx.Batch, key ShortKey, ns string, facts *workflow.Facts) {
 	facts.Newest[ns], facts.Highest[ns] = uuid.Nil, uuid.Nil
 	b.Queue(`SELECT c.thread_ts, greatest(c.thread_ts, w.thread_ts) FROM (VALUES (1)) one
 		LEFT JOIN LATERAL (SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1) c ON true
@@ -384,9 +385,9 @@ func (s *Snapshots) queueWrites(b *pgx.Batch, keys []checkpointKey, facts *workf
 		byHash[checkpointAt{string(NSHash(k.key.NS)), k.key.TS}] = k.key
 	}
 	b.Queue(`SELECT w.ns_hash, w.thread_ts, `+WriteColumns+`
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+WritesOf("k", "$4")+`) w`,
-		col(keys, func(k *checkpointKey) string { return k.stream }),
+		keyCol(keys, func(k *checkpointKey) ShortKey { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(func(r pgx.Rows) error {
@@ -426,7 +427,7 @@ func queueDeliveries(b *pgx.Batch, key string, ids []uuid.UUID, into map[uuid.UU
 	})
 }
 
-func keysOf(stream string, keys []workflow.CheckpointKey) []checkpointKey {
+func keysOf(stream ShortKey, keys []workflow.CheckpointKey) []checkpointKey {
 	out := make([]checkpointKey, len(keys))
 	for i, k := range keys {
 		out[i] = checkpointKey{stream, k}

@@ -91,11 +91,11 @@ func (r *rows) insertCommits() statement {
 		return statement{}
 	}
 	rows := r.commits
-	return statement{`INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record, deliveries, messages)
-		SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::int[], $9::bytea[], $10::bool[], $11::bool[])`, []any{
+	return statement{`INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record, deliveries, messages, tenant)
+		SELECT * FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::int[], $9::bytea[], $10::bool[], $11::bool[], $12::text[])`, []any{
 		col(rows, func(r *commitRow) int32 { return r.partition }),
 		col(rows, func(r *commitRow) int64 { return r.offset }),
-		col(rows, func(r *commitRow) string { return r.stream }),
+		keyCol(rows, func(r *commitRow) ShortKey { return r.stream }),
 		col(rows, func(r *commitRow) []byte { return r.hash }),
 		uuidCol(rows, func(r *commitRow) *uuid.UUID { return &r.commandID }),
 		col(rows, func(r *commitRow) []byte { return r.commandHash }),
@@ -104,6 +104,7 @@ func (r *rows) insertCommits() statement {
 		col(rows, func(r *commitRow) []byte { return r.record }),
 		col(rows, func(r *commitRow) bool { return r.deliveries }),
 		col(rows, func(r *commitRow) bool { return r.messages }),
+		col(rows, func(r *commitRow) string { return r.tenant }),
 	}}
 }
 
@@ -130,9 +131,9 @@ func (r *rows) insertBlobs() statement {
 	}
 	rows := r.blobs
 	return statement{`INSERT INTO blobs (stream, address, codec, data)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[])
+		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::smallint[], $4::bytea[])
 		ON CONFLICT DO NOTHING`, []any{
-		col(rows, func(r *blobRow) string { return r.stream }),
+		keyCol(rows, func(r *blobRow) ShortKey { return r.stream }),
 		col(rows, func(r *blobRow) []byte { return r.address }),
 		col(rows, func(r *blobRow) int16 { return r.codec }),
 		col(rows, func(r *blobRow) []byte { return r.data }),
@@ -145,9 +146,9 @@ func (r *rows) insertManifests() statement {
 	}
 	rows := r.manifests
 	return statement{`INSERT INTO manifests (stream, id, manifest, part)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
+		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[])
 		ON CONFLICT DO NOTHING`, []any{
-		col(rows, func(r *manifestRow) string { return r.stream }),
+		keyCol(rows, func(r *manifestRow) ShortKey { return r.stream }),
 		col(rows, func(r *manifestRow) []byte { return r.id }),
 		col(rows, func(r *manifestRow) []byte { return r.manifest }),
 		col(rows, func(r *manifestRow) []byte { return r.part }),
@@ -160,9 +161,9 @@ func (r *rows) insertParts() statement {
 	}
 	rows := r.parts
 	return statement{`INSERT INTO manifest_parts (stream, address, entries)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
+		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[])
 		ON CONFLICT DO NOTHING`, []any{
-		col(rows, func(r *partRow) string { return r.stream }),
+		keyCol(rows, func(r *partRow) ShortKey { return r.stream }),
 		col(rows, func(r *partRow) []byte { return r.address }),
 		col(rows, func(r *partRow) []byte { return r.entries }),
 	}}
@@ -174,8 +175,8 @@ func (r *rows) insertCheckpoints() statement {
 	}
 	rows := r.checkpoints.rows
 	return statement{`INSERT INTO checkpoints (stream, ns_hash, thread_ts, ns, parent_ts, number, header, metadata, channels, ids, current_thread, epoch, run_id)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::int[], $12::int[], $13::bytea[])`, []any{
-		col(rows, func(r *checkpointRow) string { return r.stream }),
+		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::int[], $12::int[], $13::bytea[])`, []any{
+		keyCol(rows, func(r *checkpointRow) ShortKey { return r.stream }),
 		col(rows, func(r *checkpointRow) []byte { return r.nsHash }),
 		uuidCol(rows, func(r *checkpointRow) *uuid.UUID { return &r.threadTS }),
 		col(rows, func(r *checkpointRow) []byte { return r.ns }),
@@ -197,8 +198,8 @@ func (r *rows) insertWrites() statement {
 	}
 	rows := r.writes
 	return statement{`INSERT INTO writes (stream, ns_hash, thread_ts, number, packed)
-		SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bigint[], $5::bytea[])`, []any{
-		col(rows, func(r *writeRow) string { return r.stream }),
+		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::bigint[], $5::bytea[])`, []any{
+		keyCol(rows, func(r *writeRow) ShortKey { return r.stream }),
 		col(rows, func(r *writeRow) []byte { return r.nsHash }),
 		uuidCol(rows, func(r *writeRow) *uuid.UUID { return &r.threadTS }),
 		col(rows, func(r *writeRow) int64 { return r.number }),
@@ -260,8 +261,8 @@ func (r *rows) insertWorkflows() statement {
 		return statement{}
 	}
 	rows := r.workflows.rows
-	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, home, created_at, thread, expires, ttl)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::text[], $15::timestamptz[], $16::bytea[], $17::bool[], $18::bigint[])
+	return statement{`INSERT INTO workflows (stream, tenant, id, number, status, definition, project, source, owner, run, engine, active, workload, home, created_at, thread, expires, ttl, short_key)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::bool[], $13::text[], $14::text[], $15::timestamptz[], $16::bytea[], $17::bool[], $18::bigint[], $19::uuid[])
 		ON CONFLICT (stream) DO UPDATE SET tenant = EXCLUDED.tenant, id = EXCLUDED.id, number = EXCLUDED.number, status = EXCLUDED.status, definition = EXCLUDED.definition, project = EXCLUDED.project, source = EXCLUDED.source, owner = EXCLUDED.owner, run = EXCLUDED.run, engine = EXCLUDED.engine, active = EXCLUDED.active, workload = EXCLUDED.workload, home = EXCLUDED.home, created_at = EXCLUDED.created_at, thread = EXCLUDED.thread, expires = EXCLUDED.expires, ttl = EXCLUDED.ttl`, []any{
 		col(rows, func(r *workflowRow) string { return r.stream }),
 		col(rows, func(r *workflowRow) string { return r.tenant }),
@@ -281,6 +282,7 @@ func (r *rows) insertWorkflows() statement {
 		col(rows, func(r *workflowRow) []byte { return r.threadBytes() }),
 		col(rows, func(r *workflowRow) bool { return r.expires }),
 		col(rows, func(r *workflowRow) *int64 { return r.ttlSeconds() }),
+		keyCol(rows, func(r *workflowRow) ShortKey { return r.short }),
 	}}
 }
 

@@ -77,7 +77,7 @@ func left(t *testing.T, n *nodetest.Node, thread string) map[string]int {
 	out := map[string]int{}
 	for _, table := range []string{"checkpoints", "writes", "manifests", "manifest_parts", "blobs"} {
 		var count int
-		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, workflow.ThreadStream("acme", thread).String()).Scan(&count); err != nil {
+		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, projections.ShortKeyOf(workflow.ThreadStream("acme", thread).String())).Scan(&count); err != nil {
 			t.Fatal(err)
 		}
 		out[table] = count
@@ -105,7 +105,7 @@ func TestDeletionLeavesWhatOthersStandOn(t *testing.T) {
 	}
 	for _, a := range r.Workflow.Created.Goal.Named() {
 		var there int
-		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM blobs WHERE stream = $1 AND address = $2`, id.String(), a[:]).Scan(&there); err != nil || there != 1 {
+		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM blobs WHERE stream = $1 AND address = $2`, projections.ShortKeyOf(id.String()), a[:]).Scan(&there); err != nil || there != 1 {
 			t.Errorf("bytes %s of the goal: %d, %v", a, there, err)
 		}
 	}
@@ -119,16 +119,16 @@ func TestRemovalsLeaveWhatForksStandOn(t *testing.T) {
 	stream := workflow.ThreadStream("acme", "source")
 	ids := steps(t, n, "source", 70)
 	var number int64
-	if err := n.DB.Read.QueryRow(t.Context(), `SELECT number FROM checkpoints WHERE stream = $1 AND thread_ts = $2`, stream.String(), ids[40]).Scan(&number); err != nil {
+	if err := n.DB.Read.QueryRow(t.Context(), `SELECT number FROM checkpoints WHERE stream = $1 AND thread_ts = $2`, projections.ShortKeyOf(stream.String()), ids[40]).Scan(&number); err != nil {
 		t.Fatal(err)
 	}
 	do(t, n, dispatch.Request{Stream: stream, Workflow: &workflow.PinCheckpoint{Fork: uuid.New(), CheckpointPin: workflow.CheckpointPin{ThreadTS: ids[40], Number: number}}})
-	before := bytesOf(t, n, stream.String(), ids[40])
+	before := bytesOf(t, n, projections.ShortKeyOf(stream.String()), ids[40])
 	if len(before) == 0 {
 		t.Fatal("the checkpoint stands on nothing")
 	}
-	asBefore(t, n, stream.String(), ids[40:50])
-	if again := bytesOf(t, n, stream.String(), ids[40]); len(again) != len(before) {
+	asBefore(t, n, projections.ShortKeyOf(stream.String()), ids[40:50])
+	if again := bytesOf(t, n, projections.ShortKeyOf(stream.String()), ids[40]); len(again) != len(before) {
 		t.Errorf("rows of before stand on %d blobs, not %d", len(again), len(before))
 	}
 	for _, c := range []workflow.Command{
@@ -139,7 +139,7 @@ func TestRemovalsLeaveWhatForksStandOn(t *testing.T) {
 		do(t, n, dispatch.Request{Stream: stream, Workflow: c})
 		got := left(t, n, "source")
 		var there int
-		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM blobs WHERE stream = $1 AND address = ANY($2)`, stream.String(), before).Scan(&there); err != nil {
+		if err := n.DB.Read.QueryRow(t.Context(), `SELECT count(*) FROM blobs WHERE stream = $1 AND address = ANY($2)`, projections.ShortKeyOf(stream.String()), before).Scan(&there); err != nil {
 			t.Fatal(err)
 		}
 		if there != len(before) {
@@ -152,7 +152,7 @@ func TestRemovalsLeaveWhatForksStandOn(t *testing.T) {
 }
 
 // asBefore gives rows of checkpoints the form that they had before rows were packed.
-func asBefore(t *testing.T, n *nodetest.Node, stream string, ids []uuid.UUID) {
+func asBefore(t *testing.T, n *nodetest.Node, stream projections.ShortKey, ids []uuid.UUID) {
 	t.Helper()
 	codec, err := projections.NewCodec()
 	if err != nil {
@@ -196,7 +196,7 @@ func asBefore(t *testing.T, n *nodetest.Node, stream string, ids []uuid.UUID) {
 	}
 }
 
-func manifestOf(t *testing.T, n *nodetest.Node, stream string, id value.Address) value.Manifest {
+func manifestOf(t *testing.T, n *nodetest.Node, stream projections.ShortKey, id value.Address) value.Manifest {
 	t.Helper()
 	var raw, part []byte
 	if err := n.DB.Read.QueryRow(t.Context(), `SELECT `+projections.ManifestColumns+` FROM manifests m WHERE m.stream = $1 AND m.id = $2`, stream, id[:]).Scan(&raw, &part); err != nil {
@@ -210,7 +210,7 @@ func manifestOf(t *testing.T, n *nodetest.Node, stream string, id value.Address)
 }
 
 // bytesOf are the addresses of all blobs that a checkpoint and its writes stand on.
-func bytesOf(t *testing.T, n *nodetest.Node, stream string, id uuid.UUID) [][]byte {
+func bytesOf(t *testing.T, n *nodetest.Node, stream projections.ShortKey, id uuid.UUID) [][]byte {
 	t.Helper()
 	codec, err := projections.NewCodec()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // queueTree reads which checkpoints there are, and which have writes.
-func (s *Snapshots) queueTree(b *pgx.Batch, key string, facts *workflow.Facts) {
+func (s *Snapshots) queueTree(b *pgx.Batch, key ShortKey, facts *workflow.Facts) {
 	tree := workflow.NewTree()
 	facts.Tree = tree
 	b.Queue(`SELECT ns, thread_ts, parent_ts, channels FROM checkpoints WHERE stream = $1 ORDER BY number`, key).Query(func(r pgx.Rows) error {
@@ -60,7 +60,7 @@ func (s *Snapshots) findSends(tree *workflow.Tree, written map[checkpointAt][]Wr
 }
 
 // queueRuns reads which checkpoints are of runs of a graph.
-func queueRuns(b *pgx.Batch, key string, runs []string, into map[workflow.CheckpointKey]bool) {
+func queueRuns(b *pgx.Batch, key ShortKey, runs []string, into map[workflow.CheckpointKey]bool) {
 	ids := col(runs, func(run *string) []byte { return []byte(*run) })
 	b.Queue(`SELECT ns, thread_ts FROM (SELECT DISTINCT ON (ns_hash, thread_ts) ns, thread_ts, run_id FROM checkpoints WHERE stream = $1 ORDER BY ns_hash, thread_ts, number DESC) c
 		WHERE run_id = ANY($2)`, key, ids).Query(func(r pgx.Rows) error {
@@ -84,7 +84,7 @@ func (s *Snapshots) loadNewest(ctx context.Context, snap *Snapshot) error {
 		return nil
 	}
 	key := snap.Stream.String()
-	f, err := load(ctx, s.pool, s.codec, wanted{checkpoints: keysOf(key, tree.Newest())})
+	f, err := load(ctx, s.pool, s.codec, wanted{checkpoints: keysOf(ShortKeyOf(key), tree.Newest())})
 	if err != nil {
 		return err
 	}

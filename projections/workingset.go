@@ -23,6 +23,7 @@ import (
 type stream struct {
 	id      domain.StreamID
 	key     string
+	short   ShortKey
 	hash    journal.Hash
 	offset  int64
 	number  int64
@@ -42,7 +43,8 @@ type stream struct {
 }
 
 func newStream(id domain.StreamID) *stream {
-	return &stream{id: id, key: id.String(), number: -1, facts: workflow.NewFacts(), messages: conversation.NewFacts(), entries: directory.NewFacts()}
+	key := id.String()
+	return &stream{id: id, key: key, short: ShortKeyOf(key), number: -1, facts: workflow.NewFacts(), messages: conversation.NewFacts(), entries: directory.NewFacts()}
 }
 
 // partsKept is how many parts a stream remembers: one for each list that grows.
@@ -186,7 +188,7 @@ type wanted struct {
 
 // manifestKey addresses a manifest or a blob of a stream.
 type manifestKey struct {
-	stream string
+	stream ShortKey
 	id     value.Address
 }
 
@@ -234,14 +236,14 @@ func load(ctx context.Context, q querier, codec *Codec, w wanted) (found, error)
 
 func queueCheckpoints(b *pgx.Batch, codec *Codec, keys []checkpointKey, into map[checkpointKey]workflow.Checkpoint) {
 	b.Queue(`SELECT c.stream, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread
-		FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
+		FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) AS k(stream, ns_hash, thread_ts)
 		CROSS JOIN LATERAL (`+CheckpointOf("k", "$4")+`) c`,
-		col(keys, func(k *checkpointKey) string { return k.stream }),
+		keyCol(keys, func(k *checkpointKey) ShortKey { return k.stream }),
 		col(keys, func(k *checkpointKey) []byte { return NSHash(k.key.NS) }),
 		col(keys, func(k *checkpointKey) uuid.UUID { return k.key.TS }), int64(AllNumbers),
 	).Query(func(r pgx.Rows) error {
 		for r.Next() {
-			var stream string
+			var stream ShortKey
 			c, err := scanCheckpoint(r, codec, &stream)
 			if err != nil {
 				return err
@@ -252,7 +254,7 @@ func queueCheckpoints(b *pgx.Batch, codec *Codec, keys []checkpointKey, into map
 	})
 }
 
-func scanCheckpoint(r pgx.Rows, codec *Codec, stream *string) (workflow.Checkpoint, error) {
+func scanCheckpoint(r pgx.Rows, codec *Codec, stream *ShortKey) (workflow.Checkpoint, error) {
 	var c workflow.Checkpoint
 	var ns, header, metadata, names, ids []byte
 	var thread int32
@@ -275,9 +277,9 @@ func scanCheckpoint(r pgx.Rows, codec *Codec, stream *string) (workflow.Checkpoi
 const ManifestColumns = `m.manifest, (SELECT p.entries FROM manifest_parts p WHERE p.stream = m.stream AND p.address = m.part)`
 
 func queueManifests(b *pgx.Batch, keys []manifestKey, into map[manifestKey]value.Manifest) {
-	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+` FROM unnest($1::text[], $2::bytea[]) AS k(stream, id)
+	b.Queue(`SELECT m.stream, m.id, `+ManifestColumns+` FROM unnest($1::uuid[], $2::bytea[]) AS k(stream, id)
 		CROSS JOIN LATERAL (SELECT * FROM manifests WHERE stream = k.stream AND id = k.id OFFSET 0) m`,
-		col(keys, func(k *manifestKey) string { return k.stream }),
+		keyCol(keys, func(k *manifestKey) ShortKey { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
 	).Query(scanManifests(into))
 }
@@ -302,9 +304,9 @@ func scanManifests(into map[manifestKey]value.Manifest) func(pgx.Rows) error {
 }
 
 func queueBlobs(b *pgx.Batch, keys []manifestKey, into map[manifestKey]bool) {
-	b.Queue(`SELECT x.stream, x.address FROM unnest($1::text[], $2::bytea[]) AS k(stream, address)
+	b.Queue(`SELECT x.stream, x.address FROM unnest($1::uuid[], $2::bytea[]) AS k(stream, address)
 		CROSS JOIN LATERAL (SELECT stream, address FROM blobs WHERE stream = k.stream AND address = k.address OFFSET 0) x`,
-		col(keys, func(k *manifestKey) string { return k.stream }),
+		keyCol(keys, func(k *manifestKey) ShortKey { return k.stream }),
 		col(keys, func(k *manifestKey) []byte { return k.id[:] }),
 	).Query(func(r pgx.Rows) error {
 		for r.Next() {

@@ -115,7 +115,7 @@ func (w *writeRow) at() checkpointAt { return checkpointAt{string(w.nsHash), w.t
 
 // overWrites adds the rows of a stream that the batch has made so far, and takes away
 // what it has removed.
-func (r *rows) overWrites(key string, written map[checkpointAt][]WriteRow) {
+func (r *rows) overWrites(key ShortKey, written map[checkpointAt][]WriteRow) {
 	for _, gone := range r.removed {
 		if gone.stream == key {
 			for at := range gone.writes {

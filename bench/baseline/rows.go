@@ -134,15 +134,15 @@ func (r *Rows) queue(batch *pgx.Batch, from, to int, generation int64) {
 		strings.Join(names, ", "), strings.Join(picked, ", "), strings.Join(kinds, ", "), strings.Join(names, ", ")), args...)
 }
 
-// renewed is how a column is picked: the leading columns of the product's keys are
-// stream or offset.
+// renewed is how a column is picked: the leading columns of the keys of commits and blobs
+// are stream or offset.
 func (r *Rows) renewed(plain, name string, generation int64) string {
 	parameter := fmt.Sprintf("$%d::int8", len(r.columns)+1)
 	switch {
 	case generation == 0:
 		return name
 	case plain == "stream":
-		return name + " || '~' || " + parameter
+		return "md5(" + name + "::text || " + parameter + ")::uuid"
 	case plain == "offset":
 		return name + " + " + parameter + " * 10000000"
 	}

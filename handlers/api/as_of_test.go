@@ -418,7 +418,7 @@ func TestConversationAsOf(t *testing.T) {
 // commitsOf are the positions of a stream's commits.
 func (r *rig) commitsOf(stream domain.StreamID) (out []domain.Position) {
 	r.t.Helper()
-	rows, err := r.node.DB.Read.Query(r.t.Context(), `SELECT partition, "offset" FROM commits WHERE stream = $1 ORDER BY "offset"`, stream.String())
+	rows, err := r.node.DB.Read.Query(r.t.Context(), `SELECT partition, "offset" FROM commits WHERE stream = $1 ORDER BY "offset"`, projections.ShortKeyOf(stream.String()))
 	must(r.t, err)
 	defer rows.Close()
 	for rows.Next() {

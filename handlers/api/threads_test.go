@@ -173,7 +173,7 @@ func (r *rig) refusedWith(w written, i int, code domain.Code, field string) {
 // as task:idx:channel:bytes. Nil where there is no checkpoint and no write.
 func (r *rig) state(thread, ns, id string) (channels map[string]string, writes []string) {
 	r.t.Helper()
-	key := workflow.ThreadStream("acme", thread).String()
+	key := projections.ShortKeyOf(workflow.ThreadStream("acme", thread).String())
 	var names, ids []byte
 	rows, err := r.node.DB.Read.Query(r.t.Context(), `SELECT channels, ids FROM checkpoints WHERE stream = $1 AND ns_hash = $2 AND thread_ts = $3 ORDER BY number DESC LIMIT 1`, key, projections.NSHash(ns), uuid.MustParse(id))
 	must(r.t, err)
@@ -208,7 +208,7 @@ func (r *rig) state(thread, ns, id string) (channels map[string]string, writes [
 	return channels, writes
 }
 
-func (r *rig) assemble(key string, m value.Manifest) []byte {
+func (r *rig) assemble(key projections.ShortKey, m value.Manifest) []byte {
 	r.t.Helper()
 	codec, err := projections.NewCodec()
 	must(r.t, err)
@@ -265,7 +265,7 @@ func makesTheWorkflow(r *rig) {
 		r.t.Errorf("%+v", wf)
 	}
 	var name, run []byte
-	must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT w.thread, c.run_id FROM workflows w JOIN checkpoints c USING (stream) WHERE w.id = $1`, out.Workflow).Scan(&name, &run))
+	must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT w.thread, c.run_id FROM workflows w JOIN checkpoints c ON c.stream = w.short_key WHERE w.id = $1`, out.Workflow).Scan(&name, &run))
 	if string(name) != th || string(run) != "r1" {
 		r.t.Errorf("thread %q of run %q", name, run)
 	}
@@ -337,7 +337,7 @@ func decidesInOrder(r *rig) {
 		r.t.Errorf("%q", writes)
 	}
 	var commits int
-	must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM commits WHERE stream = $1`, workflow.ThreadStream("acme", th).String()).Scan(&commits))
+	must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM commits WHERE stream = $1`, projections.ShortKeyOf(workflow.ThreadStream("acme", th).String())).Scan(&commits))
 	if commits != 1 { // what is decided together is written together
 		r.t.Errorf("%d commits", commits)
 	}
@@ -456,7 +456,7 @@ func deletesThreads(r *rig) {
 	remove()
 	for _, table := range []string{"checkpoints", "writes", "manifests", "manifest_parts", "blobs"} {
 		var n int
-		must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, workflow.ThreadStream("acme", th).String()).Scan(&n))
+		must(r.t, r.node.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, projections.ShortKeyOf(workflow.ThreadStream("acme", th).String())).Scan(&n))
 		if n != 0 {
 			r.t.Errorf("%d rows of %s are left", n, table)
 		}

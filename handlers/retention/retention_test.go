@@ -145,7 +145,7 @@ func (r *rig) rows(stream domain.StreamID, tables ...string) (out []int) {
 	r.t.Helper()
 	for _, table := range tables {
 		var n int
-		if err := r.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, stream.String()).Scan(&n); err != nil {
+		if err := r.DB.Read.QueryRow(r.t.Context(), `SELECT count(*) FROM `+table+` WHERE stream = $1`, projections.ShortKeyOf(stream.String())).Scan(&n); err != nil {
 			r.t.Fatal(err)
 		}
 		out = append(out, n)

@@ -185,8 +185,8 @@ func (w *world) inTransaction(ctx context.Context, m *member, during func()) err
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	const before = `INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record)
-		SELECT l.partition, o.next + n, 'harness', '', gen_random_uuid(), '', now(), 0, '' FROM leases l JOIN offsets o USING (partition)
+	const before = `INSERT INTO commits (partition, "offset", stream, hash, command_id, command_hash, time, events, record, tenant)
+		SELECT l.partition, o.next + n, gen_random_uuid(), '', gen_random_uuid(), '', now(), 0, '', 'harness' FROM leases l JOIN offsets o USING (partition)
 		CROSS JOIN generate_series(0, 2000) n WHERE l.owner = $1 AND l.until > now() ORDER BY l.partition LIMIT 2001 ON CONFLICT DO NOTHING`
 	err = wait(ctx, reach, func() error { // it may have to take a partition first
 		done, err := tx.Exec(ctx, before, m.Name)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duolog/duolog/internal/fleettest"
+	"github.com/duolog/duolog/projections"
 )
 
 // Phases of a comparison: a quiet one and one with the neighbour, again and again.
@@ -197,7 +198,7 @@ func TestNeighbours(t *testing.T) {
 	})
 	t.Run("a stopped stream", func(t *testing.T) {
 		stream := "noisy/workflow/" + other.workflows[1]
-		fleettest.Execute(t, s.Database, `ALTER TABLE checkpoints ADD CONSTRAINT refused CHECK (stream <> '`+stream+`') NOT VALID`)
+		fleettest.Execute(t, s.Database, `ALTER TABLE checkpoints ADD CONSTRAINT refused CHECK (stream <> '`+projections.ShortKeyOf(stream).String()+`') NOT VALID`)
 		ctx, cancel := context.WithCancel(t.Context())
 		var posting sync.WaitGroup
 		posting.Go(func() { other.post(ctx, other.workflows[1], 100) })

@@ -103,7 +103,7 @@ func readNewest(ctx context.Context, tx *cut.Tx, stream string) (n newest, err e
 	var names, ids []byte
 	lineage := stored.Lineage{Stream: stream, Before: projections.AllNumbers}
 	err = tx.QueryRow(ctx, `SELECT thread_ts, channels, ids FROM (`+projections.NewestCheckpoint("$1", "$2", "$3")+`) c`,
-		stream, projections.NSHash(lineage.NS), lineage.Before).Scan(&ts, &names, &ids)
+		projections.ShortKeyOf(stream), projections.NSHash(lineage.NS), lineage.Before).Scan(&ts, &names, &ids)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return n, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/checkpoints"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/deliveries"
@@ -89,7 +90,7 @@ func (q *Queries) happened(ctx context.Context, tx *cut.Tx, stream domain.Stream
 func around(ctx context.Context, tx *cut.Tx, stream domain.StreamID, p *Page) error {
 	var before, after *int64
 	err := tx.QueryRow(ctx, `SELECT (SELECT max("offset") FROM commits WHERE stream = $1 AND "offset" < $2), (SELECT min("offset") FROM commits WHERE stream = $1 AND "offset" > $2)`,
-		stream.String(), p.Position.Offset).Scan(&before, &after)
+		projections.ShortKeyOf(stream.String()), p.Position.Offset).Scan(&before, &after)
 	if err != nil {
 		return fmt.Errorf("read the commits around: %w", err)
 	}

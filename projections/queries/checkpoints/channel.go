@@ -16,7 +16,7 @@ import (
 func (q *Queries) Channel(ctx context.Context, stream domain.StreamID, key workflow.CheckpointKey, channel string) (raw []byte, there bool, err error) {
 	query := stored.Query{
 		Select: projections.CheckpointAt("$2", "$3", "$4", "$1"), Before: projections.AllNumbers,
-		Args: []any{stream.String(), projections.NSHash(key.NS), key.TS}, Bare: true, // of the values one is read
+		Args: []any{projections.ShortKeyOf(stream.String()), projections.NSHash(key.NS), key.TS}, Bare: true, // of the values one is read
 	}
 	err = q.db.Read(ctx, func(tx *cut.Tx) error {
 		found, err := stored.Find(ctx, tx, query)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 	"github.com/duolog/duolog/projections/queries/plain"
 	"github.com/duolog/duolog/projections/queries/stored"
@@ -41,7 +42,7 @@ func (f find) query(stream domain.StreamID, at cut.Point) stored.Query {
 	return stored.Query{
 		Select: fmt.Sprintf(`SELECT DISTINCT ON (%s) * FROM checkpoints WHERE stream = $2 AND number < $1 AND %s ORDER BY %s, number DESC LIMIT %d OFFSET $3`,
 			strings.ReplaceAll(f.order, " DESC", ""), f.where, f.order, f.most+1),
-		Args: append([]any{stream.String(), f.skip}, f.args...), Before: at.Before,
+		Args: append([]any{projections.ShortKeyOf(stream.String()), f.skip}, f.args...), Before: at.Before,
 	}
 }
 

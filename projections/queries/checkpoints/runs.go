@@ -18,7 +18,8 @@ func (q *Queries) StreamsOfRuns(ctx context.Context, tenant domain.Tenant, runs 
 		ids[i] = []byte(run)
 	}
 	err = q.db.Read(ctx, func(tx *cut.Tx) error {
-		found, err := tx.Query(ctx, `SELECT DISTINCT stream FROM checkpoints WHERE run_id = ANY($1) AND stream LIKE $2 ORDER BY stream`, ids, likeTenant(tenant))
+		found, err := tx.Query(ctx, `SELECT w.stream FROM (SELECT DISTINCT stream FROM checkpoints WHERE run_id = ANY($1)) c
+			CROSS JOIN LATERAL (SELECT stream FROM workflows WHERE short_key = c.stream AND tenant = $2 OFFSET 0) w ORDER BY w.stream`, ids, string(tenant))
 		if err != nil {
 			return err
 		}
@@ -39,16 +40,4 @@ func (q *Queries) StreamsOfRuns(ctx context.Context, tenant domain.Tenant, runs 
 		return nil, fmt.Errorf("find the checkpoints of %d runs: %w", len(runs), err)
 	}
 	return out, nil
-}
-
-// likeTenant is what the keys of a tenant's streams are like.
-func likeTenant(tenant domain.Tenant) string {
-	var out []byte
-	for _, c := range []byte(tenant) {
-		if c == '_' {
-			out = append(out, '\\')
-		}
-		out = append(out, c)
-	}
-	return string(out) + "/%"
 }

@@ -90,9 +90,9 @@ func (q *Queries) read(ctx context.Context, tx *cut.Tx, tenant domain.Tenant, af
 	}
 	found, err := tx.Query(ctx, `SELECT c.partition, c."offset", c.record
 		FROM unnest($1::int[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(partition, first, past, n), LATERAL (
-			SELECT * FROM commits WHERE partition = w.partition AND "offset" >= w.first AND "offset" < w.past AND starts_with(stream, $4)
+			SELECT * FROM commits WHERE partition = w.partition AND "offset" >= w.first AND "offset" < w.past AND tenant = $4
 			ORDER BY "offset" LIMIT $5) c
-		ORDER BY w.n, c."offset"`, partitions, from, to, string(tenant)+"/", commits)
+		ORDER BY w.n, c."offset"`, partitions, from, to, string(tenant), commits)
 	if err != nil {
 		return page, fmt.Errorf("read commits: %w", err)
 	}

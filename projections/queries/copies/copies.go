@@ -26,7 +26,7 @@ func New(db cut.DB) *Queries { return &Queries{db: db} }
 // Keys are the checkpoints of a workflow, by id.
 func (q *Queries) Keys(ctx context.Context, stream domain.StreamID) (keys []workflow.CheckpointKey, err error) {
 	err = q.db.Read(ctx, func(tx *cut.Tx) error {
-		found, err := tx.Query(ctx, `SELECT DISTINCT ns, thread_ts FROM checkpoints WHERE stream = $1 ORDER BY thread_ts, ns`, stream.String())
+		found, err := tx.Query(ctx, `SELECT DISTINCT ns, thread_ts FROM checkpoints WHERE stream = $1 ORDER BY thread_ts, ns`, projections.ShortKeyOf(stream.String()))
 		if err != nil {
 			return err
 		}
@@ -53,9 +53,9 @@ func (q *Queries) Page(ctx context.Context, stream domain.StreamID, keys []workf
 			hashes[i], ids[i] = projections.NSHash(key.NS), key.TS
 		}
 		page, err = stored.Find(ctx, tx, stored.Query{
-			Select: `SELECT c.* FROM unnest($3::bytea[], $4::uuid[]) AS u(ns_hash, thread_ts) CROSS JOIN LATERAL (SELECT $2::text AS stream, u.ns_hash, u.thread_ts) k
+			Select: `SELECT c.* FROM unnest($3::bytea[], $4::uuid[]) AS u(ns_hash, thread_ts) CROSS JOIN LATERAL (SELECT $2::uuid AS stream, u.ns_hash, u.thread_ts) k
 				CROSS JOIN LATERAL (` + projections.CheckpointOf("k", "$1") + `) c`,
-			Args: []any{stream.String(), hashes, ids}, Before: projections.AllNumbers,
+			Args: []any{projections.ShortKeyOf(stream.String()), hashes, ids}, Before: projections.AllNumbers,
 		})
 		if err != nil {
 			return err

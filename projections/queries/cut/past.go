@@ -90,7 +90,7 @@ func (t *Tx) History(ctx context.Context, stream domain.StreamID, what Carrying,
 		return err
 	}
 	found, err := t.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 AND "offset" <= $3 AND `+string(what)+
-		` ORDER BY "offset"`, stream.String(), after, upto.Upto())
+		` ORDER BY "offset"`, projections.ShortKeyOf(stream.String()), after, upto.Upto())
 	if err != nil {
 		return fmt.Errorf("read commits of %s: %w", stream, err)
 	}

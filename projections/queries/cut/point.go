@@ -122,29 +122,29 @@ func (t *Tx) stillThere(ctx context.Context, stream domain.StreamID, at At, p Po
 	}
 }
 
-// pointColumns are a commit of the stream $1, and whether it is the head.
-const pointColumns = `SELECT "offset", time, "offset" = (SELECT "offset" FROM heads WHERE stream = $1) FROM commits WHERE stream = $1 `
+// pointColumns are a commit of the stream $1, whose short key is $2, and whether it is the head.
+const pointColumns = `SELECT "offset", time, "offset" = (SELECT "offset" FROM heads WHERE stream = $1) FROM commits WHERE stream = $2 `
 
 // commitUpto finds the last commit of a stream that is not behind an offset.
 func (t *Tx) commitUpto(ctx context.Context, stream domain.StreamID, offset int64, p *Point) error {
-	return t.QueryRow(ctx, pointColumns+`AND "offset" <= $2 ORDER BY "offset" DESC LIMIT 1`, stream.String(), offset).
+	return t.QueryRow(ctx, pointColumns+`AND "offset" <= $3 ORDER BY "offset" DESC LIMIT 1`, stream.String(), projections.ShortKeyOf(stream.String()), offset).
 		Scan(&p.Position.Offset, &p.Time, &p.Now)
 }
 
 // commitAsOf finds the last commit of a stream that is not after a time. The kept
 // states say between which of them it is.
 func (t *Tx) commitAsOf(ctx context.Context, stream domain.StreamID, at time.Time, p *Point) error {
-	return t.QueryRow(ctx, pointColumns+`AND time <= $2
-		AND "offset" >= (SELECT coalesce(max("offset"), 0) FROM states WHERE stream = $1 AND time <= $2)
-		AND "offset" <= (SELECT coalesce(min("offset"), $3) FROM states WHERE stream = $1 AND time > $2)
-		ORDER BY "offset" DESC LIMIT 1`, stream.String(), at, int64(math.MaxInt64)).Scan(&p.Position.Offset, &p.Time, &p.Now)
+	return t.QueryRow(ctx, pointColumns+`AND time <= $3
+		AND "offset" >= (SELECT coalesce(max("offset"), 0) FROM states WHERE stream = $1 AND time <= $3)
+		AND "offset" <= (SELECT coalesce(min("offset"), $4) FROM states WHERE stream = $1 AND time > $3)
+		ORDER BY "offset" DESC LIMIT 1`, stream.String(), projections.ShortKeyOf(stream.String()), at, int64(math.MaxInt64)).Scan(&p.Position.Offset, &p.Time, &p.Now)
 }
 
 // offsetOf finds the commit that put a checkpoint, the last time where it was put again.
 func (t *Tx) offsetOf(ctx context.Context, stream domain.StreamID, at At) (int64, error) {
 	var number int64
 	err := t.QueryRow(ctx, `SELECT number FROM checkpoints WHERE stream = $1 AND thread_ts = $2 ORDER BY length(ns), ns_hash, number DESC LIMIT 1`,
-		stream.String(), at.checkpoint).Scan(&number)
+		projections.ShortKeyOf(stream.String()), at.checkpoint).Scan(&number)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, t.notOf(ctx, stream, at, fmt.Sprintf("is no checkpoint of the %s", stream.Kind))
 	}
@@ -171,7 +171,7 @@ func noSuch(stream domain.StreamID) error {
 func (t *Tx) noSuchMoment(ctx context.Context, stream domain.StreamID, at At) error {
 	var first domain.Position
 	var began time.Time
-	err := t.QueryRow(ctx, `SELECT partition, "offset", time FROM commits WHERE stream = $1 ORDER BY "offset" LIMIT 1`, stream.String()).
+	err := t.QueryRow(ctx, `SELECT partition, "offset", time FROM commits WHERE stream = $1 ORDER BY "offset" LIMIT 1`, projections.ShortKeyOf(stream.String())).
 		Scan(&first.Partition, &first.Offset, &began)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

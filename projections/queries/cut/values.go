@@ -147,13 +147,16 @@ func (a *assembly) read(ctx context.Context, t *Tx) error {
 
 // ownBlobs reads bytes of the streams themselves.
 const ownBlobs = `SELECT b.stream, b.address, b.codec, b.data
-	FROM unnest($1::text[], $2::bytea[]) AS k(stream, address) JOIN blobs b USING (stream, address)`
+	FROM unnest($1::uuid[], $2::bytea[]) AS k(stream, address) JOIN blobs b USING (stream, address)`
 
 func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
-	streams := make([]string, 0, len(a.missing))
+	streams := make(projections.ShortKeys, 0, len(a.missing))
 	addresses := make([][]byte, 0, len(a.missing))
+	named := map[projections.ShortKey]string{}
 	for key := range a.missing {
-		streams, addresses = append(streams, key.stream), append(addresses, key.address[:])
+		short := projections.ShortKeyOf(key.stream)
+		named[short] = key.stream
+		streams, addresses = append(streams, short), append(addresses, key.address[:])
 	}
 	found, err := t.Query(ctx, sql, streams, addresses)
 	if err != nil {
@@ -161,7 +164,7 @@ func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	}
 	defer found.Close()
 	for found.Next() {
-		if err := a.scan(found, t); err != nil {
+		if err := a.scan(found, t, named); err != nil {
 			return err
 		}
 	}
@@ -171,13 +174,15 @@ func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	return nil
 }
 
-func (a *assembly) scan(found pgx.Rows, t *Tx) error {
+func (a *assembly) scan(found pgx.Rows, t *Tx, named map[projections.ShortKey]string) error {
 	var key blobKey
+	var stream projections.ShortKey
 	var address, data []byte
 	var codec int16
-	if err := found.Scan(&key.stream, &address, &codec, &data); err != nil {
+	if err := found.Scan(&stream, &address, &codec, &data); err != nil {
 		return fmt.Errorf("read a blob: %w", err)
 	}
+	key.stream = named[stream]
 	copy(key.address[:], address)
 	b, err := t.codec.UnpackBlob(codec, data)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
 
@@ -47,7 +48,7 @@ func (q *Queries) Open(ctx context.Context, stream domain.StreamID) (*Export, er
 	e.Header = archive.Header{Format: archive.Format, Version: archive.Version, Stream: stream, Partitions: q.db.Partitions}
 	err := q.db.Read(ctx, func(tx *cut.Tx) error {
 		var hash []byte
-		err := tx.QueryRow(ctx, `SELECT l.id, h."offset", h.hash, (SELECT count(*) FROM commits WHERE stream = h.stream) FROM heads h, log l WHERE h.stream = $1`, e.stream).
+		err := tx.QueryRow(ctx, `SELECT l.id, h."offset", h.hash, (SELECT count(*) FROM commits WHERE stream = $2) FROM heads h, log l WHERE h.stream = $1`, e.stream, projections.ShortKeyOf(e.stream)).
 			Scan(&e.Header.Log, &e.last, &hash, &e.Header.Commits)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return &domain.Error{Code: domain.CodeNotFound, Message: "there is no such workflow", Fix: "check the id; duolog workflow list shows yours"}
@@ -134,7 +135,7 @@ func (e *Export) page(ctx context.Context, after int64) ([]commit, error) {
 
 func (e *Export) commits(ctx context.Context, tx *cut.Tx, after int64) ([]commit, error) {
 	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 AND "offset" <= $3 ORDER BY "offset" LIMIT $4`,
-		e.stream, after, e.last, pageCommits)
+		projections.ShortKeyOf(e.stream), after, e.last, pageCommits)
 	if err != nil {
 		return nil, fmt.Errorf("read commits: %w", err)
 	}

@@ -158,9 +158,9 @@ func (p *Point) head(ctx context.Context, tx *cut.Tx, stream string) error {
 
 // row reads the checkpoint as it stands now.
 func (s *Step) row(ctx context.Context, tx *cut.Tx, stream string, ref Ref) (map[string]value.Address, error) {
-	where, args := `number = $2`, []any{stream, ref.Number}
+	where, args := `number = $2`, []any{projections.ShortKeyOf(stream), ref.Number}
 	if ref.ThreadTS != uuid.Nil {
-		where, args = `thread_ts = $2`, []any{stream, ref.ThreadTS}
+		where, args = `thread_ts = $2`, []any{projections.ShortKeyOf(stream), ref.ThreadTS}
 		if ref.NS != nil {
 			where, args = where+` AND ns_hash = $3`, append(args, projections.NSHash(*ref.NS))
 		}
@@ -193,7 +193,7 @@ func (s *Step) values(ctx context.Context, tx *cut.Tx, stream string, channels m
 	for _, id := range channels {
 		keys = append(keys, id[:])
 	}
-	found, err := tx.Query(ctx, `SELECT m.id, `+projections.ManifestColumns+` FROM manifests m WHERE m.stream = $1 AND m.id = ANY($2)`, stream, keys)
+	found, err := tx.Query(ctx, `SELECT m.id, `+projections.ManifestColumns+` FROM manifests m WHERE m.stream = $1 AND m.id = ANY($2)`, projections.ShortKeyOf(stream), keys)
 	if err != nil {
 		return fmt.Errorf("read %d manifests: %w", len(keys), err)
 	}
@@ -226,7 +226,7 @@ func (s *Step) values(ctx context.Context, tx *cut.Tx, stream string, channels m
 // writes reads the pending writes, as they stand now.
 func (s *Step) writes(ctx context.Context, tx *cut.Tx, stream string) error {
 	found, err := tx.Query(ctx, `SELECT `+projections.WriteColumns+` FROM writes w WHERE w.stream = $1 AND w.ns_hash = $2 AND w.thread_ts = $3`,
-		stream, projections.NSHash(s.Checkpoint.NS), s.Checkpoint.ThreadTS)
+		projections.ShortKeyOf(stream), projections.NSHash(s.Checkpoint.NS), s.Checkpoint.ThreadTS)
 	if err != nil {
 		return fmt.Errorf("read writes: %w", err)
 	}

@@ -97,7 +97,7 @@ func (q *Queries) Preview(ctx context.Context, stream domain.StreamID, ref Ref) 
 // events adds what the log says of the time after the checkpoint.
 func (q *Queries) events(ctx context.Context, tx *cut.Tx, stream string, out *Preview) error {
 	offset := out.Number / domain.MaxItems / int64(q.db.Partitions)
-	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" >= $2 ORDER BY "offset"`, stream, offset)
+	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" >= $2 ORDER BY "offset"`, projections.ShortKeyOf(stream), offset)
 	if err != nil {
 		return fmt.Errorf("read commits: %w", err)
 	}
@@ -212,7 +212,7 @@ func plainOf(ctx context.Context, tx *cut.Tx, stream string, values ...value.Val
 func newestChannels(ctx context.Context, tx *cut.Tx, stream, ns string) (map[string]value.Value, error) {
 	var id uuid.UUID
 	err := tx.QueryRow(ctx, `SELECT thread_ts FROM checkpoints WHERE stream = $1 AND ns_hash = $2 ORDER BY thread_ts DESC LIMIT 1`,
-		stream, projections.NSHash(ns)).Scan(&id)
+		projections.ShortKeyOf(stream), projections.NSHash(ns)).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -26,7 +26,7 @@ const maxWith = 64
 func (p *Point) whole(ctx context.Context, tx *cut.Tx, stream string) error {
 	var made bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM checkpoints WHERE stream = $1 AND ns_hash = $2 AND parent_ts = $3)`,
-		stream, projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS).Scan(&made)
+		projections.ShortKeyOf(stream), projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS).Scan(&made)
 	if err != nil {
 		return fmt.Errorf("look for the step after: %w", err)
 	}
@@ -83,7 +83,7 @@ func standsOn(s Step) (channels []string, sends bool) {
 // after this one: an agent that was interrupted in a subgraph goes on there.
 func (p *Point) subgraphs(ctx context.Context, tx *cut.Tx, stream string) error {
 	found, err := tx.Query(ctx, `SELECT ns, thread_ts, metadata FROM checkpoints WHERE stream = $1 AND ns_hash <> $2 AND thread_ts > $3
-		ORDER BY ns_hash, thread_ts DESC, number DESC`, stream, projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS)
+		ORDER BY ns_hash, thread_ts DESC, number DESC`, projections.ShortKeyOf(stream), projections.NSHash(p.Checkpoint.NS), p.Checkpoint.ThreadTS)
 	if err != nil {
 		return fmt.Errorf("look for subgraphs: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/duolog/duolog/domain"
+	"github.com/duolog/duolog/projections"
 )
 
 // Queries reads across tenants. It is safe for concurrent use.
@@ -185,7 +186,7 @@ func (q *Queries) Streams(ctx context.Context, name string) ([]domain.StreamID, 
 func (q *Queries) NthLast(ctx context.Context, stream domain.StreamID, n int) (int64, error) {
 	var offset int64
 	err := q.pool.QueryRow(ctx, `SELECT coalesce(min("offset"), -1) FROM
-		(SELECT "offset" FROM commits WHERE stream = $1 ORDER BY "offset" DESC LIMIT $2) last`, stream.String(), max(0, n)).Scan(&offset)
+		(SELECT "offset" FROM commits WHERE stream = $1 ORDER BY "offset" DESC LIMIT $2) last`, projections.ShortKeyOf(stream.String()), max(0, n)).Scan(&offset)
 	if err != nil {
 		return 0, fmt.Errorf("look for the commits of %s: %w", stream, err)
 	}

@@ -37,7 +37,7 @@ func Ancestors(ctx context.Context, tx *cut.Tx, l Lineage, from uuid.UUID, most 
 			SELECT c.thread_ts, c.parent_ts, c.channels, c.ids, 1 AS depth FROM (`+step("$4")+`) c
 			UNION ALL
 			SELECT c.thread_ts, c.parent_ts, c.channels, c.ids, w.depth + 1 FROM walk w CROSS JOIN LATERAL (`+step("w.parent_ts")+`) c WHERE w.depth < $5
-		) SELECT thread_ts, parent_ts, channels, ids FROM walk ORDER BY depth`, l.Before, l.Stream, projections.NSHash(l.NS), from, most)
+		) SELECT thread_ts, parent_ts, channels, ids FROM walk ORDER BY depth`, l.Before, projections.ShortKeyOf(l.Stream), projections.NSHash(l.NS), from, most)
 	if err != nil {
 		return nil, fmt.Errorf("follow the parents of %s: %w", from, err)
 	}
@@ -63,9 +63,9 @@ type Parts struct {
 func ReadParts(ctx context.Context, tx *cut.Tx, l Lineage, values []value.Address, of []uuid.UUID, channels []string, most int64) (p Parts, size int64, err error) {
 	p = Parts{Values: map[value.Address]Value{}, Writes: map[uuid.UUID][]Write{}}
 	b := &pgx.Batch{}
-	b.Queue(`SELECT m.id, `+projections.ManifestColumns+` FROM unnest($2::bytea[]) AS k(id) JOIN manifests m ON m.stream = $1 AND m.id = k.id`, l.Stream, bytesOf(values)).Query(p.scanValues)
+	b.Queue(`SELECT m.id, `+projections.ManifestColumns+` FROM unnest($2::bytea[]) AS k(id) JOIN manifests m ON m.stream = $1 AND m.id = k.id`, projections.ShortKeyOf(l.Stream), bytesOf(values)).Query(p.scanValues)
 	b.Queue(`SELECT k.thread_ts, `+projections.WriteColumns+`
-		FROM (SELECT $2::text AS stream, $3::bytea AS ns_hash, thread_ts FROM unnest($4::uuid[]) AS u(thread_ts)) k CROSS JOIN LATERAL (`+projections.WritesOf("k", "$1")+`) w`, l.Before, l.Stream, projections.NSHash(l.NS), of).
+		FROM (SELECT $2::uuid AS stream, $3::bytea AS ns_hash, thread_ts FROM unnest($4::uuid[]) AS u(thread_ts)) k CROSS JOIN LATERAL (`+projections.WritesOf("k", "$1")+`) w`, l.Before, projections.ShortKeyOf(l.Stream), projections.NSHash(l.NS), of).
 		Query(func(found pgx.Rows) error { return p.scanWrites(tx, found, channels) })
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return p, 0, fmt.Errorf("read values and writes of %s: %w", l.Stream, err)

@@ -42,6 +42,7 @@ type Checkpoint struct {
 	Sends []Write
 
 	header, metadata value.Value
+	key              projections.ShortKey
 }
 
 // Value is the value of a channel.
@@ -84,8 +85,9 @@ type Query struct {
 
 // rowKey is the primary key of a checkpoint.
 type rowKey struct {
-	stream, nsHash string
-	ts             uuid.UUID
+	stream projections.ShortKey
+	nsHash string
+	ts     uuid.UUID
 }
 
 // finding is a page on its way.
@@ -119,12 +121,14 @@ func Find(ctx context.Context, tx *cut.Tx, q Query) ([]Checkpoint, error) {
 	return f.page, nil
 }
 
-// rowsSQL reads the rows. A checkpoint's number names its commit, which says when.
+// rowsSQL reads the rows. A checkpoint's number names its commit, which says when; its
+// workflow has the text of its stream.
 func rowsSQL(from string, partitions int32) string {
-	return fmt.Sprintf(`SELECT c.stream, c.ns_hash, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread, m.time,
+	return fmt.Sprintf(`SELECT w.stream, c.stream, c.ns_hash, c.ns, c.thread_ts, c.parent_ts, c.number, c.header, c.metadata, c.channels, c.ids, c.current_thread, m.time,
 		c.parent_ts IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoints p WHERE p.stream = c.stream AND p.ns_hash = c.ns_hash AND p.thread_ts = c.parent_ts AND p.number < $1)
 		FROM (%[3]s) c
 		JOIN commits m ON m.partition = (c.number / %[1]d) %% %[2]d AND m."offset" = (c.number / %[1]d) / %[2]d
+		CROSS JOIN LATERAL (SELECT stream FROM workflows WHERE short_key = c.stream OFFSET 0) w
 		ORDER BY c.thread_ts DESC, c.stream, c.ns_hash`, domain.MaxItems, partitions, from)
 }
 
@@ -151,7 +155,7 @@ func (f *finding) row(row pgx.CollectableRow) (Checkpoint, error) {
 	var c Checkpoint
 	var nsHash, ns, header, metadata, channels, ids []byte
 	var thread int32
-	if err := row.Scan(&c.Stream, &nsHash, &ns, &c.ThreadTS, &c.ParentTS, &c.Number, &header, &metadata, &channels, &ids, &thread, &c.CreatedAt, &c.ParentMissing); err != nil {
+	if err := row.Scan(&c.Stream, &c.key, &nsHash, &ns, &c.ThreadTS, &c.ParentTS, &c.Number, &header, &metadata, &channels, &ids, &thread, &c.CreatedAt, &c.ParentMissing); err != nil {
 		return c, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	c.NS, c.Thread, c.CreatedAt = string(ns), int(thread), c.CreatedAt.UTC()
@@ -164,7 +168,7 @@ func (f *finding) row(row pgx.CollectableRow) (Checkpoint, error) {
 		c.Values = append(c.Values, Value{Channel: name, id: id})
 	}
 	slices.SortFunc(c.Values, func(a, b Value) int { return cmp.Compare(a.Channel, b.Channel) })
-	f.at[rowKey{c.Stream, string(nsHash), c.ThreadTS}] = len(f.at)
+	f.at[rowKey{c.key, string(nsHash), c.ThreadTS}] = len(f.at)
 	var errs [2]error
 	c.header, errs[0] = f.tx.ReadValue(at+": header", header)
 	c.metadata, errs[1] = f.tx.ReadValue(at+": metadata", metadata)
@@ -173,7 +177,7 @@ func (f *finding) row(row pgx.CollectableRow) (Checkpoint, error) {
 
 // valueKey names a channel value.
 type valueKey struct {
-	stream string
+	stream projections.ShortKey
 	id     value.Address
 }
 
@@ -198,7 +202,7 @@ func (f *finding) manifests(found pgx.Rows) error {
 	for i := range f.page {
 		for n := range f.page[i].Values {
 			v := &f.page[i].Values[n]
-			m, ok := read[valueKey{f.page[i].Stream, v.id}]
+			m, ok := read[valueKey{f.page[i].key, v.id}]
 			if !ok {
 				return fmt.Errorf("manifest %s of %s is not there", v.id, f.page[i].Stream)
 			}

@@ -115,7 +115,7 @@ func (r *reading) checkpoint(c *Checkpoint) error {
 		return err
 	}
 	for i := range c.Values {
-		r.channel(c.Stream, &c.Values[i])
+		r.channel(c, &c.Values[i])
 	}
 	for _, list := range [][]Write{c.Writes, c.Sends} {
 		for i := range list {
@@ -134,8 +134,8 @@ func (r *reading) add(stream string, v value.Value, set func([]byte)) error {
 	return err
 }
 
-func (r *reading) channel(stream string, v *Value) {
-	k := valueKey{stream, v.id}
+func (r *reading) channel(c *Checkpoint, v *Value) {
+	k := valueKey{c.key, v.id}
 	set := func(b []byte) { v.Bytes = b }
 	if i, ok := r.at[k]; ok {
 		before := r.set[i]
@@ -143,5 +143,5 @@ func (r *reading) channel(stream string, v *Value) {
 		return
 	}
 	r.at[k] = len(r.items)
-	r.items, r.set = append(r.items, cut.Item{Stream: stream, Manifest: v.manifest}), append(r.set, set)
+	r.items, r.set = append(r.items, cut.Item{Stream: c.Stream, Manifest: v.manifest}), append(r.set, set)
 }

@@ -115,7 +115,7 @@ func (w *walk) target(ctx context.Context, tx *cut.Tx, id *uuid.UUID) (*uuid.UUI
 	if id != nil {
 		return id, nil
 	}
-	found, err := tx.Query(ctx, `SELECT thread_ts FROM (`+projections.NewestCheckpoint("$1", "$2", "$3")+`) c`, w.lineage.Stream, projections.NSHash(w.lineage.NS), w.lineage.Before)
+	found, err := tx.Query(ctx, `SELECT thread_ts FROM (`+projections.NewestCheckpoint("$1", "$2", "$3")+`) c`, projections.ShortKeyOf(w.lineage.Stream), projections.NSHash(w.lineage.NS), w.lineage.Before)
 	if err != nil {
 		return nil, fmt.Errorf("find the newest checkpoint: %w", err)
 	}

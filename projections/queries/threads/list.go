@@ -152,27 +152,27 @@ func (l Listing) rows(after *Cursor, most int) (string, []any) {
 	}
 	if after != nil {
 		w.add(`c.thread_ts <= ?`, after.TS)
-		w.add(`(c.thread_ts < ? OR (c.stream, c.ns_hash) > (?, ?))`, after.TS, after.stream(l.Tenant), after.NSHash[:])
+		w.add(`(c.thread_ts < ? OR (c.stream, c.ns_hash) > (?, ?))`, after.TS, projections.ShortKeyOf(after.stream(l.Tenant)), after.NSHash[:])
 	}
 	of := func(stream string) string {
 		return fmt.Sprintf(`SELECT DISTINCT ON (c.thread_ts, c.stream, c.ns_hash) c.* FROM checkpoints c WHERE c.stream = %s AND %s
 			ORDER BY c.thread_ts DESC, c.stream, c.ns_hash, c.number DESC LIMIT %d`, stream, strings.Join(w.conditions, ` AND `), most)
 	}
 	if l.Stream != nil {
-		return of(w.parameter(l.Stream.String())), w.args
+		return of(w.parameter(projections.ShortKeyOf(l.Stream.String()))), w.args
 	}
 	// The newest of each of the tenant's workflows, and the newest of those.
-	return fmt.Sprintf(`SELECT c.* FROM (SELECT stream FROM workflows WHERE tenant = %s) w CROSS JOIN LATERAL (%s) c
-		ORDER BY c.thread_ts DESC, c.stream, c.ns_hash LIMIT %d`, w.parameter(string(l.Tenant)), of("w.stream"), most), w.args
+	return fmt.Sprintf(`SELECT c.* FROM (SELECT short_key FROM workflows WHERE tenant = %s) w CROSS JOIN LATERAL (%s) c
+		ORDER BY c.thread_ts DESC, c.stream, c.ns_hash LIMIT %d`, w.parameter(string(l.Tenant)), of("w.short_key"), most), w.args
 }
 
 // keys is the SQL for rows by their keys.
 func keys(page []stored.Checkpoint) (string, []any) {
-	streams, hashes, ids := make([]string, len(page)), make([][]byte, len(page)), make([]uuid.UUID, len(page))
+	streams, hashes, ids := make(projections.ShortKeys, len(page)), make([][]byte, len(page)), make([]uuid.UUID, len(page))
 	for i, c := range page {
-		streams[i], hashes[i], ids[i] = c.Stream, projections.NSHash(c.NS), c.ThreadTS
+		streams[i], hashes[i], ids[i] = projections.ShortKeyOf(c.Stream), projections.NSHash(c.NS), c.ThreadTS
 	}
-	return `SELECT c.* FROM unnest($2::text[], $3::bytea[], $4::uuid[]) AS k(stream, ns_hash, thread_ts) CROSS JOIN LATERAL (` +
+	return `SELECT c.* FROM unnest($2::uuid[], $3::bytea[], $4::uuid[]) AS k(stream, ns_hash, thread_ts) CROSS JOIN LATERAL (` +
 		projections.CheckpointOf("k", "$1") + `) c`, []any{streams, hashes, ids}
 }
 

@@ -78,7 +78,7 @@ func (q *Queries) Get(ctx context.Context, stream domain.StreamID, ns string, id
 
 // one finds a checkpoint of a namespace, the newest where id is nil.
 func one(stream domain.StreamID, ns string, id *uuid.UUID) stored.Query {
-	q := stored.Query{Args: []any{stream.String(), projections.NSHash(ns)}, Sends: true}
+	q := stored.Query{Args: []any{projections.ShortKeyOf(stream.String()), projections.NSHash(ns)}, Sends: true}
 	if id == nil {
 		q.Select = projections.NewestCheckpoint("$2", "$3", "$1")
 		return q

@@ -15,6 +15,7 @@ import (
 	"github.com/duolog/duolog/domain/journal"
 	"github.com/duolog/duolog/domain/value"
 	"github.com/duolog/duolog/domain/workflow"
+	"github.com/duolog/duolog/projections"
 	"github.com/duolog/duolog/projections/queries/cut"
 )
 
@@ -100,7 +101,7 @@ func (q *Queries) After(ctx context.Context, stream domain.StreamID, after domai
 // oldest first, of those commits that carry something.
 func (q *Queries) Last(ctx context.Context, tx *cut.Tx, stream domain.StreamID, what cut.Carrying, at cut.Point, commits int) ([]Event, error) {
 	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM (SELECT * FROM commits WHERE stream = $1 AND "offset" <= $2 AND `+string(what)+
-		` ORDER BY "offset" DESC LIMIT $3) c ORDER BY "offset"`, stream.String(), at.Upto(), commits)
+		` ORDER BY "offset" DESC LIMIT $3) c ORDER BY "offset"`, projections.ShortKeyOf(stream.String()), at.Upto(), commits)
 	if err != nil {
 		return nil, fmt.Errorf("read commits: %w", err)
 	}
@@ -147,7 +148,7 @@ func exists(ctx context.Context, tx *cut.Tx, stream domain.StreamID) error {
 
 func (q *Queries) read(ctx context.Context, tx *cut.Tx, stream domain.StreamID, after, upto int64, commits int) ([]Event, error) {
 	found, err := tx.Query(ctx, `SELECT partition, "offset", record FROM commits WHERE stream = $1 AND "offset" > $2 AND "offset" <= $3 ORDER BY "offset" LIMIT $4`,
-		stream.String(), after, upto, commits)
+		projections.ShortKeyOf(stream.String()), after, upto, commits)
 	if err != nil {
 		return nil, fmt.Errorf("read commits: %w", err)
 	}
