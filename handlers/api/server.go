@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -310,10 +311,19 @@ func write(w http.ResponseWriter, out answer) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)+sizeOfAll(out.tail)))
 	}
 	w.WriteHeader(out.status)
-	for _, part := range append([][]byte{out.body}, out.tail...) {
-		_, _ = w.Write(part) // the client is gone: there is nobody to tell
+	if len(out.tail) == 0 {
+		_, _ = w.Write(out.body) // the client is gone: there is nobody to tell
+		return
 	}
+	together := bufio.NewWriterSize(w, min(writtenAtOnce, len(out.body)+sizeOfAll(out.tail)))
+	for _, part := range append([][]byte{out.body}, out.tail...) {
+		_, _ = together.Write(part)
+	}
+	_ = together.Flush()
 }
+
+// writtenAtOnce is how much of an answer in parts goes to the client at a time.
+const writtenAtOnce = 64 << 10
 
 func sizeOfAll(parts [][]byte) int {
 	n := 0
