@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from ._memory import Key
 
 _FEWEST = 16
-_CLASSES = {
+MESSAGES = {
     kind: kind.__name__
     for kind in (
         messages.AIMessage,
@@ -96,7 +96,7 @@ def _members(value: Any) -> bytes | None:
     if type(value) is not list or len(value) < _FEWEST:
         return None
     try:
-        made_of = [(_CLASSES[type(m)], m.__dict__, m.__pydantic_extra__) for m in value]
+        made_of = [(MESSAGES[type(m)], m.__dict__, m.__pydantic_extra__) for m in value]
         packed = ormsgpack.packb([part for of in made_of for part in of], option=_ONLY_DATA)
     except (KeyError, ormsgpack.MsgpackEncodeError):
         return None
