@@ -105,7 +105,7 @@ def _copy_message(message: Any) -> Any:
     """As pydantic copies a model, but with members of its own."""
     if message.__pydantic_private__ is not None:
         raise _NotDataError
-    kind = type(message)
+    kind: Any = type(message)
     copy = kind.__new__(kind)
     members = message.__dict__.copy()
     for name, member in members.items():
