@@ -1,6 +1,7 @@
 package values
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -112,18 +113,18 @@ const maxWhole = 32 << 20
 
 // Apply gives the whole value. It says false where the base is another, or the result.
 func (c Change) Apply(base Known) (Known, bool) {
-	out := make([]byte, 0, c.Size)
-	for _, p := range c.parts {
+	parts := make([][]byte, len(c.parts))
+	for i, p := range c.parts {
 		switch {
 		case p.own != nil:
-			out = append(out, p.own...)
+			parts[i] = p.own
 		case p.from > len(base.Raw) || p.size > len(base.Raw)-p.from:
 			return Known{}, false
 		default:
-			out = append(out, base.Raw[p.from:p.from+p.size]...)
+			parts[i] = base.Raw[p.from : p.from+p.size]
 		}
 	}
 	// It is not cut yet: what comes over it is cut over what it is over itself.
-	k := Known{Raw: out, Pieces: base.Pieces}
+	k := Known{Raw: bytes.Join(parts, nil), Pieces: base.Pieces}
 	return k, c.Sum.IsOf(&k, base)
 }
