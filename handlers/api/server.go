@@ -1,7 +1,7 @@
 package api
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -311,19 +311,28 @@ func write(w http.ResponseWriter, out answer) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)+sizeOfAll(out.tail)))
 	}
 	w.WriteHeader(out.status)
-	if len(out.tail) == 0 {
-		_, _ = w.Write(out.body) // the client is gone: there is nobody to tell
-		return
-	}
-	together := bufio.NewWriterSize(w, min(writtenAtOnce, len(out.body)+sizeOfAll(out.tail)))
-	for _, part := range append([][]byte{out.body}, out.tail...) {
-		_, _ = together.Write(part)
-	}
-	_ = together.Flush()
+	writeParts(w, append([][]byte{out.body}, out.tail...))
 }
 
-// writtenAtOnce is how much of an answer in parts goes to the client at a time.
-const writtenAtOnce = 64 << 10
+// writeParts writes small parts together, since each would wake the client.
+func writeParts(w http.ResponseWriter, parts [][]byte) {
+	for len(parts) > 0 {
+		n, size := 1, len(parts[0])
+		for n < len(parts) && size+len(parts[n]) <= writtenAtOnce {
+			size += len(parts[n])
+			n++
+		}
+		piece := parts[0]
+		if n > 1 {
+			piece = bytes.Join(parts[:n], nil)
+		}
+		_, _ = w.Write(piece) // the client is gone: there is nobody to tell
+		parts = parts[n:]
+	}
+}
+
+// writtenAtOnce is how much of an answer in parts is put together.
+const writtenAtOnce = 2 << 20
 
 func sizeOfAll(parts [][]byte) int {
 	n := 0
