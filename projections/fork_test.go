@@ -190,7 +190,7 @@ func TestForkOfAThreadGoesOn(t *testing.T) {
 	next := putStep(fork.ID.String(), &c.TS, 2)
 	do(t, n, dispatch.Request{Stream: fork, Workflow: next})
 	row, err := checkpoints.New(reading(t, n)).ByThreadTS(t.Context(), fork, nil, next.TS)
-	if err != nil || len(row.Values) != 2 || row.Values[1].Channel != "plan" || !strings.HasPrefix(string(row.Values[1].Bytes), "plan plan") {
+	if err != nil || len(row.Values) != 2 || row.Values[1].Channel != "plan" || !strings.HasPrefix(string(row.Values[1].Bytes()), "plan plan") {
 		t.Errorf("%d values: %v", len(row.Values), err)
 	}
 }

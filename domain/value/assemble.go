@@ -1,6 +1,9 @@
 package value
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Fetch reads blobs, all of one call in one round trip. It MUST return every
 // address asked for or an error, and need not check the bytes.
@@ -10,40 +13,81 @@ type Fetch func(addresses []Address) (map[Address][]byte, error)
 // level of nodes and once for all pieces, and checks each blob against its
 // address and its size.
 func Assemble(m Manifest, fetch Fetch) ([]byte, error) {
-	return AssembleChecked(m, fetch.checked())
+	parts, err := NewAssembler(fetch.checked()).Parts(m)
+	return bytes.Join(parts, nil), err
 }
 
-// AssembleChecked is Assemble for a fetch that checks each blob against its address
+// Assembler puts values of one stream together. What it has read for one it does not
+// read again for another: what they have in common is the same memory. It is for one
+// goroutine.
+type Assembler struct {
+	fetch Fetch
+	blobs map[Address][]byte
+	nodes map[nodeKey][]Entry
+	texts map[string][]byte
+}
+
+// nodeKey is a node and what is said of it.
+type nodeKey struct {
+	address Address
+	size    int64
+	level   int
+}
+
+// NewAssembler makes an Assembler for a fetch that checks each blob against its address
 // itself.
-func AssembleChecked(m Manifest, fetch Fetch) ([]byte, error) {
+func NewAssembler(fetch Fetch) *Assembler {
+	return &Assembler{fetch: fetch, blobs: map[Address][]byte{}, nodes: map[nodeKey][]Entry{}, texts: map[string][]byte{}}
+}
+
+// Parts are the bytes that m describes, one after another; none of them is empty, and
+// nobody may change them. After an error of fetch it may be called again: it goes on
+// where it ended.
+func (a *Assembler) Parts(m Manifest) ([][]byte, error) {
 	if m.Key != "" {
 		return nil, fmt.Errorf("assemble: this build cannot decrypt, key %q", m.Key)
 	}
-	pieces, err := m.pieces(fetch)
+	pieces, err := a.pieces(m)
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := fetchAll(pieces, fetch)
-	if err != nil {
+	if err := a.read(pieces); err != nil {
 		return nil, err
 	}
-	out := append(make([]byte, 0, m.Size), m.Head...)
+	out := appendPart(make([][]byte, 0, len(pieces)+2), m.Head)
 	for _, e := range pieces {
-		b := e.Inline
-		if b == nil {
-			b = blobs[e.Address]
-		}
+		b := a.bytes(e)
 		if int64(len(b)) != e.Size {
 			return nil, fmt.Errorf("assemble: blob %s has %d bytes, not %d", e.Address, len(b), e.Size)
 		}
-		out = append(out, b...)
+		out = appendPart(out, b)
 	}
-	return append(out, m.Tail...), nil
+	return appendPart(out, m.Tail), nil
+}
+
+func appendPart(parts [][]byte, b []byte) [][]byte {
+	if len(b) == 0 {
+		return parts
+	}
+	return append(parts, b)
+}
+
+// bytes are those of a piece that was read.
+func (a *Assembler) bytes(e Entry) []byte {
+	if e.Inline == nil {
+		return a.blobs[e.Address]
+	}
+	b, there := a.texts[string(e.Inline)]
+	if !there {
+		b = e.Inline
+		a.texts[string(b)] = b
+	}
+	return b
 }
 
 // pieces replaces each node of m by what it lists, a level at a time. Levels never
 // rise, so the nodes of the highest come first.
-func (m Manifest) pieces(fetch Fetch) ([]Entry, error) {
+func (a *Assembler) pieces(m Manifest) ([]Entry, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
@@ -53,13 +97,12 @@ func (m Manifest) pieces(fetch Fetch) ([]Entry, error) {
 		for n < len(entries) && entries[n].Level == entries[0].Level {
 			n++
 		}
-		blobs, err := fetchAll(entries[:n], fetch)
-		if err != nil {
+		if err := a.read(entries[:n]); err != nil {
 			return nil, err
 		}
 		next := make([]Entry, 0, n*fanout+len(entries)-n)
 		for _, e := range entries[:n] {
-			below, err := decodeNode(e, blobs[e.Address])
+			below, err := a.node(e)
 			if err != nil {
 				return nil, fmt.Errorf("assemble: %w", err)
 			}
@@ -68,6 +111,50 @@ func (m Manifest) pieces(fetch Fetch) ([]Entry, error) {
 		entries = append(next, entries[n:]...)
 	}
 	return entries, nil
+}
+
+// node is what a node lists that was read.
+func (a *Assembler) node(e Entry) ([]Entry, error) {
+	key := nodeKey{e.Address, e.Size, e.Level}
+	if below, there := a.nodes[key]; there {
+		return below, nil
+	}
+	below, err := decodeNode(e, a.blobs[e.Address])
+	if err == nil {
+		a.nodes[key] = below
+	}
+	return below, err
+}
+
+// read reads the blobs of entries that are not there yet, in one call.
+func (a *Assembler) read(entries []Entry) error {
+	var want []Address
+	var seen map[Address]bool
+	for _, e := range entries {
+		if _, there := a.blobs[e.Address]; e.Inline != nil || there || seen[e.Address] {
+			continue
+		}
+		if seen == nil {
+			seen = make(map[Address]bool, len(entries))
+		}
+		seen[e.Address] = true
+		want = append(want, e.Address)
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	blobs, err := a.fetch(want)
+	if err != nil {
+		return fmt.Errorf("assemble: fetch %d blobs: %w", len(want), err)
+	}
+	for _, address := range want {
+		b, there := blobs[address]
+		if !there {
+			return fmt.Errorf("assemble: blob %s is not there", address)
+		}
+		a.blobs[address] = b
+	}
+	return nil
 }
 
 // checked reads blobs and checks each against its address.
@@ -84,31 +171,6 @@ func (f Fetch) checked() Fetch {
 		}
 		return blobs, nil
 	}
-}
-
-// fetchAll reads the blobs of entries in one call.
-func fetchAll(entries []Entry, fetch Fetch) (map[Address][]byte, error) {
-	seen := make(map[Address]bool, len(entries))
-	var want []Address
-	for _, a := range named(entries) {
-		if !seen[a] {
-			seen[a] = true
-			want = append(want, a)
-		}
-	}
-	if len(want) == 0 {
-		return nil, nil
-	}
-	blobs, err := fetch(want)
-	if err != nil {
-		return nil, fmt.Errorf("assemble: fetch %d blobs: %w", len(want), err)
-	}
-	for _, a := range want {
-		if _, ok := blobs[a]; !ok {
-			return nil, fmt.Errorf("assemble: blob %s is not there", a)
-		}
-	}
-	return blobs, nil
 }
 
 // Reach adds to on every blob that m stands on. What on has already is not looked

@@ -22,7 +22,7 @@ func Build(typ string, raw []byte) (Manifest, []Blob) { return BuildOver(typ, ra
 // Build gave for that: bytes that are the same, in the same place among them, keep their
 // address. To compare them costs a tenth of hashing them.
 func BuildOver(typ string, raw []byte, before []Blob) (Manifest, []Blob) {
-	pieces := Cut(typ, raw)
+	pieces := cut(typ, raw, len(before))
 	limit := InlineLimit
 	if len(raw) <= InlineValue {
 		limit = InlineValue
@@ -48,6 +48,8 @@ type tree struct {
 	blobs   []Blob
 	// before are those of an earlier value.
 	before []Blob
+	// node is room to write one in.
+	node []byte
 }
 
 func (t *tree) add(piece []byte, limit int) {
@@ -71,7 +73,7 @@ func (t *tree) fold() {
 			return
 		}
 		full := t.entries[first:]
-		node := Entry{Address: t.store(encodeNode(full)), Level: full[0].Level + 1}
+		node := Entry{Address: t.storeNode(full), Level: full[0].Level + 1}
 		for _, e := range full {
 			node.Size += e.Size
 		}
@@ -88,4 +90,15 @@ func (t *tree) store(b []byte) Address {
 	}
 	t.blobs = append(t.blobs, blob)
 	return blob.Address
+}
+
+// storeNode is store for a node: the canonical JSON of its entries. One that is as before
+// is the same memory.
+func (t *tree) storeNode(entries []Entry) Address {
+	t.node = appendEntries(t.node[:0], entries)
+	if i := len(t.blobs); i < len(t.before) && bytes.Equal(t.before[i].Bytes, t.node) {
+		t.blobs = append(t.blobs, t.before[i])
+		return t.before[i].Address
+	}
+	return t.store(bytes.Clone(t.node))
 }

@@ -31,8 +31,15 @@ type Pieces struct {
 // bracket in front of it, so that it is the same piece in every list, first or not;
 // a piece that is too long is chunked. Input that is not what its type says is cut
 // worse, never lost.
-func Cut(typ string, raw []byte) Pieces {
+func Cut(typ string, raw []byte) Pieces { return cut(typ, raw, 0) }
+
+// cut is Cut into about so many pieces.
+func cut(typ string, raw []byte, about int) Pieces {
 	c := cutter{raw: raw}
+	if about > 0 {
+		const more = 8
+		c.out.Body = make([][]byte, 0, about+more)
+	}
 	switch typ {
 	case TypeJSON:
 		jsonEnds(raw, c.item)

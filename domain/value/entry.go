@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -141,11 +140,6 @@ func appendEntries(b []byte, entries []Entry) []byte {
 		b = e.appendJSON(b)
 	}
 	return append(b, ']')
-}
-
-// encodeNode is the blob of a node: the canonical JSON of its entries.
-func encodeNode(entries []Entry) []byte {
-	return slices.Clip(appendEntries(make([]byte, 0, fanout*96), entries))
 }
 
 // decodeNode reads the entries of node e and checks that they are what e says.

@@ -163,7 +163,7 @@ func (w *writer) tuple(t threads.Tuple) []byte {
 	for i, v := range t.Values {
 		var o object
 		o.text("channel", v.Channel)
-		o.raw("value", w.value(v.Type, v.Bytes))
+		o.raw("value", w.value(v))
 		channels[i] = o.end()
 	}
 	o.raw("values", list(channels))
@@ -186,7 +186,7 @@ func (w *writer) writes(list []stored.Write, named bool) [][]byte {
 		if named {
 			o.text("channel", one.Channel)
 		}
-		o.raw("value", w.value(one.Type, one.Bytes))
+		o.raw("value", w.written(one))
 		out[i] = o.end()
 	}
 	return out

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -310,10 +311,28 @@ func write(w http.ResponseWriter, out answer) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)+sizeOfAll(out.tail)))
 	}
 	w.WriteHeader(out.status)
-	for _, part := range append([][]byte{out.body}, out.tail...) {
-		_, _ = w.Write(part) // the client is gone: there is nobody to tell
+	writeParts(w, append([][]byte{out.body}, out.tail...))
+}
+
+// writeParts writes small parts together, since each would wake the client.
+func writeParts(w http.ResponseWriter, parts [][]byte) {
+	for len(parts) > 0 {
+		n, size := 1, len(parts[0])
+		for n < len(parts) && size+len(parts[n]) <= writtenAtOnce {
+			size += len(parts[n])
+			n++
+		}
+		piece := parts[0]
+		if n > 1 {
+			piece = bytes.Join(parts[:n], nil)
+		}
+		_, _ = w.Write(piece) // the client is gone: there is nobody to tell
+		parts = parts[n:]
 	}
 }
+
+// writtenAtOnce is how much of an answer in parts is put together.
+const writtenAtOnce = 2 << 20
 
 func sizeOfAll(parts [][]byte) int {
 	n := 0

@@ -87,6 +87,10 @@ func TestThreadChanges(t *testing.T) {
 		"a count below nothing":    {func(v map[string]any) { v["parts"] = []any{map[string]any{"copy": []int{-1, 1}}} }, domain.CodeInvalidField, "put.values[0].value.parts[0].copy"},
 		"one count":                {func(v map[string]any) { v["parts"] = []any{map[string]any{"copy": []int{1}}} }, domain.CodeInvalidField, "put.values[0].value.parts[0].copy"},
 		"bytes that did not come":  {func(v map[string]any) { v["parts"] = []any{map[string]any{"at": 0, "size": 99}} }, domain.CodeInvalidField, "put.values[0].value.parts[0]"},
+		"a sum from another place": {func(v map[string]any) { v["from"] = 3 }, domain.CodeSendWhole, "put.values[0].value"},
+		"a base from elsewhere":    {func(v map[string]any) { v["base"].(map[string]any)["from"] = 3 }, domain.CodeSendWhole, "put.values[0].value"},
+		"a sum from too far":       {func(v map[string]any) { v["from"] = 17 }, domain.CodeInvalidField, "put.values[0].value.from"},
+		"a sum from nowhere":       {func(v map[string]any) { v["from"] = -1 }, domain.CodeInvalidField, "put.values[0].value.from"},
 		"a sum that is none":       {func(v map[string]any) { v["sha256"] = "abc" }, domain.CodeInvalidField, "put.values[0].value.sha256"},
 		"no base":                  {func(v map[string]any) { delete(v, "base") }, domain.CodeInvalidField, "put.values[0].value.base"},
 		"a base without an id":     {func(v map[string]any) { v["base"] = map[string]any{} }, domain.CodeInvalidField, "put.values[0].value.base.checkpoint_id"},
@@ -113,6 +117,48 @@ func TestThreadChangesOverChanges(t *testing.T) {
 		id := v6()
 		r.taken(r.sendWrite(changeTo(t, th, id, parent, parent, old, text(i), asItIs)))
 		old, parent = old+text(i), id
+	}
+	r.with(func(*api.Config) {}).channels(th, parent, map[string]string{"a": "msgpack:" + old})
+}
+
+// TestThreadChangesFromTheItems: a long list whose sums begin behind its count grows, over what
+// the node remembers and over what is stored; a sum of other bytes is noticed at each step.
+func TestThreadChangesFromTheItems(t *testing.T) {
+	r := newRig(t)
+	th, parent := newThread(), v6()
+	text := func(i int) string { return "\xda\x01\x00" + strings.Repeat(string(rune('a'+i%26)), 256) }
+	list := func(n int) string {
+		out := fmt.Sprintf("\xdc%c%c", n>>8, n&0xff)
+		for i := range n {
+			out += text(i)
+		}
+		return out
+	}
+	old, from := list(80), 0
+	r.taken(r.write("mia@acme", th, put{id: parent, versions: `{"a":1}`, values: map[string]string{"a": old}}))
+	for n := 81; n < 90; n++ {
+		id, now := v6(), list(n)
+		edit := func(sum string) func(map[string]any) {
+			return func(v map[string]any) {
+				v["sha256"], v["from"] = sum, 3
+				base := v["base"].(map[string]any)
+				base["sha256"], base["from"] = sumOf(old[from:]+old[:from]), from
+				v["parts"] = []any{map[string]any{"copy": []int{0, 2}}, v["parts"].([]any)[1], map[string]any{"copy": []int{3, len(old) - 3}}}
+				own := v["parts"].([]any)[1].(map[string]any)
+				last := map[string]any{"at": 1, "size": own["size"].(float64) - 1}
+				own["size"] = 1
+				v["parts"] = append(v["parts"].([]any), last)
+			}
+		}
+		added := now[2:3] + text(n-1)
+		wrong := sumOf(now[3:] + "\xdc\x00\x00")
+		r.refusedWith(r.sendWrite(changeTo(t, th, id, parent, parent, old, added, edit(wrong))), 0, domain.CodeSendWhole, "put.values[0].value")
+		at := r
+		if n == 85 {
+			at = r.with(func(*api.Config) {})
+		}
+		at.taken(at.sendWrite(changeTo(t, th, id, parent, parent, old, added, edit(sumOf(now[3:]+now[:3])))))
+		old, parent, from = now, id, 3
 	}
 	r.with(func(*api.Config) {}).channels(th, parent, map[string]string{"a": "msgpack:" + old})
 }

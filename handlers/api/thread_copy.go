@@ -156,12 +156,12 @@ func (t *threadCopy) copyOf(c stored.Checkpoint) workflow.Copied {
 			out.Kept = append(out.Kept, v.Channel)
 			continue
 		}
-		out.Values = append(out.Values, workflow.NewValue{Channel: v.Channel, Type: v.Type, Data: v.Bytes})
+		out.Values = append(out.Values, workflow.NewValue{Channel: v.Channel, Type: v.Type, Data: v.Bytes()})
 	}
 	left := c
 	left.Metadata, left.Writes, left.Sends, left.Values = nil, nil, nil, slices.Clone(c.Values)
 	for i := range left.Values {
-		left.Values[i].Bytes = nil
+		left.Values[i].Parts = nil
 	}
 	t.copied[out.Key] = left
 	return out

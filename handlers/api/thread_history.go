@@ -41,13 +41,13 @@ func (w *writer) history(c threads.Channel) []byte {
 		o.text("task_id", past.Task)
 		o.int("idx", int64(past.Idx))
 		o.text("channel", past.Channel)
-		o.raw("value", w.value(past.Type, past.Bytes))
+		o.raw("value", w.written(past.Write))
 		items[i] = o.end()
 	}
 	var o object
 	o.raw("writes", list(items))
 	if c.Seed != nil {
-		o.raw("seed", w.value(c.Seed.Type, c.Seed.Bytes))
+		o.raw("seed", w.value(*c.Seed))
 	}
 	return o.end()
 }

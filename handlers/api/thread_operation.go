@@ -159,7 +159,10 @@ func (c content) id(id uuid.UUID) { c.text(string(id[:])) }
 func (c content) value(name, typ string, sum values.Sum) {
 	c.text(name)
 	c.text(typ)
-	c.text(string(sum[:]))
+	c.text(string(sum.SHA256[:]))
+	if sum.From > 0 {
+		c.text(fmt.Sprintf("from %d", sum.From))
+	}
 }
 
 func (c content) sum() (out journal.Hash) {

@@ -11,6 +11,7 @@ import (
 	"github.com/duolog/duolog/handlers/document"
 	"github.com/duolog/duolog/handlers/values"
 	"github.com/duolog/duolog/projections/queries/plain"
+	"github.com/duolog/duolog/projections/queries/stored"
 )
 
 // threadReads adds what savers read with.
@@ -77,14 +78,19 @@ func writerOf(f *document.Fields) (*writer, error) {
 }
 
 // value is what stands for a value in the head.
-func (w *writer) value(typ string, raw []byte) []byte {
-	if w.plain {
-		return plain.JSON(typ, raw)
+func (w *writer) value(v stored.Value) []byte {
+	switch {
+	case w.plain:
+		return plain.JSON(v.Type, v.Bytes())
+	case w.shared:
+		return w.tail.AddShared(v.Type, v.Parts)
 	}
-	if w.shared {
-		return w.tail.AddShared(typ, raw)
-	}
-	return w.tail.Add(typ, raw)
+	return w.tail.AddParts(v.Type, v.Parts)
+}
+
+// written is what stands for the value of a write.
+func (w *writer) written(one stored.Write) []byte {
+	return w.value(stored.Value{Type: one.Type, Parts: [][]byte{one.Bytes}})
 }
 
 // answer is the head with what belongs to it.

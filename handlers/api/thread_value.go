@@ -25,6 +25,7 @@ func valueIn(f *document.Fields) []byte {
 // from a change, for this request alone: others are part of its body.
 type cameAs struct {
 	sum     values.Sum
+	known   values.Known
 	changed bool
 }
 
@@ -44,45 +45,44 @@ func (w *threadWrite) channelValue(ns string, raw []byte) (v workflow.NewValue, 
 		return v, as, document.InField("value", err)
 	}
 	if values.IsChange(doc) {
-		v, as.sum, err = w.changed(ns, v, doc)
-		as.changed = true
-		return v, as, err
+		return w.changed(ns, v, doc)
 	}
 	whole, err := w.body.Value("value", in)
-	v.Type, v.Data, as.sum = whole.Type, whole.Raw, values.SumOf(whole.Raw)
-	w.came[as.sum] = values.Known{Raw: v.Data}
+	v.Type, v.Data = whole.Type, whole.Raw
+	as.sum, as.known = values.SumOf(whole.Raw), values.Known{Raw: whole.Raw}
+	w.came[as.sum] = as.known
 	return v, as, err
 }
 
 // changed gives the whole of a value that came as a change. Where it cannot, the client
 // sends the whole.
-func (w *threadWrite) changed(ns string, v workflow.NewValue, doc document.Object) (workflow.NewValue, values.Sum, error) {
+func (w *threadWrite) changed(ns string, v workflow.NewValue, doc document.Object) (workflow.NewValue, cameAs, error) {
 	c, err := w.body.Change("value", doc)
+	as := cameAs{sum: c.Sum, changed: true}
 	if err != nil {
-		return v, c.Sum, err
+		return v, as, err
 	}
 	if w.whole += int64(c.Size); w.whole > w.server.cfg.Limits.MaxBody {
-		return v, c.Sum, tooLarge("value", fmt.Sprintf("the whole values of this request pass %d bytes", w.server.cfg.Limits.MaxBody), "send fewer operations in one request")
+		return v, as, tooLarge("value", fmt.Sprintf("the whole values of this request pass %d bytes", w.server.cfg.Limits.MaxBody), "send fewer operations in one request")
 	}
 	v.Type = c.Type
 	base, err := w.base(ns, v.Channel, c.Base)
 	if err != nil {
-		return v, c.Sum, err
+		return v, as, err
 	}
 	var right bool
 	if base.Raw != nil {
-		v.Data, right = c.Apply(base.Raw)
-		v.Before = base.Pieces
+		as.known, right = c.Apply(base)
 	}
 	if !right {
-		return v, c.Sum, &domain.Error{
+		return v, as, &domain.Error{
 			Code: domain.CodeSendWhole, Field: "value", Message: fmt.Sprintf("the change to channel %.80q is to another value than what is stored", v.Channel),
 			Fix: "send the operation again with the whole value, under a new key",
 		}
 	}
-	// It is not cut yet: what comes over it is cut over what it is over itself.
-	w.came[c.Sum] = values.Known{Raw: v.Data, Pieces: v.Before}
-	return v, c.Sum, nil
+	v.Data, v.Before = as.known.Raw, as.known.Pieces
+	w.came[c.Sum] = as.known
+	return v, as, nil
 }
 
 // base finds the bytes that a change is to: among those of the request, of the requests
@@ -98,20 +98,20 @@ func (w *threadWrite) base(ns, channel string, b values.Base) (values.Known, err
 		return values.Known{}, err
 	}
 	raw, there, err := w.server.cfg.Checkpoints.Channel(w.call.Context(), w.stream, workflow.CheckpointKey{NS: ns, TS: b.Checkpoint}, channel)
-	if err != nil || !there || values.SumOf(raw) != b.Sum {
+	k := values.Known{Raw: raw}
+	if err != nil || !there || !b.Sum.IsOf(&k, values.Known{}) {
 		return values.Known{}, err
 	}
-	return values.Known{Raw: raw}, nil
+	return k, nil
 }
 
 // remember keeps the values of the checkpoints that were taken: the next ones are said
 // as changes to them.
 func (w *threadWrite) remember(o operation) {
 	for i, as := range o.came {
-		k := values.Known{Raw: o.put.Values[i].Data}
 		if as.changed {
-			k.Pieces = o.put.Pieces(i)
+			as.known.Pieces = o.put.Pieces(i)
 		}
-		w.server.recent.Add(w.stream, as.sum, k)
+		w.server.recent.Add(w.stream, as.sum, as.known)
 	}
 }

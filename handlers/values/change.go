@@ -1,8 +1,7 @@
 package values
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -10,12 +9,6 @@ import (
 	"github.com/duolog/duolog/domain"
 	"github.com/duolog/duolog/handlers/document"
 )
-
-// Sum is the SHA-256 of the bytes of a value.
-type Sum [sha256.Size]byte
-
-// SumOf is the sum of bytes.
-func SumOf(raw []byte) Sum { return sha256.Sum256(raw) }
 
 // Change is a value said by what is new of it: pieces of an earlier value of the same
 // channel, its base, and bytes of its own.
@@ -53,7 +46,7 @@ func IsChange(doc document.Object) bool {
 // Change reads a change that stands in the head. Field is how refusals name it.
 func (b Body) Change(field string, doc document.Object) (Change, error) {
 	f := &document.Fields{Doc: doc}
-	c := Change{Type: f.Text("type"), Sum: sumOf(f, "sha256")}
+	c := Change{Type: f.Text("type"), Sum: sumIn(f)}
 	base := f.Object("base")
 	parts := document.Elements(f.Array("parts"))
 	if f.Err == nil && base == nil {
@@ -73,7 +66,7 @@ func (b Body) Change(field string, doc document.Object) (Change, error) {
 		return c, document.InField(field+".base", err)
 	}
 	of := &document.Fields{Doc: doc}
-	c.Base = Base{Checkpoint: of.CheckpointID("checkpoint_id"), Sum: sumOf(of, "sha256")}
+	c.Base = Base{Checkpoint: of.CheckpointID("checkpoint_id"), Sum: sumIn(of)}
 	if of.Err != nil {
 		return c, document.Inside(field+".base", of.Err)
 	}
@@ -119,28 +112,19 @@ func (c *Change) add(b Body, field string, raw []byte) error {
 const maxWhole = 32 << 20
 
 // Apply gives the whole value. It says false where the base is another, or the result.
-func (c Change) Apply(base []byte) ([]byte, bool) {
-	out := make([]byte, 0, c.Size)
-	for _, p := range c.parts {
+func (c Change) Apply(base Known) (Known, bool) {
+	parts := make([][]byte, len(c.parts))
+	for i, p := range c.parts {
 		switch {
 		case p.own != nil:
-			out = append(out, p.own...)
-		case p.from > len(base) || p.size > len(base)-p.from:
-			return nil, false
+			parts[i] = p.own
+		case p.from > len(base.Raw) || p.size > len(base.Raw)-p.from:
+			return Known{}, false
 		default:
-			out = append(out, base[p.from:p.from+p.size]...)
+			parts[i] = base.Raw[p.from : p.from+p.size]
 		}
 	}
-	return out, SumOf(out) == c.Sum
-}
-
-// sumOf reads a sum in lower-case hexadecimal.
-func sumOf(f *document.Fields, name string) (s Sum) {
-	text := f.Text(name)
-	raw, err := hex.DecodeString(text)
-	if err != nil || len(raw) != len(s) {
-		f.Refuse(name, name+" must be 64 hexadecimal digits", "send the SHA-256 of the bytes", err)
-		return s
-	}
-	return Sum(raw)
+	// It is not cut yet: what comes over it is cut over what it is over itself.
+	k := Known{Raw: bytes.Join(parts, nil), Pieces: base.Pieces}
+	return k, c.Sum.IsOf(&k, base)
 }

@@ -2,6 +2,7 @@ package values
 
 import (
 	"bytes"
+	"hash"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -24,6 +25,11 @@ type Recent struct {
 type Known struct {
 	Raw    []byte
 	Pieces []value.Blob
+
+	// hashed is the hash of what Raw has from a place on, but for its last byte; nil for
+	// none. It is cloned, never written to.
+	hashed hash.Cloner
+	from   int
 }
 
 // pieceWeight is what a piece takes beside its bytes, with its share of a node.

@@ -15,10 +15,13 @@ const ContentType = "application/vnd.duolog.values"
 // it is for one goroutine.
 type Tail struct {
 	parts [][]byte
+	// begin is where each part does.
+	begin []int
 	size  int
 	at    map[[sha256.Size]byte]int
-	same  map[*byte]span
-	// wholes are what AddShared compares with.
+	same  map[*[]byte]int
+	// known is the number of a part, and wholes are what else AddShared looks at.
+	known  map[*byte]int
 	wholes []whole
 }
 
@@ -28,12 +31,28 @@ type span struct{ at, size int }
 // Add puts the bytes of a value into the tail, once however often they come, and
 // gives the JSON that names them. They must stay as they are until the document is
 // written.
-func (t *Tail) Add(typ string, raw []byte) []byte {
-	at := t.place(raw)
-	b := domain.AppendText(append(make([]byte, 0, 64), `{"type":`...), typ)
-	b = strconv.AppendInt(append(b, `,"at":`...), int64(at), 10)
-	b = strconv.AppendInt(append(b, `,"size":`...), int64(len(raw)), 10)
-	return append(b, '}')
+func (t *Tail) Add(typ string, raw []byte) []byte { return t.AddParts(typ, [][]byte{raw}) }
+
+// AddParts is Add for bytes in parts.
+func (t *Tail) AddParts(typ string, parts [][]byte) []byte {
+	return named(typ, []span{t.place(parts)})
+}
+
+// named is the JSON for the bytes of spans.
+func named(typ string, spans []span) []byte {
+	b := domain.AppendText(append(make([]byte, 0, 64+16*len(spans)), `{"type":`...), typ)
+	if len(spans) == 1 {
+		b = strconv.AppendInt(append(b, `,"at":`...), int64(spans[0].at), 10)
+		b = strconv.AppendInt(append(b, `,"size":`...), int64(spans[0].size), 10)
+		return append(b, '}')
+	}
+	lead := `,"spans":[[`
+	for _, s := range spans {
+		b = strconv.AppendInt(append(b, lead...), int64(s.at), 10)
+		b = append(strconv.AppendInt(append(b, ','), int64(s.size), 10), ']')
+		lead = `,[`
+	}
+	return append(b, "]}"...)
 }
 
 // Len is how many bytes the tail has.
@@ -47,35 +66,55 @@ const (
 	hashed = 16 << 10
 )
 
-func (t *Tail) place(raw []byte) int {
-	if len(raw) < shared {
-		return t.append(raw)
+func (t *Tail) place(parts [][]byte) span {
+	size := sizeOf(parts)
+	switch {
+	case size < shared:
+		return span{t.append(parts), size}
+	case size <= hashed:
+		return span{once(&t.at, sumOfParts(parts), t, parts), size}
 	}
-	if there := t.same[&raw[0]]; there.size == len(raw) {
-		return there.at
+	return span{once(&t.same, &parts[0], t, parts), size}
+}
+
+// once is where the bytes with a key are. They are appended where they are new.
+func once[K comparable](places *map[K]int, key K, t *Tail, parts [][]byte) int {
+	at, there := (*places)[key]
+	if there {
+		return at
 	}
-	var sum [sha256.Size]byte
-	if len(raw) <= hashed {
-		sum = sha256.Sum256(raw)
-		if at, ok := t.at[sum]; ok {
-			return at
-		}
+	if *places == nil {
+		*places = map[K]int{}
 	}
-	at := t.append(raw)
-	if t.at == nil {
-		t.at, t.same = map[[sha256.Size]byte]int{}, map[*byte]span{}
-	}
-	if len(raw) <= hashed {
-		t.at[sum] = at
-	} else {
-		t.same[&raw[0]] = span{at, len(raw)}
-	}
+	at = t.append(parts)
+	(*places)[key] = at
 	return at
 }
 
-func (t *Tail) append(raw []byte) int {
+func sumOfParts(parts [][]byte) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, part := range parts {
+		_, _ = h.Write(part) // a hash takes all
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+func sizeOf(parts [][]byte) int {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
+}
+
+// append is where the parts begin.
+func (t *Tail) append(parts [][]byte) int {
 	at := t.size
-	t.parts, t.size = append(t.parts, raw), at+len(raw)
+	for _, part := range parts {
+		t.parts, t.begin = append(t.parts, part), append(t.begin, t.size)
+		t.size += len(part)
+	}
 	return at
 }
 

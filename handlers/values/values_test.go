@@ -133,60 +133,91 @@ func TestSpansAreShared(t *testing.T) {
 	var tail values.Tail
 	var heads [][]byte
 	for _, raw := range states {
-		heads = append(heads, tail.AddShared("msgpack", raw))
+		heads = append(heads, tail.AddShared("msgpack", [][]byte{raw}))
 	}
 	const short = 10 << 10 // those that are not looked at
 	if most := len(states[0]) + 3*5000 + 100*len(states) + short; tail.Len() > most {
 		t.Errorf("%d bytes, not %d, behind the head", tail.Len(), most)
 	}
-	_, all, _ := bytes.Cut(tail.Document([]byte("{}")), []byte("\n"))
 	for i, head := range heads {
-		var v struct {
-			Type     string
-			At, Size int
-			Spans    [][2]int
-		}
-		if err := json.Unmarshal(head, &v); err != nil || v.Type != "msgpack" {
-			t.Fatalf("%s: %v", head, err)
-		}
-		if v.Spans == nil {
-			v.Spans = [][2]int{{v.At, v.Size}}
-		}
-		var got []byte
-		for _, s := range v.Spans {
-			got = append(got, all[s[0]:s[0]+s[1]]...)
-		}
-		if !bytes.Equal(got, states[i]) {
+		if got := read(t, &tail, head); !bytes.Equal(got, states[i]) {
 			t.Errorf("value %d: %s", i, head)
 		}
 	}
 }
 
-// FuzzShared: whatever the values, their pieces are they.
+// read is what the JSON of a value names.
+func read(t *testing.T, tail *values.Tail, head []byte) (raw []byte) {
+	t.Helper()
+	var v struct {
+		At, Size int
+		Spans    [][2]int
+	}
+	if err := json.Unmarshal(head, &v); err != nil {
+		t.Fatalf("%s: %v", head, err)
+	}
+	if v.Spans == nil {
+		v.Spans = [][2]int{{v.At, v.Size}}
+	}
+	_, all, _ := bytes.Cut(tail.Document([]byte("{}")), []byte("\n"))
+	for _, s := range v.Spans {
+		raw = append(raw, all[s[0]:s[0]+s[1]]...)
+	}
+	return raw
+}
+
+// TestPartsAreShared: lists that have parts in common are a head of their own and a run of
+// the longest one's items, also where two items are the same.
+func TestPartsAreShared(t *testing.T) {
+	var items [][]byte
+	for n := range 40 {
+		items = append(items, bytes.Repeat([]byte{byte('a' + n%26)}, 150))
+	}
+	items[7] = items[3]
+	size := 0
+	for _, item := range items {
+		size += len(item)
+	}
+	var tail values.Tail
+	for n := len(items); n > 30; n-- {
+		parts := append([][]byte{{0xdc, 0, byte(n)}}, items[:n]...)
+		head := tail.AddShared("msgpack", parts)
+		want := fmt.Sprintf(`{"type":"msgpack","spans":[[%d,3],[3,%d]]}`, size+3*(len(items)-n), 150*n)
+		if n == len(items) {
+			want = fmt.Sprintf(`{"type":"msgpack","at":0,"size":%d}`, 3+size)
+		}
+		if string(head) != want {
+			t.Errorf("%d items: %s, not %s", n, head, want)
+		}
+		if got := read(t, &tail, head); !bytes.Equal(got, bytes.Join(parts, nil)) {
+			t.Errorf("%d items: %s", n, head)
+		}
+	}
+	edited := slices.Concat([][]byte{{0xdc, 0, 40}}, items[:20], [][]byte{bytes.Repeat([]byte("new"), 50)}, items[21:])
+	before := tail.Len()
+	if head := tail.AddShared("msgpack", edited); tail.Len() != before+3+150 || !bytes.Equal(read(t, &tail, head), bytes.Join(edited, nil)) {
+		t.Errorf("an edited list is %s, and %d bytes", head, tail.Len()-before)
+	}
+}
+
+// FuzzShared: whatever the values and their parts, their spans are they.
 func FuzzShared(f *testing.F) {
 	f.Add([]byte("ab"), []byte("b"), uint16(3000))
 	f.Fuzz(func(t *testing.T, a, b []byte, times uint16) {
 		whole := bytes.Repeat(append(a, 'x'), 1+int(times)%5000)
+		half := len(whole) / 2
+		one := func(raws ...[]byte) [][]byte { return [][]byte{slices.Concat(raws...)} }
+		apart := func(raws ...[]byte) [][]byte {
+			return slices.DeleteFunc(raws, func(raw []byte) bool { return len(raw) == 0 })
+		}
 		var tail values.Tail
-		for _, raw := range [][]byte{whole, append(bytes.Clone(b), whole...), append(bytes.Clone(whole), b...), append(bytes.Clone(whole[:len(whole)/2]), b...)} {
-			head := tail.AddShared("t", raw)
-			var v struct {
-				At, Size int
-				Spans    [][2]int
-			}
-			if err := json.Unmarshal(head, &v); err != nil {
-				t.Fatal(err)
-			}
-			if v.Spans == nil {
-				v.Spans = [][2]int{{v.At, v.Size}}
-			}
-			_, all, _ := bytes.Cut(tail.Document([]byte("{}")), []byte("\n"))
-			var got []byte
-			for _, s := range v.Spans {
-				got = append(got, all[s[0]:s[0]+s[1]]...)
-			}
-			if !bytes.Equal(got, raw) {
-				t.Fatalf("%d bytes became %d by %s", len(raw), len(got), head)
+		for _, parts := range [][][]byte{
+			one(whole), one(b, whole), one(whole, b), one(whole[:half], b),
+			apart(b, whole[:half], whole[half:]), apart(whole[half:], b, whole[:half]), apart(whole[half:], whole[half:], b, b), apart(whole),
+		} {
+			head := tail.AddShared("t", parts)
+			if got, want := read(t, &tail, head), bytes.Join(parts, nil); !bytes.Equal(got, want) {
+				t.Fatalf("%d bytes became %d by %s", len(want), len(got), head)
 			}
 		}
 	})

@@ -108,7 +108,7 @@ class Fake:
             old[part["copy"][0] : sum(part["copy"])] if "copy" in part else tail[part["at"] : part["at"] + part["size"]]
             for part in value["parts"]
         )
-        if sha(old) != value["base"]["sha256"] or sha(new) != value["sha256"]:
+        if not is_of(value["base"], old) or not is_of(value, new):
             raise Refused("send_whole")
         return value["type"], new
 
@@ -314,8 +314,9 @@ class Out:
         return {"type": value[0], "at": at, "size": len(value[1])}
 
 
-def sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def is_of(stated: dict[str, Any], data: bytes) -> bool:
+    begin = stated.get("from", 0)
+    return hashlib.sha256(data[begin:] + data[:begin]).hexdigest() == stated["sha256"]
 
 
 def cut(_: str) -> None:

@@ -4,6 +4,7 @@ import json
 import uuid
 
 import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from duolog_langgraph._codec import Reader
@@ -36,7 +37,26 @@ def items(count, make):
     return [make(n) for n in range(count)]
 
 
+def message(n):
+    return AIMessage(
+        [{"type": "text", "text": f"text {n}"}],
+        id=str(n),
+        tool_calls=[{"name": "look", "args": {"at": [n]}, "id": f"c{n}"}],
+        more={"n": n},
+    )
+
+
+def attached(n):
+    """A message with something that is more than data."""
+    return ToolMessage("seen", id=str(n), tool_call_id=f"c{n}", artifact=uuid.UUID(int=n))
+
+
 DATA = {
+    "flat": lambda n: {"role": "user", "content": f"text {n}"},
+    "flat but for one": lambda n: {"role": "user", "content": [f"text {n}"] if n == 17 else f"text {n}"},
+    "messages": message,
+    "short messages": lambda n: HumanMessage(f"text {n}"),
+    "attached": attached,
     "dicts": lambda n: {"role": "user", "content": f"text {n}", "parts": [{"n": n, "of": [1.5, None, True, b"x"]}]},
     "atoms": lambda n: n,
     "ids": lambda n: {"id": uuid.UUID(int=n)},
@@ -44,25 +64,42 @@ DATA = {
 }
 
 
+def changeable(value):
+    """The ids of all in a value that can be changed."""
+    if isinstance(value, BaseMessage):
+        yield id(value)
+        for inner in (value.__dict__, value.__pydantic_extra__, value.__pydantic_fields_set__):
+            yield from changeable(inner)
+    elif isinstance(value, (dict, list, set)):
+        yield id(value)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from changeable(inner)
+
+
+def inside(value):
+    """What a value is made of, by type too: messages are equal whatever was set in them."""
+    if isinstance(value, BaseMessage):
+        return type(value), inside(value.__dict__), inside(value.__pydantic_extra__), value.__pydantic_fields_set__
+    if isinstance(value, dict):
+        return [(name, inside(inner)) for name, inner in value.items()]
+    return [inside(inner) for inner in value] if isinstance(value, list) else (type(value), value)
+
+
 @pytest.mark.parametrize("make", DATA.values(), ids=DATA)
 def test_each_value_is_what_it_was_and_nobody_elses(make):
+    serde = JsonPlusSerializer()
     states = [items(count, make) for count in (300, 299, 256 + 44, 20, 16)]
     answer, spans = answered(states)
-    lists = Lists(answer, JsonPlusSerializer())
+    lists = Lists(answer, serde)
     values = [lists.load(span) for span in spans]
-    assert values == states
-    for value in values:
-        value[0] = "changed"
-        if isinstance(value[1], dict):
-            value[1]["more"] = "changed"
-            if "parts" in value[1]:
-                value[1]["parts"][0]["of"].append("changed")
-        del value[2:]
-    assert [len(value) for value in values] == [2] * len(states)
+    assert inside(values) == inside([serde.loads_typed(serde.dumps_typed(state)) for state in states])
+    own = [id_ for value in values for id_ in changeable(value)]
+    assert len(own) == len({*own})
 
 
-def test_what_is_only_data_is_decoded_once(monkeypatch):
-    answer, spans = answered([items(count, DATA["dicts"]) for count in (300, 299, 298)])
+@pytest.mark.parametrize("make", [DATA["dicts"], DATA["flat"], DATA["messages"]], ids=["dicts", "flat", "messages"])
+def test_what_is_only_data_is_decoded_once(monkeypatch, make):
+    answer, spans = answered([items(count, make) for count in (300, 299, 298)])
     serde = JsonPlusSerializer()
     asked = []
     loads = JsonPlusSerializer.loads_typed

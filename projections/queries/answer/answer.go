@@ -127,7 +127,7 @@ func readNewest(ctx context.Context, tx *cut.Tx, stream string) (n newest, err e
 		return newest{}, err
 	}
 	for _, v := range parts.Values {
-		n.said = plain.JSON(v.Type, v.Bytes)
+		n.said = plain.JSON(v.Type, v.Bytes())
 	}
 	n.writes = parts.Writes[ts]
 	return n, nil
@@ -150,7 +150,7 @@ func (q *Queries) fromWrites(ctx context.Context, stream domain.StreamID) (Said,
 		}
 	}
 	if seed := history[0].Seed; seed != nil {
-		said = said.or(ParseMessages(plain.JSON(seed.Type, seed.Bytes)))
+		said = said.or(ParseMessages(plain.JSON(seed.Type, seed.Bytes())))
 	}
 	return said, nil
 }

@@ -101,7 +101,7 @@ func whole(page []stored.Checkpoint) ([]Checkpoint, error) {
 	for i, c := range page {
 		values := make(map[string][]byte, len(c.Values))
 		for _, v := range c.Values {
-			values[v.Channel] = v.Bytes
+			values[v.Channel] = v.Bytes()
 		}
 		joined, err := value.JoinTemplate(c.Header, channelsMember, func(name string) ([]byte, error) {
 			b, ok := values[name]
@@ -134,7 +134,7 @@ func withValues(joined []byte, c stored.Checkpoint) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(domain.AppendText(out, v.Channel), ':'), plain.JSON(v.Type, v.Bytes)...)
+		out = append(append(domain.AppendText(out, v.Channel), ':'), plain.JSON(v.Type, v.Bytes())...)
 	}
 	return append(out, "}}"...)
 }

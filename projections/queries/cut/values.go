@@ -1,6 +1,7 @@
 package cut
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +42,10 @@ var errRemoved = errors.New("it is not there")
 
 // assembly is values on their way to bytes.
 type assembly struct {
-	items   []Item
-	out     [][]byte
+	items []Item
+	out   [][][]byte
+	// of puts the values of a stream together.
+	of      map[string]*value.Assembler
 	blobs   map[blobKey][]byte
 	missing map[blobKey]bool
 	// gone are the items whose bytes were removed, removed the blobs; nil where that is
@@ -56,18 +59,41 @@ type assembly struct {
 // Assemble gives the bytes of each item, in order. It reads the blobs of one
 // level of all items in one query.
 func (t *Tx) Assemble(ctx context.Context, items []Item) ([][]byte, error) {
-	a := &assembly{items: items, out: make([][]byte, len(items)), blobs: map[blobKey][]byte{}, cache: t.cache}
+	parts, err := t.AssembleParts(ctx, items)
+	return joined(parts), err
+}
+
+// AssembleParts is Assemble for bytes in parts: where items of a stream have some in
+// common, these are the same memory, which nobody may change.
+func (t *Tx) AssembleParts(ctx context.Context, items []Item) ([][][]byte, error) {
+	a := t.assembly(items)
 	return a.out, a.run(ctx, t)
 }
 
 // AssembleLeft is Assemble for values that nothing keeps any more, such as those of
 // past events: gone says which of them were removed.
 func (t *Tx) AssembleLeft(ctx context.Context, items []Item) (out [][]byte, gone []bool, err error) {
-	a := &assembly{
-		items: items, out: make([][]byte, len(items)), blobs: map[blobKey][]byte{}, cache: t.cache,
-		gone: make([]bool, len(items)), removed: map[blobKey]bool{},
+	a := t.assembly(items)
+	a.gone, a.removed = make([]bool, len(items)), map[blobKey]bool{}
+	err = a.run(ctx, t)
+	return joined(a.out), a.gone, err
+}
+
+func (t *Tx) assembly(items []Item) *assembly {
+	return &assembly{
+		items: items, out: make([][][]byte, len(items)), of: map[string]*value.Assembler{},
+		blobs: map[blobKey][]byte{}, cache: t.cache,
 	}
-	return a.out, a.gone, a.run(ctx, t)
+}
+
+func joined(all [][][]byte) [][]byte {
+	out := make([][]byte, len(all))
+	for i, parts := range all {
+		if parts != nil {
+			out[i] = bytes.Join(parts, nil)
+		}
+	}
+	return out
 }
 
 func (a *assembly) run(ctx context.Context, t *Tx) error {
@@ -90,9 +116,7 @@ func (a *assembly) advance() error {
 		if a.out[i] != nil || a.gone != nil && a.gone[i] {
 			continue
 		}
-		b, err := value.AssembleChecked(item.Manifest, func(want []value.Address) (map[value.Address][]byte, error) {
-			return a.fetch(item.Stream, want)
-		})
+		parts, err := a.assembler(item.Stream).Parts(item.Manifest)
 		switch {
 		case errors.Is(err, errPending):
 		case errors.Is(err, errRemoved):
@@ -100,10 +124,19 @@ func (a *assembly) advance() error {
 		case err != nil:
 			return fmt.Errorf("value of %s: %w", item.Stream, err)
 		default:
-			a.out[i] = b
+			a.out[i] = parts
 		}
 	}
 	return nil
+}
+
+func (a *assembly) assembler(stream string) *value.Assembler {
+	of, there := a.of[stream]
+	if !there {
+		of = value.NewAssembler(func(want []value.Address) (map[value.Address][]byte, error) { return a.fetch(stream, want) })
+		a.of[stream] = of
+	}
+	return of
 }
 
 func (a *assembly) fetch(stream string, want []value.Address) (map[value.Address][]byte, error) {

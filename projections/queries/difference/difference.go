@@ -117,13 +117,13 @@ func merge(was, is []stored.Value) []Change {
 		var c Change
 		switch {
 		case len(is) == 0 || len(was) > 0 && was[0].Channel < is[0].Channel:
-			c = Change{Kind: Removed, Name: was[0].Channel, From: plain.JSON(was[0].Type, was[0].Bytes)}
+			c = Change{Kind: Removed, Name: was[0].Channel, From: plain.JSON(was[0].Type, was[0].Bytes())}
 			was = was[1:]
 		case len(was) == 0 || is[0].Channel < was[0].Channel:
-			c = Change{Kind: Added, Name: is[0].Channel, To: plain.JSON(is[0].Type, is[0].Bytes)}
+			c = Change{Kind: Added, Name: is[0].Channel, To: plain.JSON(is[0].Type, is[0].Bytes())}
 			is = is[1:]
 		default:
-			c = compare(plain.JSON(was[0].Type, was[0].Bytes), plain.JSON(is[0].Type, is[0].Bytes))
+			c = compare(plain.JSON(was[0].Type, was[0].Bytes()), plain.JSON(is[0].Type, is[0].Bytes()))
 			c.Name, was, is = is[0].Channel, was[1:], is[1:]
 		}
 		out = append(out, c)

@@ -74,7 +74,7 @@ func ReadParts(ctx context.Context, tx *cut.Tx, l Lineage, values []value.Addres
 	for id, v := range p.Values {
 		size += v.manifest.Size
 		r.items = append(r.items, cut.Item{Stream: l.Stream, Manifest: v.manifest})
-		r.set = append(r.set, func(raw []byte) { v.Bytes = raw; p.Values[id] = v })
+		r.set = append(r.set, func(parts [][]byte) { v.Parts = parts; p.Values[id] = v })
 	}
 	for _, list := range p.Writes {
 		for i := range list {

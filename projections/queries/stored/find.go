@@ -1,6 +1,7 @@
 package stored
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -49,11 +50,16 @@ type Checkpoint struct {
 type Value struct {
 	Channel string
 	Type    string
-	Bytes   []byte
+	// Parts are its bytes, one after another; other values may have some of them, and
+	// nobody may change them.
+	Parts [][]byte
 
 	manifest value.Manifest
 	id       value.Address
 }
+
+// Bytes are those of the value, in one piece of its own.
+func (v *Value) Bytes() []byte { return bytes.Join(v.Parts, nil) }
 
 // Write is one pending write.
 type Write struct {

@@ -1,6 +1,7 @@
 package stored
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -47,7 +48,7 @@ func Fit(page []Checkpoint) (n int, size int64) {
 // reading collects what is to be put together, and where it goes.
 type reading struct {
 	items []cut.Item
-	set   []func([]byte)
+	set   []func([][]byte)
 	// at is where the value of a channel is among the items: several checkpoints
 	// have it.
 	at map[valueKey]int
@@ -91,18 +92,16 @@ func ReadChannel(ctx context.Context, tx *cut.Tx, c *Checkpoint, channel string)
 	if !there {
 		return nil, false, fmt.Errorf("manifest %s of %s is not there", id, c.Stream)
 	}
-	return v.Bytes, true, nil
+	return v.Bytes(), true, nil
 }
 
 func (r *reading) assemble(ctx context.Context, tx *cut.Tx) error {
-	out, err := tx.Assemble(ctx, r.items)
+	out, err := tx.AssembleParts(ctx, r.items)
 	if err != nil {
 		return err
 	}
-	for i, b := range out {
-		if r.set[i] != nil {
-			r.set[i](b)
-		}
+	for i, parts := range out {
+		r.set[i](parts)
 	}
 	return nil
 }
@@ -130,16 +129,16 @@ func (r *reading) checkpoint(c *Checkpoint) error {
 
 func (r *reading) add(stream string, v value.Value, set func([]byte)) error {
 	item, err := cut.ItemOf(stream, v)
-	r.items, r.set = append(r.items, item), append(r.set, set)
+	r.items, r.set = append(r.items, item), append(r.set, func(parts [][]byte) { set(bytes.Join(parts, nil)) })
 	return err
 }
 
 func (r *reading) channel(c *Checkpoint, v *Value) {
 	k := valueKey{c.key, v.id}
-	set := func(b []byte) { v.Bytes = b }
+	set := func(parts [][]byte) { v.Parts = parts }
 	if i, ok := r.at[k]; ok {
 		before := r.set[i]
-		r.set[i] = func(b []byte) { before(b); set(b) }
+		r.set[i] = func(parts [][]byte) { before(parts); set(parts) }
 		return
 	}
 	r.at[k] = len(r.items)

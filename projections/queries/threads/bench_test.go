@@ -74,7 +74,7 @@ func readOne(b *testing.B, q *threads.Queries, stream domain.StreamID) {
 			b.Fatal(err)
 		}
 		var tail values.Tail
-		tail.Add("msgpack", t.Values[0].Bytes)
+		tail.AddParts("msgpack", t.Values[0].Parts)
 		b.SetBytes(int64(tail.Len()))
 	}
 }
@@ -89,7 +89,7 @@ func readList(b *testing.B, q *threads.Queries, stream domain.StreamID) {
 		}
 		var tail values.Tail
 		for _, t := range page.Tuples {
-			tail.Add("msgpack", t.Values[0].Bytes)
+			tail.AddShared("msgpack", t.Values[0].Parts)
 		}
 		b.SetBytes(int64(tail.Len()))
 	}

@@ -19,12 +19,13 @@ _SHIFTS = ((1, 1), (2, 2), (1, 3), (3, 5), (2, 3), (3, 3), (4, 4), (3, 1), (5, 3
 
 def difference(old: bytes, new: bytes) -> list[Part] | None:
     """The parts that make `new` of `old`, or None where sending all of it costs no more than twice as much."""
-    tail = _common_suffix(old, new)
+    before = memoryview(old)
+    tail = _common_suffix(before, new)
     old_end, new_end = len(old) - tail, len(new) - tail
     parts: list[Part] = []
     at, of, literal_from = 0, 0, 0
     while len(parts) < _MOST_PARTS:
-        run = _common_prefix(old, at, old_end, new, of, new_end)
+        run = _common_prefix(before, at, old_end, new, of, new_end)
         if run >= _LEAST_RUN:
             _literal(parts, new, literal_from, of)
             parts.append((at, run))
@@ -58,13 +59,13 @@ def _resync(old: bytes, at: int, old_end: int, new: bytes, of: int, new_end: int
     return None
 
 
-def _common_prefix(old: bytes, at: int, old_end: int, new: bytes, of: int, new_end: int) -> int:
+def _common_prefix(old: memoryview, at: int, old_end: int, new: bytes, of: int, new_end: int) -> int:
     """How many bytes agree from `at` and `of` on: doubling steps, then halving ones, each one comparison of memory."""
     most = min(old_end - at, new_end - of)
     same, step = 0, 64
     while same < most:
         step = min(step, most - same)
-        if old[at + same : at + same + step] != new[of + same : of + same + step]:
+        if not new.startswith(old[at + same : at + same + step], of + same):
             break
         same += step
         step *= 2
@@ -72,7 +73,7 @@ def _common_prefix(old: bytes, at: int, old_end: int, new: bytes, of: int, new_e
         return same
     while step > 1:
         half = step // 2
-        if old[at + same : at + same + half] == new[of + same : of + same + half]:
+        if new.startswith(old[at + same : at + same + half], of + same):
             same += half
             step -= half
         else:
@@ -80,13 +81,13 @@ def _common_prefix(old: bytes, at: int, old_end: int, new: bytes, of: int, new_e
     return same
 
 
-def _common_suffix(old: bytes, new: bytes) -> int:
+def _common_suffix(old: memoryview, new: bytes) -> int:
     """How many bytes agree at the end; 0 where it is a run too short to name."""
     most = min(len(old), len(new))
     same, step = 0, 64
     while same < most:
         step = min(step, most - same)
-        if old[len(old) - same - step : len(old) - same] != new[len(new) - same - step : len(new) - same]:
+        if not new.startswith(old[len(old) - same - step : len(old) - same], len(new) - same - step):
             break
         same += step
         step *= 2
@@ -94,7 +95,7 @@ def _common_suffix(old: bytes, new: bytes) -> int:
         return same
     while step > 1:
         half = step // 2
-        if old[len(old) - same - half : len(old) - same] == new[len(new) - same - half : len(new) - same]:
+        if new.startswith(old[len(old) - same - half : len(old) - same], len(new) - same - half):
             same += half
             step -= half
         else:

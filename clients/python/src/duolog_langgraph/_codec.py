@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._change import Part
+from ._sum import Sum
 from .errors import IncompatibleServerError, InvalidInputError
 
 VALUES = "application/vnd.duolog.values"
@@ -35,12 +36,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 class Change:
     """How bytes follow from those of the same channel at an earlier checkpoint."""
 
-    __slots__ = ("base_id", "base_sha256", "parts", "sha256")
+    __slots__ = ("base_id", "base_sum", "parts", "sum")
 
-    def __init__(self, base_id: str, base_sha256: str, sha256: str, parts: Sequence[Part]) -> None:
+    def __init__(self, base_id: str, base_sum: Sum, sum_: Sum, parts: Sequence[Part]) -> None:
         self.base_id = base_id
-        self.base_sha256 = base_sha256
-        self.sha256 = sha256
+        self.base_sum = base_sum
+        self.sum = sum_
         self.parts = parts
 
 
@@ -82,8 +83,8 @@ class Writer:
             for part in change.parts
         )
         self.line.append(
-            f'{value.lead}{{"type":{_encode(value.type)},"sha256":"{change.sha256}",'
-            f'"base":{{"checkpoint_id":{_encode(change.base_id)},"sha256":"{change.base_sha256}"}},"parts":[{parts}]}}}}'
+            f'{value.lead}{{"type":{_encode(value.type)},{_stated(change.sum)},'
+            f'"base":{{"checkpoint_id":{_encode(change.base_id)},{_stated(change.base_sum)}}},"parts":[{parts}]}}}}'
         )
 
     def values(self, values: Sequence[Value]) -> None:
@@ -104,6 +105,10 @@ class Writer:
     def body(self) -> bytes:
         self.line.append("\n")
         return b"".join(["".join(self.line).encode(), *self.tail])
+
+
+def _stated(of: Sum) -> str:
+    return f'"sha256":"{of.sha256}","from":{of.begin}' if of.begin else f'"sha256":"{of.sha256}"'
 
 
 class Reader:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
 from ._change import difference
 from ._codec import Change
+from ._sum import Sum, sum_after, sum_of
 from .errors import DuologError
 
 Key = tuple[str, str, str]
@@ -21,7 +21,7 @@ class _Known(NamedTuple):
     checkpoint_id: str
     type: str
     data: bytes
-    sha256: str
+    sum: Sum | None
 
 
 class Memory:
@@ -47,7 +47,8 @@ class Memory:
         parts = difference(known.data, data)
         if parts is None:
             return None
-        return Change(known.checkpoint_id, known.sha256 or _sha256(known.data), _sha256(data), parts)
+        base = known.sum or sum_of(known.data)
+        return Change(known.checkpoint_id, base, sum_after(type_, data, known.data, base), parts)
 
     def sent(self, key: Key, checkpoint_id: str, type_: str, data: bytes) -> Change | None:
         """How the bytes of a put that begins now follow from those before, or None where all of them are to be sent.
@@ -56,7 +57,7 @@ class Memory:
         failed, it asks for all of them.
         """
         change = self._change(key, type_, data)
-        self.remember(key, checkpoint_id, type_, data, change.sha256 if change else "")
+        self.remember(key, checkpoint_id, type_, data, change.sum if change else None)
         return change
 
     def unsent(self, key: Key, data: bytes) -> None:
@@ -66,7 +67,7 @@ class Memory:
             if known is not None and known.data is data:
                 self._bytes -= len(self._values.pop(key).data)
 
-    def remember(self, key: Key, checkpoint_id: str, type_: str, data: bytes, sha256: str = "") -> None:
+    def remember(self, key: Key, checkpoint_id: str, type_: str, data: bytes, sum_: Sum | None = None) -> None:
         """The server has these bytes for the channel at this checkpoint."""
         size = len(data)
         with self._lock:
@@ -75,7 +76,7 @@ class Memory:
                 self._bytes -= len(old.data)
             if size < self.least or size > self._limit:
                 return
-            self._values[key] = _Known(checkpoint_id, type_, data, sha256)
+            self._values[key] = _Known(checkpoint_id, type_, data, sum_)
             self._bytes += size
             while self._bytes > self._limit:
                 self._bytes -= len(self._values.popitem(last=False)[1].data)
@@ -128,7 +129,3 @@ class Memory:
             self._incarnations.pop(thread_id, None)
             for key in [key for key in self._values if key[0] == thread_id]:
                 self._bytes -= len(self._values.pop(key).data)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -7,6 +7,7 @@ costs a fraction, and held to those of the list before: where these begin the ne
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from ._memory import Key
 
 _FEWEST = 16
-_CLASSES = {
+MESSAGES = {
     kind: kind.__name__
     for kind in (
         messages.AIMessage,
@@ -43,15 +44,32 @@ _ONLY_DATA = (
 )
 
 
+_dict_of, _extra_of = operator.attrgetter("__dict__"), operator.attrgetter("__pydantic_extra__")
+
+
+def _head(count: int) -> int:
+    """How many bytes MessagePack has in front of a list's items."""
+    return 1 if count < 1 << 4 else 3 if count < 1 << 16 else 5
+
+
+def _array(count: int) -> bytes:
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
+
+
 class _List(NamedTuple):
     length: int
     members: bytes
     """What the messages were made of, one after another."""
     data: bytes
-    """The messages themselves, one after another."""
+    """The list itself."""
 
     def size(self) -> int:
         return len(self.members) + len(self.data)
+
+
+_NOTHING = _List(0, b"", _array(0))
 
 
 class MessageLists:
@@ -71,14 +89,20 @@ class MessageLists:
             return serde.dumps_typed(value)
         known = self._lists.get(key)
         if known is None or len(value) < known.length or not members.startswith(known.members):
-            known = _List(0, b"", b"")
+            known = _NOTHING
         if len(value) > known.length:
-            type_, data = serde.dumps_typed(value[known.length :])
+            new = value[known.length :]
+            type_, data = serde.dumps_typed(new)
             if type_ != "msgpack":
                 return serde.dumps_typed(value)
-            known = _List(len(value), members, known.data + data[_head(len(value) - known.length) :])
+            parts = (
+                _array(len(value)),
+                memoryview(known.data)[_head(known.length) :],
+                memoryview(data)[_head(len(new)) :],
+            )
+            known = _List(len(value), members, b"".join(parts))
             self._remember(key, known)
-        return "msgpack", _array(known.length) + known.data
+        return "msgpack", known.data
 
     def _remember(self, key: Key, known: _List) -> None:
         with self._lock:
@@ -96,19 +120,11 @@ def _members(value: Any) -> bytes | None:
     if type(value) is not list or len(value) < _FEWEST:
         return None
     try:
-        made_of = [(_CLASSES[type(m)], m.__dict__, m.__pydantic_extra__) for m in value]
-        packed = ormsgpack.packb([part for of in made_of for part in of], option=_ONLY_DATA)
+        made_of: list[Any] = [None] * (3 * len(value))
+        made_of[0::3] = [MESSAGES[type(m)] for m in value]
+        made_of[1::3] = map(_dict_of, value)
+        made_of[2::3] = map(_extra_of, value)
+        packed = ormsgpack.packb(made_of, option=_ONLY_DATA)
     except (KeyError, ormsgpack.MsgpackEncodeError):
         return None
     return packed[_head(3 * len(value)) :]
-
-
-def _head(count: int) -> int:
-    """How many bytes MessagePack has in front of a list's items."""
-    return 1 if count < 1 << 4 else 3 if count < 1 << 16 else 5
-
-
-def _array(count: int) -> bytes:
-    if count < 1 << 4:
-        return bytes([0x90 | count])
-    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
