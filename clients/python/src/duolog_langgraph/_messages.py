@@ -61,15 +61,20 @@ def _array(count: int) -> bytes:
 class _List(NamedTuple):
     length: int
     members: bytes
-    """What the messages were made of, one after another."""
+    """A list of what the messages were made of, three of each, one after another."""
     data: bytes
     """The list itself."""
+
+    def begins(self, length: int, members: bytes) -> bool:
+        """Whether a list of so many messages, made of these members, begins with this one."""
+        mine = memoryview(self.members)[_head(3 * self.length) :]
+        return length >= self.length and members.startswith(mine, _head(3 * length))
 
     def size(self) -> int:
         return len(self.members) + len(self.data)
 
 
-_NOTHING = _List(0, b"", _array(0))
+_NOTHING = _List(0, _array(0), _array(0))
 
 
 class MessageLists:
@@ -88,7 +93,7 @@ class MessageLists:
         if members is None:
             return serde.dumps_typed(value)
         known = self._lists.get(key)
-        if known is None or len(value) < known.length or not members.startswith(known.members):
+        if known is None or not known.begins(len(value), members):
             known = _NOTHING
         if len(value) > known.length:
             new = value[known.length :]
@@ -116,7 +121,7 @@ class MessageLists:
 
 
 def _members(value: Any) -> bytes | None:
-    """What the messages of a list are made of, one after another; None for what is no such list."""
+    """What the messages of a list are made of, as in `_List`; None for what is no such list."""
     if type(value) is not list or len(value) < _FEWEST:
         return None
     try:
@@ -124,7 +129,6 @@ def _members(value: Any) -> bytes | None:
         made_of[0::3] = [MESSAGES[type(m)] for m in value]
         made_of[1::3] = map(_dict_of, value)
         made_of[2::3] = map(_extra_of, value)
-        packed = ormsgpack.packb(made_of, option=_ONLY_DATA)
+        return ormsgpack.packb(made_of, option=_ONLY_DATA)
     except (KeyError, ormsgpack.MsgpackEncodeError):
         return None
-    return packed[_head(3 * len(value)) :]
