@@ -28,7 +28,8 @@ func newStand(t *testing.T, brokers string) stand {
 	for _, name := range []string{"prepare", "duolog.yaml"} {
 		copyOf(t, filepath.Join("compose", name), filepath.Join(dir, name))
 	}
-	if out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "prepare")).CombinedOutput(); err != nil {
+	// Bash reads it: a process that was forked while it was copied may hold it open, and then it cannot be executed.
+	if out, err := exec.CommandContext(t.Context(), "bash", filepath.Join(dir, "prepare")).CombinedOutput(); err != nil {
 		t.Fatalf("prepare: %v\n%s", err, out)
 	}
 	if s.brokers == "" {
