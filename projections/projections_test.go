@@ -158,6 +158,14 @@ func TestCompareSeesADifference(t *testing.T) {
 	}
 }
 
+// TestCompareBeforeAnythingIsProjected: that a replay has begun with a partition, and
+// nobody else has, is no difference.
+func TestCompareBeforeAnythingIsProjected(t *testing.T) {
+	t.Parallel()
+	n := nodetest.NewCluster(t).Start(t, nodetest.Options{NoProjector: true})
+	n.RebuildIsEqual(t, []int32{0, 1, 2, 3})
+}
+
 func TestTruncateAndReplayWhileServing(t *testing.T) {
 	t.Parallel()
 	n := nodetest.NewCluster(t).Start(t, nodetest.Options{})
