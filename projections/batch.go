@@ -204,7 +204,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 		out.rows.ignored = append(out.rows.ignored, ignored(e.parsed, reason, detail))
 		return nil
 	}
-	b.keepBytes(e.parsed, known, &out.rows)
+	b.keepBytes(short, e.parsed, known, &out.rows)
 	if e.parsed.What != journal.WhatCommit {
 		return nil
 	}
@@ -219,8 +219,7 @@ func (b *builder) take(ctx context.Context, e *entry, known map[manifestKey]bool
 
 // keepBytes stores the bytes of an accepted commit or a blob record. Those of
 // an ignored commit do not count.
-func (b *builder) keepBytes(p journal.Parsed, known map[manifestKey]bool, r *rows) {
-	key := ShortKeyOf(p.Stream.String())
+func (b *builder) keepBytes(key ShortKey, p journal.Parsed, known map[manifestKey]bool, r *rows) {
 	for _, blob := range p.Blobs {
 		known[manifestKey{key, blob.Address}] = true
 		b.carried[manifestKey{key, blob.Address}] = blob.Bytes

@@ -54,7 +54,7 @@ func (s *Snapshots) assemble(ctx context.Context, key string, values []value.Val
 			return nil, err
 		}
 	}
-	fetch, err := s.fetcher(ctx, key, manifests)
+	fetch, err := s.fetcher(ctx, ShortKeyOf(key), manifests)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +71,12 @@ func (s *Snapshots) assemble(ctx context.Context, key string, values []value.Val
 var errRemoved = errors.New("these bytes were removed")
 
 // fetcher reads the blobs of a stream, and of those that it comes from, those that manifests name at once.
-func (s *Snapshots) fetcher(ctx context.Context, key string, manifests []value.Manifest) (value.Fetch, error) {
+func (s *Snapshots) fetcher(ctx context.Context, key ShortKey, manifests []value.Manifest) (value.Fetch, error) {
 	var first []value.Address
 	for _, m := range manifests {
 		first = append(first, m.Refs()...)
 	}
-	known, err := readBlobsOf(ctx, s.pool, s.codec, ShortKeyOf(key), first)
+	known, err := readBlobsOf(ctx, s.pool, s.codec, key, first)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (s *Snapshots) fetcher(ctx context.Context, key string, manifests []value.M
 				missing = append(missing, a)
 			}
 		}
-		more, err := readBlobsOf(ctx, s.pool, s.codec, ShortKeyOf(key), missing)
+		more, err := readBlobsOf(ctx, s.pool, s.codec, key, missing)
 		if err != nil {
 			return nil, err
 		}

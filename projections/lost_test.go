@@ -52,9 +52,7 @@ func TestPostgresLosesItsLastTransactions(t *testing.T) {
 	stop()
 	busy.Wait()
 	for _, n := range nodes {
-		if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
+		allShows(t, n)
 	}
 	for command, at := range x.answered {
 		var stands domain.Position

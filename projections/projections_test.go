@@ -116,13 +116,16 @@ func garbage(t *testing.T, n *nodetest.Node) {
 	}
 }
 
-func ends(t *testing.T, n *nodetest.Node) map[int32]int64 {
+// allShows waits until the read models have all that stands in the log.
+func allShows(t *testing.T, n *nodetest.Node) {
 	t.Helper()
-	out, err := n.Log.Ends(t.Context())
+	ends, err := n.Log.Ends(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends, 10*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestRebuildGivesTheSameRows(t *testing.T) {
@@ -131,9 +134,7 @@ func TestRebuildGivesTheSameRows(t *testing.T) {
 	n := c.Start(t, nodetest.Options{})
 	play(t, n)
 	garbage(t, n)
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	for _, order := range [][]int32{{0, 1, 2, 3}, {3, 1, 0, 2}} {
 		n.RebuildIsEqual(t, order)
 	}
@@ -229,9 +230,7 @@ func TestBadDataStopsItsStreamOnly(t *testing.T) {
 		ckpt.NS = strings.Repeat("n", workflow.MaxNS)
 		do(t, n, dispatch.Request{Stream: id, Workflow: ckpt})
 	}
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	if got := stoppedStreams(t, n); !slices.Equal(got, []string{bad.String()}) {
 		t.Errorf("stopped: %v, want only %s of %d streams", got, bad, len(long)+1)
 	}
@@ -254,9 +253,7 @@ func TestManyBadStreamsStopAlone(t *testing.T) {
 		foreign(t, n, id, journal.Hash{}, event(t, "workflow.created", 1, first))
 	}
 	c.Start(t, nodetest.Options{})
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	got := stoppedStreams(t, n)
 	slices.Sort(got)
 	slices.Sort(want)
@@ -293,9 +290,7 @@ func TestStoppedStream(t *testing.T) {
 	id := workflowStream("acme")
 	head := foreign(t, n, id, journal.Hash{}, event(t, "workflow.created", 1, created("t")))
 	foreign(t, n, id, head, event(t, "workflow.from_the_future", 1, struct{}{}))
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := n.Dispatch.Do(ctx, dispatch.Request{Stream: id, Workflow: save(nil, "m"), CommandID: uuid.New()})

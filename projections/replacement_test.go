@@ -96,9 +96,7 @@ func TestSwapWhileServing(t *testing.T) {
 	stop()
 	busy.Wait()
 	for _, n := range nodes {
-		if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
+		allShows(t, n)
 	}
 	nodes[1].RebuildIsEqual(t, []int32{0, 1, 2, 3})
 	var granted bool

@@ -3,7 +3,6 @@ package projections_test
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,9 +37,7 @@ func TestTwoWorkflowsOfOneShortKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	foreign(t, n, second, journal.Hash{}, event(t, "workflow.created", 1, created("t")))
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	if got := stoppedStreams(t, n); !slices.Equal(got, []string{second.String()}) {
 		t.Errorf("stopped: %v, want %s", got, second)
 	}
@@ -91,8 +88,6 @@ func TestRowsOfBeforeGetShortKeys(t *testing.T) {
 	}
 	n := c.Start(t, nodetest.Options{})
 	do(t, n, dispatch.Request{Stream: source, Workflow: save(&saved.ThreadTS, "a message", "and another")})
-	if err := nodetest.WaitEnds(t.Context(), n.DB.Write, ends(t, n), 10*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
+	allShows(t, n)
 	n.RebuildIsEqual(t, []int32{0, 1, 2, 3})
 }

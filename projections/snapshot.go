@@ -130,7 +130,7 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 	short := ShortKeyOf(key)
 	b := &pgx.Batch{}
 	s.queueHead(b, key, out)
-	s.queueDone(b, key, w.Commands, out.Done)
+	s.queueDone(b, short, w.Commands, out.Done)
 	checkpoints, manifests := map[checkpointKey]workflow.Checkpoint{}, map[manifestKey]value.Manifest{}
 	messages := map[messageKey]conversation.Message{}
 	if keys := keysOf(short, append(w.Workflow.Checkpoints, w.Workflow.Base...)); len(keys) > 0 {
@@ -183,9 +183,9 @@ func (s *Snapshots) Load(ctx context.Context, id domain.StreamID, w SnapshotWant
 
 // Blobs says which of the addresses the stream has.
 func (s *Snapshots) Blobs(ctx context.Context, id domain.StreamID, addresses []value.Address) (map[value.Address]bool, error) {
-	keys := make([]manifestKey, len(addresses))
+	keys, short := make([]manifestKey, len(addresses)), ShortKeyOf(id.String())
 	for i, a := range addresses {
-		keys[i] = manifestKey{ShortKeyOf(id.String()), a}
+		keys[i] = manifestKey{short, a}
 	}
 	f, err := load(ctx, s.pool, s.codec, wanted{blobs: keys})
 	if err != nil {
@@ -229,8 +229,9 @@ func (s *Snapshots) Verdict(ctx context.Context, id domain.StreamID, at domain.P
 func (s *Snapshots) Done(ctx context.Context, id domain.StreamID, commands []uuid.UUID) (done map[uuid.UUID]Done, next int64, err error) {
 	done = map[uuid.UUID]Done{}
 	b := &pgx.Batch{}
-	s.queueNext(b, id.String(), &next)
-	s.queueDone(b, id.String(), commands, done)
+	key := id.String()
+	s.queueNext(b, key, &next)
+	s.queueDone(b, ShortKeyOf(key), commands, done)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, 0, fmt.Errorf("look for commands of %s: %w", id, err)
 	}
@@ -304,8 +305,8 @@ const doneSQL = `SELECT k.id, c.partition, c."offset", c.hash, c.command_hash, c
 	) c WHERE c.stream = $1`
 
 // queueDone finds the first accepted commit of each command.
-func (s *Snapshots) queueDone(b *pgx.Batch, key string, commands []uuid.UUID, into map[uuid.UUID]Done) {
-	b.Queue(doneSQL, ShortKeyOf(key), commands, int64(s.partitions), int64(domain.MaxItems)).
+func (s *Snapshots) queueDone(b *pgx.Batch, key ShortKey, commands []uuid.UUID, into map[uuid.UUID]Done) {
+	b.Queue(doneSQL, key, commands, int64(s.partitions), int64(domain.MaxItems)).
 		Query(func(r pgx.Rows) error {
 			for r.Next() {
 				var id uuid.UUID

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/duolog/duolog/domain/value"
+	"github.com/duolog/duolog/projections"
 )
 
 // Cache keeps the bytes of blobs that were read and checked: what stands under an
@@ -40,7 +41,7 @@ func NewCache(most int) *Cache {
 }
 
 // fill adds those of the addresses that are kept.
-func (c *Cache) fill(stream string, want []value.Address, into map[blobKey][]byte) {
+func (c *Cache) fill(stream projections.ShortKey, want []value.Address, into map[blobKey][]byte) {
 	if c == nil {
 		return
 	}

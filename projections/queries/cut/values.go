@@ -30,7 +30,7 @@ func ItemOf(stream string, v value.Value) (Item, error) {
 
 // blobKey addresses a blob within its stream.
 type blobKey struct {
-	stream  string
+	stream  projections.ShortKey
 	address value.Address
 }
 
@@ -44,8 +44,9 @@ var errRemoved = errors.New("it is not there")
 type assembly struct {
 	items []Item
 	out   [][][]byte
-	// of puts the values of a stream together.
+	// of puts the values of a stream together; texts are the streams as refusals name them.
 	of      map[string]*value.Assembler
+	texts   map[projections.ShortKey]string
 	blobs   map[blobKey][]byte
 	missing map[blobKey]bool
 	// gone are the items whose bytes were removed, removed the blobs; nil where that is
@@ -82,7 +83,7 @@ func (t *Tx) AssembleLeft(ctx context.Context, items []Item) (out [][]byte, gone
 func (t *Tx) assembly(items []Item) *assembly {
 	return &assembly{
 		items: items, out: make([][][]byte, len(items)), of: map[string]*value.Assembler{},
-		blobs: map[blobKey][]byte{}, cache: t.cache,
+		texts: map[projections.ShortKey]string{}, blobs: map[blobKey][]byte{}, cache: t.cache,
 	}
 }
 
@@ -133,13 +134,21 @@ func (a *assembly) advance() error {
 func (a *assembly) assembler(stream string) *value.Assembler {
 	of, there := a.of[stream]
 	if !there {
-		of = value.NewAssembler(func(want []value.Address) (map[value.Address][]byte, error) { return a.fetch(stream, want) })
+		key := a.key(stream)
+		of = value.NewAssembler(func(want []value.Address) (map[value.Address][]byte, error) { return a.fetch(key, want) })
 		a.of[stream] = of
 	}
 	return of
 }
 
-func (a *assembly) fetch(stream string, want []value.Address) (map[value.Address][]byte, error) {
+// key is what the tables call a stream.
+func (a *assembly) key(stream string) projections.ShortKey {
+	key := projections.ShortKeyOf(stream)
+	a.texts[key] = stream
+	return key
+}
+
+func (a *assembly) fetch(stream projections.ShortKey, want []value.Address) (map[value.Address][]byte, error) {
 	out := make(map[value.Address][]byte, len(want))
 	pending := false
 	a.cache.fill(stream, want, a.blobs)
@@ -173,7 +182,7 @@ func (a *assembly) read(ctx context.Context, t *Tx) error {
 		return nil
 	}
 	for key := range a.missing {
-		return fmt.Errorf("blob %s of %s: %w", key.address, key.stream, errRemoved)
+		return fmt.Errorf("blob %s of %s: %w", key.address, a.texts[key.stream], errRemoved)
 	}
 	return nil
 }
@@ -185,11 +194,8 @@ const ownBlobs = `SELECT b.stream, b.address, b.codec, b.data
 func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	streams := make(projections.ShortKeys, 0, len(a.missing))
 	addresses := make([][]byte, 0, len(a.missing))
-	named := map[projections.ShortKey]string{}
 	for key := range a.missing {
-		short := projections.ShortKeyOf(key.stream)
-		named[short] = key.stream
-		streams, addresses = append(streams, short), append(addresses, key.address[:])
+		streams, addresses = append(streams, key.stream), append(addresses, key.address[:])
 	}
 	found, err := t.Query(ctx, sql, streams, addresses)
 	if err != nil {
@@ -197,7 +203,7 @@ func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	}
 	defer found.Close()
 	for found.Next() {
-		if err := a.scan(found, t, named); err != nil {
+		if err := a.scan(found, t); err != nil {
 			return err
 		}
 	}
@@ -207,22 +213,20 @@ func (a *assembly) readFrom(ctx context.Context, t *Tx, sql string) error {
 	return nil
 }
 
-func (a *assembly) scan(found pgx.Rows, t *Tx, named map[projections.ShortKey]string) error {
+func (a *assembly) scan(found pgx.Rows, t *Tx) error {
 	var key blobKey
-	var stream projections.ShortKey
 	var address, data []byte
 	var codec int16
-	if err := found.Scan(&stream, &address, &codec, &data); err != nil {
+	if err := found.Scan(&key.stream, &address, &codec, &data); err != nil {
 		return fmt.Errorf("read a blob: %w", err)
 	}
-	key.stream = named[stream]
 	copy(key.address[:], address)
 	b, err := t.codec.UnpackBlob(codec, data)
 	if err != nil {
-		return fmt.Errorf("blob %s of %s: %w", key.address, key.stream, err)
+		return fmt.Errorf("blob %s of %s: %w", key.address, a.texts[key.stream], err)
 	}
 	if value.AddressOf(b) != key.address {
-		return fmt.Errorf("blob %s of %s has other bytes", key.address, key.stream)
+		return fmt.Errorf("blob %s of %s has other bytes", key.address, a.texts[key.stream])
 	}
 	a.blobs[key] = b
 	a.cache.put(key, b)
@@ -233,9 +237,10 @@ func (a *assembly) scan(found pgx.Rows, t *Tx, named map[projections.ShortKey]st
 // Blobs reads bytes of a stream, or of those that it comes from. What is nowhere is
 // not in the answer.
 func (t *Tx) Blobs(ctx context.Context, stream string, addresses []value.Address) (map[value.Address][]byte, error) {
-	a := &assembly{blobs: map[blobKey][]byte{}, missing: map[blobKey]bool{}}
+	a := &assembly{texts: map[projections.ShortKey]string{}, blobs: map[blobKey][]byte{}, missing: map[blobKey]bool{}}
+	key := a.key(stream)
 	for _, address := range addresses {
-		a.missing[blobKey{stream, address}] = true
+		a.missing[blobKey{key, address}] = true
 	}
 	for _, sql := range []string{ownBlobs, projections.InheritedBlobs} {
 		if len(a.missing) == 0 {
