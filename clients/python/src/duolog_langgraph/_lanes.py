@@ -263,10 +263,8 @@ class ThreadLanes:
             if thread_id not in self._followed or any(call.operation.puts for call in lane.queue):
                 return
             lane.held = threading.Event()
-        came = lane.held.wait(_HOLD)
-        with self._lock:
-            lane.held = None
-            if not came:
+        if not lane.held.wait(_HOLD):
+            with self._lock:
                 self._followed.pop(thread_id, None)
 
     def _lead(self, lane: _Lane, thread_id: str) -> None:
